@@ -1,0 +1,3 @@
+//! Casebridge.
+pub mod clock;
+pub mod webhook;

@@ -1,0 +1,2 @@
+//! CASEpeer's webhooks.
+pub mod sign;

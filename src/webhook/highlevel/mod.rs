@@ -1,0 +1,2 @@
+//! HighLevel's webhooks.
+pub mod sign;
