@@ -8,7 +8,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 pub const SIGNATURE_HEADER: &str = "x-ghl-signature";
 
 /// The DER bytes before a raw Ed25519 public key in a SubjectPublicKeyInfo (RFC 8410 section 4).
-pub(super) const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+pub(super) const SPKI_PREFIX: [u8; 12] =
+    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// An Ed25519 private key that signs webhooks in HighLevel's manner.
 pub struct SigningKey(Ed25519KeyPair);

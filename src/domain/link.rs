@@ -1,0 +1,78 @@
+//! "This record here is that record there", and what both sides agreed on last.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fields, Opportunity, RecordRef, System};
+
+/// A pair of records that are the same thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The record in HighLevel.
+    pub highlevel: RecordRef,
+    /// The record in CASEpeer.
+    pub casepeer: RecordRef,
+    /// The system in which the thing came into being.
+    pub origin: System,
+    /// What both sides agreed on last.
+    pub base: Base,
+    /// How often the base has moved. Names one transition, so that A→B→A is three of them.
+    pub revision: i64,
+}
+
+impl Link {
+    /// A link that nothing has been agreed on yet.
+    pub fn new(highlevel: RecordRef, casepeer: RecordRef, origin: System, base: Base) -> Self {
+        debug_assert!(highlevel.system == System::HighLevel && casepeer.system == System::CasePeer);
+        Self { highlevel, casepeer, origin, base, revision: 0 }
+    }
+
+    /// The record on one side.
+    pub fn on(&self, system: System) -> &RecordRef {
+        match system {
+            System::HighLevel => &self.highlevel,
+            System::CasePeer => &self.casepeer,
+        }
+    }
+}
+
+/// The values both sides agreed on last: the third side of a three-way merge.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Base {
+    /// A person's fields.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub fields: Fields,
+    /// Whether a task was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_completed: Option<bool>,
+    /// Where the case's deal was put.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opportunity: Option<Opportunity>,
+}
+
+impl Base {
+    /// A base that knows a person's fields.
+    pub fn of_fields(fields: Fields) -> Self {
+        Self { fields, ..Self::default() }
+    }
+
+    /// A base that knows whether a task was done.
+    pub fn of_task(is_completed: bool) -> Self {
+        Self { is_completed: Some(is_completed), ..Self::default() }
+    }
+
+    /// A base that knows where a deal was put.
+    pub fn of_opportunity(opportunity: Opportunity) -> Self {
+        Self { opportunity: Some(opportunity), ..Self::default() }
+    }
+
+    /// Takes over what `newer` knows and keeps the rest.
+    pub fn overlay(&mut self, newer: &Self) {
+        self.fields.overlay(&newer.fields);
+        if newer.is_completed.is_some() {
+            self.is_completed = newer.is_completed;
+        }
+        if newer.opportunity.is_some() {
+            self.opportunity.clone_from(&newer.opportunity);
+        }
+    }
+}

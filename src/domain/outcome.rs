@@ -1,0 +1,125 @@
+//! How things end: an event's state, a call's class.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use super::ids::UnknownWord;
+
+macro_rules! closed_list {
+    ($(#[$meta:meta])* $name:ident as $list:literal { $($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$doc])* $variant),+ }
+
+        impl $name {
+            /// Every one, in order.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The word used in rows, answers and metrics.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+                Self::ALL.iter().find(|one| one.as_str() == word).copied().ok_or_else(|| UnknownWord::new($list, word))
+            }
+        }
+    };
+}
+
+closed_list! {
+    /// Where an event stands.
+    EventState as "state of an event" {
+        /// An older event of the same person comes first.
+        Waiting = "waiting",
+        /// At the head of its lane: may be claimed.
+        Ready = "ready",
+        /// Claimed by a worker.
+        Running = "running",
+        /// At the head of its lane, due again later.
+        Retrying = "retrying",
+        /// Kept until the firm's connection works again.
+        Parked = "parked",
+        /// A person has to decide.
+        InReview = "in_review",
+        /// Handed to a carrier that confirms later.
+        HandedOff = "handed_off",
+        /// The other system was changed.
+        Done = "done",
+        /// There was nothing to change.
+        NothingToDo = "nothing_to_do",
+        /// Settled together with a later update of the same record.
+        Superseded = "superseded",
+        /// Settled without effect and in need of a person.
+        Undelivered = "undelivered",
+        /// A person decided that it needs no effect.
+        Discarded = "discarded",
+    }
+}
+
+impl EventState {
+    /// Whether nothing more happens unless somebody asks for it.
+    pub fn is_settled(self) -> bool {
+        !matches!(self, Self::Waiting | Self::Ready | Self::Running | Self::Retrying | Self::Parked)
+    }
+}
+
+closed_list! {
+    /// How one API call went.
+    CallClass as "class of a call" {
+        /// It was carried out.
+        Ok = "ok",
+        /// The vendor understood it and said no: asking again will not help.
+        Rejected = "rejected",
+        /// The record exists already, or has changed meanwhile.
+        Conflict = "conflict",
+        /// Too many calls; wait.
+        RateLimited = "rate_limited",
+        /// The credential is not accepted.
+        Unauthorised = "unauthorised",
+        /// The vendor could not be reached or is failing, and nothing was changed.
+        Unreachable = "unreachable",
+        /// No answer in time to a call that changes nothing.
+        Timeout = "timeout",
+        /// It may or may not have been carried out.
+        Ambiguous = "ambiguous",
+    }
+}
+
+/// How the processing of an event ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Commands were carried out.
+    Done,
+    /// No command was needed.
+    NothingToDo {
+        /// Why.
+        why: String,
+    },
+    /// Try again later.
+    RetryAt {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        why: String,
+        /// Whether this uses one of the attempts.
+        counts: bool,
+    },
+    /// Give up and show a person.
+    Undelivered {
+        /// Why.
+        why: String,
+    },
+}

@@ -1,0 +1,139 @@
+//! Records of both systems, as the bridge understands them: only what a decision may look at.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Fields, RecordKind, RecordRef};
+
+/// A HighLevel contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// Which one.
+    pub record: RecordRef,
+    /// Who it is.
+    pub fields: Fields,
+    /// Its tags, as spelt in HighLevel.
+    pub tags: Vec<String>,
+    /// Where the lead came from, in HighLevel's words.
+    pub source: Option<String>,
+    /// Custom fields by key, where the location's definitions name one.
+    pub custom: BTreeMap<String, String>,
+}
+
+/// A CASEpeer lead or case: in the law's word, a matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matter {
+    /// Which one; a lead or a case.
+    pub record: RecordRef,
+    /// The lead a case began as.
+    pub lead: Option<RecordRef>,
+    /// The case a lead became.
+    pub case: Option<RecordRef>,
+    /// The person, who may have other matters too.
+    pub client: Option<RecordRef>,
+    /// What the creator called it; ours names the contact (see [`external_ref`]).
+    pub external_ref: Option<String>,
+    /// Who the client is.
+    pub fields: Fields,
+    /// Status, in the firm's own words.
+    pub status: Option<String>,
+    /// Type of case, in the firm's own words.
+    pub case_type: Option<String>,
+    /// Where the lead came from.
+    pub source: Option<String>,
+    /// When the firm was retained: the person has signed.
+    pub retained_at: Option<String>,
+    /// Tag that a write must carry so as not to overwrite somebody else's (RFC 9110 section 13.1.1).
+    pub version: Option<String>,
+}
+
+impl Matter {
+    /// The record whose name stands for the whole matter: the lead it began as, else itself.
+    pub fn root(&self) -> &RecordRef {
+        self.lead.as_ref().unwrap_or(&self.record)
+    }
+}
+
+/// A task on either side.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Which one.
+    pub record: RecordRef,
+    /// Whose it is: a contact, a lead or a case.
+    pub owner: Option<RecordRef>,
+    /// What to do, in a line.
+    pub title: String,
+    /// More about it.
+    pub body: Option<String>,
+    /// When it is due.
+    pub due_at: Option<Timestamp>,
+    /// Whether it is done.
+    pub is_completed: bool,
+    /// What the creator called it.
+    pub external_ref: Option<String>,
+}
+
+impl std::fmt::Debug for Task {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Titles and bodies are free text about people.
+        write!(out, "Task({}, completed: {})", self.record, self.is_completed)
+    }
+}
+
+/// A note on either side.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Which one.
+    pub record: RecordRef,
+    /// Whose it is: a contact, a lead or a case.
+    pub owner: Option<RecordRef>,
+    /// What it says.
+    pub body: String,
+    /// CASEpeer's category.
+    pub category: Option<String>,
+    /// What the creator called it.
+    pub external_ref: Option<String>,
+}
+
+impl std::fmt::Debug for Note {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Note({}, category: {:?})", self.record, self.category)
+    }
+}
+
+/// Where a deal stands (HighLevel's `status` of an opportunity).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OpportunityStatus {
+    /// Being worked on.
+    Open,
+    /// The person signed.
+    Won,
+    /// The firm declined or the person left.
+    Lost,
+    /// Nobody pursues it.
+    Abandoned,
+}
+
+/// The deal that stands for a case in a HighLevel pipeline, with vendor ids.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Opportunity {
+    /// The pipeline's id.
+    pub pipeline: String,
+    /// The stage's id.
+    pub stage: String,
+    /// Open, won, lost or abandoned.
+    pub status: OpportunityStatus,
+}
+
+/// How we name a HighLevel record inside CASEpeer: `ghl:{location}:{id}`.
+pub fn external_ref(location: &str, id: &str) -> String {
+    format!("ghl:{location}:{id}")
+}
+
+/// The contact that an external reference of ours names, if it is one of this location.
+pub fn parse_external_ref(reference: &str, location: &str, kind: RecordKind) -> Option<RecordRef> {
+    let id = reference.strip_prefix("ghl:")?.strip_prefix(location)?.strip_prefix(':')?;
+    (!id.is_empty()).then(|| RecordRef::highlevel(kind, id))
+}
