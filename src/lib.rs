@@ -1,4 +1,9 @@
 //! Casebridge.
 pub mod clock;
+pub mod config;
+pub mod crypto;
 pub mod domain;
+pub mod operations;
+pub mod plan;
+pub mod rules;
 pub mod webhook;

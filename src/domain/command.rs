@@ -18,12 +18,36 @@ impl fmt::Display for EffectKey {
 }
 
 /// What to do about an event.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Plan {
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Plan {
     /// Carry these out, in order.
-    Act(Vec<Planned>),
-    /// There is nothing to do, and why.
-    Nothing(String),
+    pub commands: Vec<Planned>,
+    /// Why nothing, or not everything, is done; in words that name no person.
+    pub remarks: Vec<String>,
+    /// What should be done but cannot be until a person acts.
+    pub unmet: Option<String>,
+}
+
+impl Plan {
+    /// A plan to do nothing, and why.
+    pub fn nothing(why: impl Into<String>) -> Self {
+        Self { remarks: vec![why.into()], ..Self::default() }
+    }
+
+    /// Adds a command with its reason.
+    pub fn add(&mut self, command: Command, reason: impl Into<String>) {
+        self.commands.push(Planned { command, reason: reason.into() });
+    }
+
+    /// Adds why something is not done.
+    pub fn remark(&mut self, why: impl Into<String>) {
+        self.remarks.push(why.into());
+    }
+
+    /// Whether any command changes a system.
+    pub fn changes_something(&self) -> bool {
+        self.commands.iter().any(|planned| planned.command.effect_key().is_some())
+    }
 }
 
 /// A command with the reason for it.
@@ -33,13 +57,6 @@ pub struct Planned {
     pub command: Command,
     /// Why, in words that name no person.
     pub reason: String,
-}
-
-impl Planned {
-    /// Pairs a command with its reason.
-    pub fn new(command: Command, reason: impl Into<String>) -> Self {
-        Self { command, reason: reason.into() }
-    }
 }
 
 /// The record a command works on; it may come into being by an earlier command of the same plan.

@@ -1,0 +1,160 @@
+//! `[[firms]]`.
+
+use serde::Deserialize;
+
+use super::source::check_url;
+use super::{Secret, source::Problem};
+use crate::operations::casepeer::Profile;
+use crate::rules::SyncRules;
+
+/// One firm: a HighLevel location paired with a CASEpeer account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FirmConfig {
+    /// Its short name: letters, digits and hyphens.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its side of HighLevel.
+    pub highlevel: HighLevelFirmConfig,
+    /// Its side of CASEpeer.
+    pub casepeer: CasePeerConfig,
+    /// What is synced, and how.
+    #[serde(default)]
+    pub sync: SyncRules,
+}
+
+/// `[firms.highlevel]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HighLevelFirmConfig {
+    /// The location (sub-account).
+    pub location_id: String,
+    /// A private integration token of the location.
+    pub token: Secret,
+    /// Names the firm in the URL that a Workflow's webhook is sent to.
+    pub workflow_token: Option<Secret>,
+    /// A header that the Workflow's webhook must carry besides.
+    pub workflow_header: Option<WorkflowHeader>,
+}
+
+/// A secret header.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkflowHeader {
+    /// The header's name.
+    pub name: String,
+    /// Its value.
+    pub secret: Secret,
+}
+
+/// `[firms.casepeer]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CasePeerConfig {
+    /// How the account is reached.
+    #[serde(default = "contract")]
+    pub profile: String,
+    /// The API's address; the profile's paths are appended to it.
+    pub base_url: String,
+    /// Names the firm in the URL that webhooks are sent to.
+    pub inbound_token: Secret,
+    /// The secrets webhooks may be signed with: all of them are live, so that a rotation loses nothing.
+    pub webhook_secrets: Vec<Secret>,
+    /// The credential.
+    pub auth: CasePeerAuth,
+}
+
+fn contract() -> String {
+    "contract-v1".into()
+}
+
+/// `[firms.casepeer] auth`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum CasePeerAuth {
+    /// A bearer token that does not change.
+    BearerStatic {
+        /// The token.
+        token: Secret,
+    },
+    /// OAuth 2 client credentials (RFC 6749 section 4.4).
+    #[serde(rename = "oauth2_client_credentials")]
+    ClientCredentials {
+        /// Where tokens are given out.
+        token_url: String,
+        /// The client.
+        client_id: String,
+        /// Its secret.
+        client_secret: Secret,
+        /// What is asked for.
+        #[serde(default)]
+        scopes: Vec<String>,
+    },
+}
+
+/// The shortest token in a URL: 128 bits in hexadecimal would be 32, in base64 22; Zapier's own hooks have 12.
+const SHORTEST_TOKEN: usize = 12;
+
+impl FirmConfig {
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let at = |key: &str, why: String| Err((key.to_owned(), why));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if self.id.is_empty() || self.id.len() > 64 || !self.id.bytes().all(plain) {
+            return at("id", "a firm's id has 1 to 64 letters, digits, hyphens or underscores".into());
+        }
+        if self.highlevel.location_id.trim().is_empty() {
+            return at(
+                "highlevel.location_id",
+                "empty; it is the last part of the sub-account's address".into(),
+            );
+        }
+        if let Some(header) = &self.highlevel.workflow_header
+            && axum::http::HeaderName::try_from(header.name.as_str()).is_err()
+        {
+            return at("highlevel.workflow_header.name", format!("`{}` is not a header's name", header.name));
+        }
+        let tokens = [
+            ("highlevel.workflow_token", self.highlevel.workflow_token.as_ref()),
+            ("casepeer.inbound_token", Some(&self.casepeer.inbound_token)),
+        ];
+        for (key, token) in tokens {
+            if token.is_some_and(|token| token.reveal().len() < SHORTEST_TOKEN) {
+                return at(
+                    key,
+                    format!(
+                        "shorter than {SHORTEST_TOKEN} characters, so it can be guessed; make one with `openssl rand -hex 16`"
+                    ),
+                );
+            }
+        }
+        if self.casepeer.webhook_secrets.is_empty() {
+            return at("casepeer.webhook_secrets", "no secret: no webhook could be accepted".into());
+        }
+        if let Err(wrong) = Profile::built_in(&self.casepeer.profile) {
+            return at("casepeer.profile", wrong.to_string());
+        }
+        check_url(&self.casepeer.base_url).or_else(|why| at("casepeer.base_url", why))?;
+        if let CasePeerAuth::ClientCredentials { token_url, .. } = &self.casepeer.auth {
+            check_url(token_url).or_else(|why| at("casepeer.auth.token_url", why))?;
+        }
+        let mut keys = std::collections::BTreeSet::new();
+        for task in &self.sync.initial_tasks {
+            if !keys.insert((&task.key, &task.case_type)) {
+                return at(
+                    "sync.initial_tasks",
+                    format!("two tasks of `{}` have the key `{}`", task.case_type, task.key),
+                );
+            }
+        }
+        for (name, status) in &self.sync.statuses {
+            if status.pipeline.is_some() != status.stage.is_some() {
+                return at(
+                    "sync.statuses",
+                    format!("`{name}` needs both a pipeline and a stage, or neither"),
+                );
+            }
+        }
+        Ok(())
+    }
+}

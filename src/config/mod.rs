@@ -1,0 +1,87 @@
+//! The configuration: defaults < `casebridge.toml` < environment. One file a section; every error names the key, the
+//! line and the fix. Secrets stand in it by reference only.
+
+mod crypto;
+mod firm;
+mod highlevel;
+mod secret;
+mod server;
+mod source;
+mod store;
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+pub use crypto::{CryptoConfig, KeyConfig};
+pub use firm::{CasePeerAuth, CasePeerConfig, FirmConfig, HighLevelFirmConfig, WorkflowHeader};
+pub use highlevel::HighLevelConfig;
+pub use secret::{Secret, SecretKey};
+pub use server::ServerConfig;
+pub use source::{ConfigError, Environment, load, parse};
+pub use store::StoreConfig;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Listeners.
+    #[serde(default)]
+    pub server: ServerConfig,
+    /// Where events are kept.
+    #[serde(default)]
+    pub store: StoreConfig,
+    /// Keys that seal what is kept.
+    #[serde(default)]
+    pub crypto: CryptoConfig,
+    /// HighLevel, for all firms.
+    #[serde(default)]
+    pub highlevel: HighLevelConfig,
+    /// The firms.
+    #[serde(default)]
+    pub firms: Vec<FirmConfig>,
+}
+
+impl Config {
+    /// Checks what one value alone cannot show. Each finding names its key.
+    fn check(&self) -> Result<(), (String, String)> {
+        self.server.check().map_err(|why| ("server".to_owned(), why))?;
+        self.crypto.check().map_err(|why| ("crypto.keys".to_owned(), why))?;
+        self.highlevel.check().map_err(|(key, why)| (format!("highlevel.{key}"), why))?;
+        let mut ids = BTreeSet::new();
+        let mut locations = BTreeSet::new();
+        let mut tokens = BTreeSet::new();
+        for (index, firm) in self.firms.iter().enumerate() {
+            let key = |rest: &str| format!("firms.{index}.{rest}");
+            firm.check().map_err(|(rest, why)| (key(&rest), why))?;
+            if !ids.insert(&firm.id) {
+                return Err((key("id"), format!("two firms are called `{}`", firm.id)));
+            }
+            let location = &firm.highlevel.location_id;
+            if !locations.insert(location) {
+                return Err((
+                    key("highlevel.location_id"),
+                    format!("two firms have the location `{location}`"),
+                ));
+            }
+            let inbound = [
+                ("casepeer.inbound_token", Some(&firm.casepeer.inbound_token)),
+                ("highlevel.workflow_token", firm.highlevel.workflow_token.as_ref()),
+            ];
+            for (rest, token) in inbound {
+                if let Some(token) = token
+                    && !tokens.insert(token.reveal().to_owned())
+                {
+                    return Err((
+                        key(rest),
+                        "the same token names two webhook URLs; make each unguessable".into(),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+use super::*;
+
+const FIRM: &str = r#"
+[[firms]]
+id = "acme"
+[firms.highlevel]
+location_id = "loc"
+token = { env = "PATH" }
+[firms.casepeer]
+base_url = "https://cp.example/api"
+inbound_token = { env = "PATH" }
+webhook_secrets = [{ env = "PATH" }]
+auth = { kind = "bearer_static", token = { env = "PATH" } }
+"#;
+
+fn error(text: &str) -> String {
+    parse("c.toml", text, &Vec::new()).unwrap_err().to_string()
+}
+
+#[test]
+fn defaults_are_enough_for_a_firm_and_a_firm_is_not_needed() {
+    let config = parse("c.toml", FIRM, &Vec::new()).unwrap();
+    assert_eq!(config.firms[0].casepeer.profile, "contract-v1");
+    assert_eq!(config.server.public.port(), 8080);
+    parse("c.toml", "", &Vec::new()).unwrap();
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let environment = vec![
+        ("CASEBRIDGE_SERVER__PUBLIC".to_owned(), "127.0.0.1:9".to_owned()),
+        ("CASEBRIDGE_SERVER__DRAIN_SECONDS".to_owned(), "7".to_owned()),
+        ("CASEBRIDGE_FIRMS__0__NAME".to_owned(), "Acme".to_owned()),
+        ("CASEBRIDGE_KEY".to_owned(), "not a setting".to_owned()),
+    ];
+    let config = parse("c.toml", FIRM, &environment).unwrap();
+    assert_eq!(config.server.public.port(), 9);
+    assert_eq!(config.server.drain_seconds, 7);
+    assert_eq!(config.firms[0].name.as_deref(), Some("Acme"));
+}
+
+#[test]
+fn an_error_names_the_line_the_key_and_the_fix() {
+    let cases = [
+        ("[server]\npublik = 1", "c.toml, line 2, server.publik: unknown field `publik`"),
+        ("\n[server\n", "c.toml, line 2: "),
+        (
+            "[server]\nadmin = \"0.0.0.0:1\"",
+            "c.toml, line 1, server: `admin = \"0.0.0.0:1\"` can be reached from elsewhere",
+        ),
+        ("[store]\nurl = \"mysql://x\"", "c.toml, line 2, store.url: a store's url begins with `sqlite://`"),
+        (
+            "[highlevel]\nwebhook_keys = [\"x\"]",
+            "c.toml, line 2, highlevel.webhook_keys: webhook key 0: expected `ed25519:`",
+        ),
+        (
+            "[[crypto.keys]]\nid = \"a\"\nsecret = \"inline\"",
+            "line 3, crypto.keys.0.secret: a secret does not stand in the file",
+        ),
+        (
+            "[[crypto.keys]]\nid = \"a\"\nsecret = { env = \"CASEBRIDGE_NO_SUCH\" }",
+            "CASEBRIDGE_NO_SUCH is not set; export it",
+        ),
+        ("[[crypto.keys]]\nid = \"a\"\nsecret = { env = \"PATH\" }", "not 32 bytes in base64; make one with"),
+    ];
+    for (text, expected) in cases {
+        let found = error(text);
+        assert!(found.contains(expected), "{text}\n  {found}");
+    }
+}
+
+#[test]
+fn a_firm_is_checked_as_a_whole() {
+    let cases = [
+        (FIRM.to_owned() + FIRM, "firms.1.id: two firms are called `acme`"),
+        (FIRM.replace("\"loc\"", "\" \""), "firms.0.highlevel.location_id: empty"),
+        (
+            FIRM.replace("https://cp.example/api", "cp.example"),
+            "firms.0.casepeer.base_url: `cp.example` is not",
+        ),
+        (
+            FIRM.replace("https://cp.example/api", "https://u:p@cp.example"),
+            "does not carry a user or a password",
+        ),
+        (FIRM.replace("[{ env = \"PATH\" }]", "[]"), "firms.0.casepeer.webhook_secrets: no secret"),
+        (FIRM.replace("bearer_static", "magic"), "unknown variant `magic`"),
+        (
+            format!("{FIRM}\n[firms.sync.statuses.Treating]\npipeline = \"Intake\"\n"),
+            "needs both a pipeline and a stage",
+        ),
+        (format!("{FIRM}\n[firms.sync.tasks]\ndefault_due_in = \"soon\"\n"), "`soon` is not a span of time"),
+    ];
+    for (text, expected) in cases {
+        let found = error(&text);
+        assert!(found.contains(expected), "{expected}\n  {found}");
+    }
+}
+
+#[test]
+fn no_secret_can_be_printed() {
+    let path = std::env::var("PATH").unwrap();
+    assert!(!format!("{:?}", parse("c.toml", FIRM, &Vec::new()).unwrap()).contains(&path));
+}

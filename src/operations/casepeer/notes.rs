@@ -1,0 +1,54 @@
+//! Notes of a lead or case. The contract lists them but does not read one by id.
+
+use serde_json::{Value, json};
+
+use super::{Profile, Request};
+use crate::domain::{Note, RecordKind, RecordRef};
+use crate::operations::{Response, Unexpected, text};
+
+/// Create a note on a lead or case.
+pub fn create_note(
+    profile: &Profile,
+    owner: &RecordRef,
+    body: &str,
+    category: Option<&str>,
+    external_ref: &str,
+) -> Request {
+    let operation =
+        if owner.kind == RecordKind::Case { "note.create_on_case" } else { "note.create_on_lead" };
+    let mut json = json!({ "body": body, "external_ref": external_ref });
+    if let Some(category) = category {
+        json["category"] = category.into();
+    }
+    profile.request(operation, &[&owner.id]).json(json)
+}
+
+/// Read one page of a lead's or case's notes.
+pub fn list_notes(profile: &Profile, owner: &RecordRef, cursor: Option<&str>) -> Request {
+    let operation = if owner.kind == RecordKind::Case { "note.list_on_case" } else { "note.list_on_lead" };
+    let request = profile.request(operation, &[&owner.id]).query("limit", "100");
+    match cursor {
+        Some(cursor) => request.query("cursor", cursor),
+        None => request,
+    }
+}
+
+/// The id in an answer to [`create_note`].
+pub fn read_created_note(answer: &Response) -> Result<String, Unexpected> {
+    text(&answer.body, "id").ok_or(Unexpected { operation: "note.create", missing: "id" })
+}
+
+/// The note with this id on a page of [`list_notes`], or else the cursor of the next page.
+pub fn read_listed_note(answer: &Response, id: &str, owner: &RecordRef) -> Result<Note, Option<String>> {
+    let items = answer.body.get("data").and_then(Value::as_array).into_iter().flatten();
+    match items.into_iter().find(|item| text(item, "id").as_deref() == Some(id)) {
+        Some(item) => Ok(Note {
+            record: RecordRef::casepeer(RecordKind::Note, id),
+            owner: Some(owner.clone()),
+            body: text(item, "body").unwrap_or_default(),
+            category: text(item, "category"),
+            external_ref: text(item, "external_ref"),
+        }),
+        None => Err(answer.body.get("page").and_then(|page| text(page, "next_cursor"))),
+    }
+}

@@ -1,0 +1,50 @@
+//! HighLevel's API, as its official OpenAPI files describe it (github.com/GoHighLevel/highlevel-api-docs).
+
+mod contacts;
+mod locations;
+mod notes;
+mod opportunities;
+mod tasks;
+
+pub use contacts::{
+    add_tags, create_contact, duplicate_of, find_duplicate, get_contact, read_contact, read_created_contact,
+    read_duplicate, update_contact,
+};
+pub use locations::{CustomFields, get_custom_fields, get_location, read_custom_fields};
+pub use notes::{create_note, get_note, read_note};
+pub use opportunities::{
+    Pipelines, create_opportunity, get_pipelines, read_opportunity_id, read_pipelines, update_opportunity,
+};
+pub use tasks::{complete_task, create_task, get_task, read_found_task, read_task, search_tasks};
+
+use super::{Effect, Method, Request, fill_path};
+
+/// One of HighLevel's operations.
+struct Operation {
+    /// The id its file gives it, under the file's name.
+    id: &'static str,
+    method: Method,
+    path: &'static str,
+    effect: Effect,
+}
+
+/// Every operation used here is described with this value of the `Version` header.
+const VERSION: &str = "2021-07-28";
+
+impl Operation {
+    const fn new(id: &'static str, method: Method, path: &'static str, effect: Effect) -> Self {
+        Self { id, method, path, effect }
+    }
+
+    fn request(&self, ids: &[&str]) -> Request {
+        Request {
+            operation: self.id,
+            method: self.method,
+            path: fill_path(self.path, ids),
+            query: Vec::new(),
+            headers: vec![("Version", VERSION.to_owned())],
+            body: None,
+            effect: self.effect,
+        }
+    }
+}

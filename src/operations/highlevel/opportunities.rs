@@ -1,0 +1,83 @@
+//! Opportunities and pipelines: `opportunities.json`, scopes `opportunities.readonly` and `opportunities.write`.
+
+use serde_json::{Value, json};
+
+use super::{Effect, Method, Operation, Request};
+use crate::domain::Opportunity;
+use crate::operations::{Response, Unexpected, text};
+
+const CREATE: Operation =
+    Operation::new("opportunities.create-opportunity", Method::Post, "/opportunities/", Effect::Create);
+const UPDATE: Operation = Operation::new(
+    "opportunities.update-opportunity",
+    Method::Put,
+    "/opportunities/{id}",
+    Effect::Idempotent,
+);
+const PIPELINES: Operation =
+    Operation::new("opportunities.get-pipelines", Method::Get, "/opportunities/pipelines", Effect::Read);
+
+/// Read a location's pipelines with their stages.
+pub fn get_pipelines(location: &str) -> Request {
+    PIPELINES.request(&[]).query("locationId", location)
+}
+
+/// Create an opportunity.
+pub fn create_opportunity(location: &str, contact: &str, name: &str, to: &Opportunity) -> Request {
+    CREATE.request(&[]).json(json!({
+        "locationId": location,
+        "contactId": contact,
+        "name": name,
+        "pipelineId": to.pipeline,
+        "pipelineStageId": to.stage,
+        "status": to.status,
+    }))
+}
+
+/// Move an opportunity.
+pub fn update_opportunity(id: &str, to: &Opportunity) -> Request {
+    UPDATE.request(&[id]).json(json!({
+        "pipelineId": to.pipeline,
+        "pipelineStageId": to.stage,
+        "status": to.status,
+    }))
+}
+
+/// The id in an answer to [`create_opportunity`].
+pub fn read_opportunity_id(answer: &Response) -> Result<String, Unexpected> {
+    let opportunity = answer.body.get("opportunity").unwrap_or(&Value::Null);
+    text(opportunity, "id").ok_or(Unexpected { operation: CREATE.id, missing: "opportunity.id" })
+}
+
+/// A location's pipelines and stages: ids by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pipelines(Vec<Pipeline>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pipeline {
+    id: String,
+    name: String,
+    stages: Vec<(String, String)>,
+}
+
+impl Pipelines {
+    /// The ids of a pipeline and its stage, which may be named by id or by name in any case.
+    pub fn resolve(&self, pipeline: &str, stage: &str) -> Option<(&str, &str)> {
+        let is = |id: &str, name: &str, wanted: &str| id == wanted || name.eq_ignore_ascii_case(wanted);
+        let pipeline = self.0.iter().find(|one| is(&one.id, &one.name, pipeline))?;
+        let stage = pipeline.stages.iter().find(|(id, name)| is(id, name, stage))?;
+        Some((&pipeline.id, &stage.0))
+    }
+}
+
+/// The pipelines in an answer to [`get_pipelines`].
+pub fn read_pipelines(answer: &Response) -> Pipelines {
+    let named = |item: &Value| Some((text(item, "id")?, text(item, "name")?));
+    let items = answer.body.get("pipelines").and_then(Value::as_array).into_iter().flatten();
+    let pipelines = items.filter_map(|item| {
+        let (id, name) = named(item)?;
+        let stages = item.get("stages").and_then(Value::as_array).into_iter().flatten();
+        Some(Pipeline { id, name, stages: stages.filter_map(named).collect() })
+    });
+    Pipelines(pipelines.collect())
+}

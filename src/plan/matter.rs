@@ -1,0 +1,87 @@
+//! A lead was created or changed in CASEpeer.
+
+use super::contact::merge_pair;
+use super::matching::evidence;
+use super::snapshot::{MatterView, Pair, Snapshot};
+use crate::domain::{Base, Command, EffectKey, Link, NewContact, NewTask, Plan, RecordRef, System, Target};
+use crate::rules::SyncRules;
+
+/// The tag of every contact that came from CASEpeer.
+const SYNCED_TAG: &str = "cp:synced";
+
+/// Creates or links its contact, or merges the two; then the initial tasks, if the matter came into being there.
+pub(super) fn plan(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
+    let mut plan = introduce(view, snapshot, rules);
+    if let (Some(link), Some(contact)) = (&view.link, &view.contact) {
+        let pair = Pair { link: own_link(link, &view.matter.record), matter: view.matter.clone() };
+        if link.casepeer != view.matter.record {
+            plan.add(
+                Command::Link(pair.link.clone()),
+                format!("{} was {}", view.matter.record, link.casepeer),
+            );
+        }
+        merge_pair(&mut plan, contact, &pair, rules);
+    }
+    plan
+}
+
+/// A case takes over the link of the lead it began as, with what was agreed.
+fn own_link(link: &Link, matter: &RecordRef) -> Link {
+    if link.casepeer == *matter {
+        return link.clone();
+    }
+    Link { casepeer: matter.clone(), revision: 0, ..link.clone() }
+}
+
+/// Brings a lead or case without a link into HighLevel, with its initial tasks.
+pub(super) fn introduce(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
+    let matter = &view.matter;
+    let mut plan = Plan::default();
+    let mut origin = view.link.as_ref().map(|link| link.origin);
+    if view.link.is_none() {
+        let known =
+            view.candidates.iter().find_map(|one| Some((one, evidence(one, matter, &snapshot.location)?)));
+        if let Some((contact, evidence)) = known {
+            let from = evidence.origin();
+            let link = Link::new(contact.record.clone(), matter.record.clone(), from, Base::default());
+            plan.add(
+                Command::Link(link.clone()),
+                format!("{} is the same person: {}", contact.record, evidence.words()),
+            );
+            merge_pair(&mut plan, contact, &Pair { link, matter: matter.clone() }, rules);
+            origin = Some(from);
+        } else {
+            let contact = NewContact {
+                matter: matter.record.clone(),
+                fields: matter.fields.clone(),
+                tags: vec![SYNCED_TAG.into()],
+                source: matter.source.clone(),
+            };
+            plan.add(Command::CreateContact(contact), "HighLevel does not know this client");
+            origin = Some(System::CasePeer);
+        }
+    }
+    if origin == Some(System::CasePeer) {
+        initial_tasks(&mut plan, view, snapshot, rules);
+    }
+    plan
+}
+
+/// The tasks a new matter starts with. Planned whenever the matter came into being in CASEpeer; their effect keys,
+/// which name the lead it began as, make each of them happen once.
+fn initial_tasks(plan: &mut Plan, view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) {
+    let matter = &view.matter;
+    for template in rules.initial_tasks_of(matter.case_type.as_deref()) {
+        let task = NewTask {
+            owner: Target::CounterpartOf(matter.record.clone()),
+            copy_of: None,
+            title: template.title.clone(),
+            body: template.body.clone(),
+            due_at: template.due_in.after(snapshot.now),
+            is_completed: false,
+            assignee: template.assignee.clone(),
+            effect: EffectKey(format!("task:{}:{}", matter.root(), template.key)),
+        };
+        plan.add(Command::CreateTask(task), format!("initial task `{}` of this case type", template.key));
+    }
+}

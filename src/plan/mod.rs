@@ -1,0 +1,46 @@
+//! What to do about an event: `plan(&Event, &Snapshot, &SyncRules) -> Plan`. Pure and synchronous.
+//!
+//! One file for each thing that changed, and `matching`, `merge` and `snapshot` which they share. A plan looks at
+//! nothing but its arguments: `bridge::prepare` reads the systems and the store beforehand, `bridge::act` carries the
+//! commands out afterwards, and an effect key keeps a command from being carried out twice.
+
+mod contact;
+mod matching;
+mod matter;
+mod merge;
+mod note;
+mod snapshot;
+mod status;
+mod task;
+
+pub use merge::{Merged, merge};
+pub use snapshot::{ContactView, CopyView, MatterView, Owner, Pair, Snapshot, View};
+
+use crate::domain::{Event, Fact, Plan, System};
+use crate::rules::SyncRules;
+
+/// Decides what to do.
+pub fn plan(event: &Event, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
+    match (&snapshot.view, &event.fact) {
+        (View::Gone, fact) => Plan::nothing(format!("{} is no longer there", fact.subject())),
+        (View::Contact(view), _) => contact::plan(view, snapshot, rules),
+        (View::Matter(view), Fact::CaseStatusChanged { status, .. }) => {
+            status::plan(view, status.as_deref(), snapshot, rules)
+        }
+        (View::Matter(view), Fact::CaseCreated { .. }) => {
+            status::plan(view, view.matter.status.as_deref(), snapshot, rules)
+        }
+        (View::Matter(view), _) => matter::plan(view, snapshot, rules),
+        (View::Task(view), _) => match event.source {
+            System::HighLevel => task::to_casepeer(view, snapshot, rules),
+            System::CasePeer => task::to_highlevel(view, snapshot, rules),
+        },
+        (View::Note(view), _) => match event.source {
+            System::HighLevel => note::to_casepeer(view, snapshot, rules),
+            System::CasePeer => note::to_highlevel(view, snapshot, rules),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

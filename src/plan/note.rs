@@ -1,0 +1,83 @@
+//! A note was written on either side.
+
+use super::snapshot::{CopyView, Owner, Snapshot};
+use crate::domain::{
+    Base, Command, Link, NewNote, Note, Plan, RecordKind, System, Target, parse_external_ref,
+};
+use crate::rules::SyncRules;
+
+/// A note was written in HighLevel.
+pub(super) fn to_casepeer(view: &CopyView<Note>, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
+    if let Some(plan) = settled_by_link_or_origin(view) {
+        return plan;
+    }
+    if !rules.notes.to_casepeer {
+        return Plan::nothing("the firm keeps HighLevel's notes out of CASEpeer");
+    }
+    let (mut plan, owner) = match &view.owner {
+        Owner::Linked { there, .. } => (Plan::default(), Target::Record(there.clone())),
+        Owner::Contact(contact) => {
+            let mut plan = super::contact::introduce(contact, snapshot, rules);
+            if plan.commands.is_empty() {
+                return plan;
+            }
+            plan.commands.retain(|planned| !is_copy_of(&planned.command, &view.record));
+            (plan, Target::CounterpartOf(contact.contact.record.clone()))
+        }
+        Owner::Matter(_) | Owner::Missing => return Plan::nothing("HighLevel does not say whose note it is"),
+    };
+    copy_to_casepeer(&mut plan, &view.record, owner, rules);
+    plan
+}
+
+/// A note was written in CASEpeer. It crosses only if the firm listed its category.
+pub(super) fn to_highlevel(view: &CopyView<Note>, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
+    if let Some(plan) = settled_by_link_or_origin(view) {
+        return plan;
+    }
+    let note = &view.record;
+    let reference = note.external_ref.as_deref();
+    if let Some(original) =
+        reference.and_then(|it| parse_external_ref(it, &snapshot.location, RecordKind::Note))
+    {
+        let link = Link::new(original.clone(), note.record.clone(), System::HighLevel, Base::default());
+        let mut plan = Plan::default();
+        plan.add(Command::Link(link), format!("it is our own copy of {original}"));
+        return plan;
+    }
+    let category = note.category.as_deref().unwrap_or_default();
+    if !rules.notes.to_highlevel.iter().any(|listed| listed.eq_ignore_ascii_case(category)) {
+        return Plan::nothing(
+            "notes of this category stay in CASEpeer (sync.notes.to_highlevel does not list it)",
+        );
+    }
+    let (mut plan, owner) = match &view.owner {
+        Owner::Linked { there, .. } => (Plan::default(), Target::Record(there.clone())),
+        Owner::Matter(matter) => (
+            super::matter::introduce(matter, snapshot, rules),
+            Target::CounterpartOf(matter.matter.record.clone()),
+        ),
+        Owner::Contact(_) | Owner::Missing => return Plan::nothing("CASEpeer does not say whose note it is"),
+    };
+    let copy = NewNote { owner, copy_of: note.record.clone(), body: note.body.clone(), category: None };
+    plan.add(Command::CreateNote(copy), "the firm shares notes of this category");
+    plan
+}
+
+fn settled_by_link_or_origin(view: &CopyView<Note>) -> Option<Plan> {
+    (view.link.is_some() || view.is_ours).then(|| Plan::nothing("both sides have it already"))
+}
+
+/// Plans the copy of a HighLevel note.
+pub(super) fn copy_to_casepeer(plan: &mut Plan, note: &Note, owner: Target, rules: &SyncRules) {
+    if !rules.notes.to_casepeer {
+        return;
+    }
+    let category = rules.notes.category.clone();
+    let copy = NewNote { owner, copy_of: note.record.clone(), body: note.body.clone(), category };
+    plan.add(Command::CreateNote(copy), "CASEpeer has no copy of it");
+}
+
+fn is_copy_of(command: &Command, note: &Note) -> bool {
+    matches!(command, Command::CreateNote(new) if new.copy_of == note.record)
+}

@@ -1,0 +1,80 @@
+//! A case was created in CASEpeer, or moved to another status there.
+
+use super::snapshot::{MatterView, Snapshot};
+use crate::domain::{
+    Command, EffectKey, Field, NewOpportunity, Opportunity, OpportunityStatus, Plan, RecordKind, Target,
+};
+use crate::rules::{StatusRule, SyncRules};
+
+/// Everything a changed matter needs, then the milestone and the opportunity. `told` is the status this webhook
+/// speaks of; the opportunity mirrors the one the case has now.
+pub(super) fn plan(view: &MatterView, told: Option<&str>, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
+    let mut plan = super::matter::plan(view, snapshot, rules);
+    if let Some(rule) = told.and_then(|status| rules.status(status)) {
+        milestone(&mut plan, view, rule);
+    }
+    match view.matter.status.as_deref() {
+        None => plan.remark("the case has no status"),
+        Some(status) => match rules.status(status) {
+            Some(rule) => opportunity(&mut plan, view, rule),
+            None => {
+                plan.remark(format!("status `{status}` is not in the firm's map: nothing is changed for it"))
+            }
+        },
+    }
+    plan
+}
+
+/// Latched once: the tag stays when the status goes back, and a later return does not count again.
+fn milestone(plan: &mut Plan, view: &MatterView, rule: &StatusRule) {
+    let Some(milestone) = rule.milestone else { return };
+    let case = &view.matter.record;
+    let tags = Command::AddTags {
+        contact: Target::CounterpartOf(case.clone()),
+        tags: vec![format!("cp:{}", milestone.as_str())],
+        effect: EffectKey(format!("milestone:{case}:{}", milestone.as_str())),
+    };
+    plan.add(tags, format!("the case reached `{}`", milestone.as_str()));
+}
+
+fn opportunity(plan: &mut Plan, view: &MatterView, rule: &StatusRule) {
+    let (Some(pipeline), Some(stage)) = (&rule.pipeline, &rule.stage) else { return };
+    let case = &view.matter.record;
+    debug_assert!(case.kind == RecordKind::Case);
+    let Some((pipeline, stage)) = view.pipelines.as_ref().and_then(|all| all.resolve(pipeline, stage)) else {
+        plan.unmet = Some(format!(
+            "HighLevel has no pipeline `{pipeline}` with a stage `{stage}`: correct the firm's status map"
+        ));
+        return;
+    };
+    let to = Opportunity {
+        pipeline: pipeline.to_owned(),
+        stage: stage.to_owned(),
+        status: rule.opportunity.unwrap_or(OpportunityStatus::Open),
+    };
+    match &view.opportunity {
+        None => {
+            let name = [Field::FirstName, Field::LastName]
+                .map(|field| view.matter.fields.get(field).unwrap_or_default());
+            let new = NewOpportunity {
+                case: case.clone(),
+                contact: Target::CounterpartOf(case.clone()),
+                name: name.join(" ").trim().to_owned(),
+                to,
+            };
+            plan.add(Command::CreateOpportunity(new), "the case has no opportunity yet");
+        }
+        Some(link) if link.base.opportunity.as_ref() == Some(&to) => {
+            plan.remark("the opportunity is where the status says");
+        }
+        Some(link) => {
+            let update = Command::UpdateOpportunity {
+                opportunity: link.highlevel.clone(),
+                case: case.clone(),
+                to,
+                revision: link.revision,
+            };
+            plan.add(update, "the status says so");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A span of time as people write it.
+
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use serde::{Deserialize, Deserializer, de};
+
+/// How long after something a task is due: `2d`, `36h`, `1w`. A day is 24 hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueIn(SignedDuration);
+
+/// The longest span, in days: anything beyond is a slip of the pen.
+const LONGEST_DAYS: i64 = 3_660;
+
+impl DueIn {
+    /// The moment that long after `start`.
+    pub fn after(self, start: Timestamp) -> Timestamp {
+        start.saturating_add(self.0).unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Default for DueIn {
+    /// A day.
+    fn default() -> Self {
+        Self(SignedDuration::from_hours(24))
+    }
+}
+
+impl<'de> Deserialize<'de> for DueIn {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(source)?;
+        let wrong =
+            || de::Error::custom(format!("`{text}` is not a span of time such as \"2d\", \"36h\" or \"1w\""));
+        let span: Span = text.parse().map_err(|_| wrong())?;
+        let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
+        if duration.is_negative() || duration > SignedDuration::from_hours(24 * LONGEST_DAYS) {
+            return Err(wrong());
+        }
+        Ok(Self(duration))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_as_people_write_them() {
+        let read = |text: &str| serde_json::from_value::<DueIn>(text.into());
+        assert_eq!(read("2d").unwrap(), DueIn(SignedDuration::from_hours(48)));
+        assert_eq!(read("1w").unwrap(), DueIn(SignedDuration::from_hours(7 * 24)));
+        for wrong in ["soon", "-1d", "", "90000d", "1mo"] {
+            assert!(read(wrong).unwrap_err().to_string().contains("span of time"), "{wrong}");
+        }
+    }
+}
