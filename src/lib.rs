@@ -6,4 +6,5 @@ pub mod domain;
 pub mod operations;
 pub mod plan;
 pub mod rules;
+pub mod store;
 pub mod webhook;

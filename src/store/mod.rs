@@ -1,0 +1,106 @@
+//! The store: everything that must survive a crash, in domain verbs.
+//!
+//! An event and the work it causes are one row; a *lane* is a person's pending events in order of receipt, and only
+//! its head may be claimed. Payloads, request bodies and bases are sealed before they reach a table.
+
+pub mod sqlite;
+mod types;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+pub use types::{
+    Arrival, Begun, CallRecord, Claim, DeliveryKey, EventFilter, EventRow, EventStory, Intent, LaneState,
+    Lease, LinkChange, PlanRecord, Recorded, Rejoined, Settled, Settlement,
+};
+
+use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
+
+/// A store that is passed around.
+pub type SharedStore = Arc<dyn Store>;
+
+/// Why the store could not do what was asked. Nothing of it was done.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be used now: full disk, locked, lost. Trying again later may help.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// A sealed value cannot be opened.
+    #[error(transparent)]
+    Sealed(#[from] crate::crypto::CannotOpen),
+    /// What is stored is not what this build writes.
+    #[error("stored data is not what this build writes: {0}")]
+    Corrupt(String),
+}
+
+/// What the bridge asks of a database.
+#[async_trait]
+pub trait Store: Send + Sync {
+    // Receiving.
+
+    /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.
+    async fn record(&self, arrival: Arrival) -> Result<Recorded, StoreError>;
+
+    // Working.
+
+    /// Leases up to `limit` due events, each the head of its lane, the longest due first. Leases that ran out are
+    /// taken over.
+    async fn claim(
+        &self,
+        worker: &str,
+        limit: usize,
+        lease: SignedDuration,
+    ) -> Result<Vec<Claim>, StoreError>;
+    /// Ends an event's turn and promotes the next of its lane. A lost lease changes nothing.
+    async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<Settled, StoreError>;
+    /// Moves an event to the lane of the person this record belongs to, if that is another lane than its own.
+    async fn rejoin(&self, lease: &Lease, owner: &RecordRef) -> Result<Rejoined, StoreError>;
+    /// When the next event is due, if any waits.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    // Links and effects.
+
+    /// The links in which any of these records takes part, oldest first.
+    async fn links_of(&self, firm: &FirmId, records: &[RecordRef]) -> Result<Vec<Link>, StoreError>;
+    /// Remembers links and bases without a call, merging the lanes of people who turn out to be one.
+    async fn save_links(&self, lease: &Lease, changes: Vec<LinkChange>) -> Result<Settled, StoreError>;
+    /// Writes down what is about to be sent, unless it was carried out before.
+    async fn begin_effect(&self, lease: &Lease, key: &EffectKey, intent: Intent)
+    -> Result<Begun, StoreError>;
+    /// Writes down that it was carried out, the record that came of it, and what is linked now; all at once.
+    async fn complete_effect(
+        &self,
+        lease: &Lease,
+        key: &EffectKey,
+        result: Option<RecordRef>,
+        links: Vec<LinkChange>,
+        call: CallRecord,
+    ) -> Result<Settled, StoreError>;
+    /// Writes down a call that failed. A refused intent is withdrawn, so that a corrected one may take its place.
+    async fn fail_effect(
+        &self,
+        lease: &Lease,
+        key: &EffectKey,
+        is_refused: bool,
+        call: CallRecord,
+    ) -> Result<Settled, StoreError>;
+    /// Whether one of our own calls created this record.
+    async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError>;
+
+    // People asking.
+
+    /// Events, the newest first.
+    async fn events(&self, filter: EventFilter) -> Result<Vec<EventRow>, StoreError>;
+    /// One event's whole story.
+    async fn event(&self, id: EventId) -> Result<Option<EventStory>, StoreError>;
+    /// Puts a settled event at the tail of its lane. `None` if there is none, `false` if it is not settled.
+    async fn replay(&self, id: EventId) -> Result<Option<bool>, StoreError>;
+    /// Settles an undelivered event as needing no effect. `None` if there is none, `false` if it is not undelivered.
+    async fn discard(&self, id: EventId, why: &str) -> Result<Option<bool>, StoreError>;
+    /// How many events are in each state.
+    async fn counts(&self) -> Result<LaneState, StoreError>;
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}

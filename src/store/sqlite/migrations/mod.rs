@@ -1,0 +1,33 @@
+//! The schema's history. A migration that has been released is never changed; `PRAGMA user_version` counts them.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+const MIGRATIONS: &[&str] = &[include_str!("0001_events_links_effects.sql")];
+
+#[derive(Debug)]
+pub(super) enum Failed {
+    Sqlite(rusqlite::Error),
+    TooNew { found: usize, known: usize },
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// Brings the schema up to date, all or nothing; a second process waits for the first.
+pub(super) fn run(connection: &mut Connection) -> Result<(), Failed> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let (found, known) = (found as usize, MIGRATIONS.len());
+    if found > known {
+        return Err(Failed::TooNew { found, known });
+    }
+    for migration in &MIGRATIONS[found..] {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", known as u32)?;
+    transaction.commit()?;
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! What goes into the store and comes out of it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Base, CallClass, EventId, EventState, FirmId, Link, Outcome, RecordRef, System};
+
+/// A verified webhook on its way into the store.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The id it gets if it is new.
+    pub id: EventId,
+    /// Whose it is.
+    pub firm: FirmId,
+    /// Who sent it.
+    pub source: System,
+    /// The sender's name for what happened.
+    pub kind: String,
+    /// What makes a repeat of it recognisable.
+    pub delivery_key: DeliveryKey,
+    /// The records it names: first what it is about.
+    pub records: Vec<RecordRef>,
+    /// How the sender was proven.
+    pub proof: &'static str,
+    /// The bytes as they arrived.
+    pub payload: bytes::Bytes,
+    /// When the sender says it happened.
+    pub sent_at: Option<Timestamp>,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// Why it cannot be worked on: it is then kept as undelivered.
+    pub undeliverable: Option<String>,
+}
+
+/// What makes a repeat of a delivery recognisable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryKey {
+    /// The sender's own id: a repeat is a duplicate for ever.
+    Sender(String),
+    /// A keyed hash of the body, where the sender gives no id: a repeat is a duplicate only within
+    /// [`DeliveryKey::REPEAT_WINDOW`], and only while nothing else arrived for that person (A→B→A is three changes).
+    Body([u8; 32]),
+}
+
+impl DeliveryKey {
+    /// How long an identical body without an id counts as a repeat.
+    pub const REPEAT_WINDOW: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+}
+
+/// What became of an arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is safe.
+    Stored(EventId),
+    /// It was safe already, under this id.
+    Duplicate(EventId),
+}
+
+/// The right to work on an event until a time. A claim by another ends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Which event.
+    pub event: EventId,
+    /// Whose it is.
+    pub firm: FirmId,
+    /// Which of its claims this is.
+    pub claim: i64,
+}
+
+/// An event that is being worked on.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The right to do so.
+    pub lease: Lease,
+    /// Who sent it.
+    pub source: System,
+    /// The sender's name for what happened.
+    pub kind: String,
+    /// The bytes as they arrived.
+    pub payload: Vec<u8>,
+    /// How many attempts failed before.
+    pub failed_attempts: u32,
+    /// When it arrived.
+    pub received_at: Timestamp,
+}
+
+/// How an event's turn ended.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// How.
+    pub outcome: Outcome,
+    /// What was planned, for the record.
+    pub plan: Option<PlanRecord>,
+    /// Calls that were made to read.
+    pub reads: Vec<CallRecord>,
+}
+
+/// A plan as it is kept: words that name no person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PlanRecord {
+    /// Each command with its reason.
+    pub commands: Vec<PlannedRecord>,
+    /// Why nothing, or not everything, was done.
+    pub remarks: Vec<String>,
+}
+
+/// A command as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PlannedRecord {
+    /// What to do.
+    pub command: String,
+    /// What it achieves; none for what is only remembered.
+    pub effect_key: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Whether a write was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It was.
+    Yes,
+    /// The lease had been lost to another worker: nothing was written.
+    LeaseLost,
+}
+
+/// What became of moving an event to another lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejoined {
+    /// It is in the right lane.
+    AlreadyThere,
+    /// It was given up and waits in the right lane for its turn.
+    Moved,
+    /// The lease had been lost to another worker.
+    LeaseLost,
+}
+
+/// A change of links.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LinkChange {
+    /// Two records are the same thing; if they are linked already, the base takes over what is new.
+    Link(Link),
+    /// What both sides agree on now. A link that is not there is not made.
+    Agree {
+        /// The record in HighLevel.
+        highlevel: RecordRef,
+        /// The record in CASEpeer.
+        casepeer: RecordRef,
+        /// What they agree on.
+        base: Base,
+    },
+}
+
+/// A request that is about to be sent.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// The operation.
+    pub operation: &'static str,
+    /// The exact body.
+    pub body: Vec<u8>,
+    /// Whether a retry resends the body that was written down first. Otherwise the newer one replaces it.
+    pub is_create: bool,
+    /// Whether it may be sent again although it was carried out before.
+    pub idempotency_key: String,
+}
+
+/// What [`super::Store::begin_effect`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// Send this body under this key.
+    Send {
+        /// The exact body.
+        body: Vec<u8>,
+        /// The same for every attempt.
+        idempotency_key: String,
+    },
+    /// It was carried out before, with this result.
+    AlreadyDone(Option<RecordRef>),
+    /// The lease had been lost to another worker.
+    LeaseLost,
+}
+
+/// The record of one API call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CallRecord {
+    /// The operation's id.
+    pub operation: String,
+    /// Method and path; no query, which may name a person.
+    pub target: String,
+    /// What it was to achieve; none for a read.
+    pub effect_key: Option<String>,
+    /// HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// How it went.
+    #[schema(value_type = String, example = "ok")]
+    pub class: CallClass,
+    /// When it was sent, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// What was made of a failure, in words that name no person.
+    pub detail: Option<String>,
+}
+
+/// Which events to list.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Of this firm only.
+    pub firm: Option<FirmId>,
+    /// In these states only; empty is any.
+    pub states: Vec<EventState>,
+    /// Older than this one: the last of the page before.
+    pub before: Option<EventId>,
+    /// How many.
+    pub limit: usize,
+}
+
+/// An event in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct EventRow {
+    /// Its id.
+    #[schema(value_type = String, format = "uuid")]
+    pub id: EventId,
+    /// Whose it is; empty if no firm is known.
+    #[schema(value_type = String, example = "acme")]
+    pub firm: FirmId,
+    /// Who sent it.
+    #[schema(value_type = String, example = "highlevel")]
+    pub source: System,
+    /// The sender's name for what happened.
+    #[serde(rename = "type")]
+    #[schema(example = "ContactCreate")]
+    pub kind: String,
+    /// Where it stands.
+    #[schema(value_type = String, example = "done")]
+    pub state: EventState,
+    /// Why it stands there.
+    pub reason: Option<String>,
+    /// When it arrived, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    pub received_at: Timestamp,
+}
+
+/// An event's whole story.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct EventStory {
+    /// The event as in a list.
+    #[serde(flatten)]
+    pub row: EventRow,
+    /// How the sender was proven.
+    pub verified_by: String,
+    /// The records it names.
+    #[schema(value_type = Vec<String>, example = json!(["highlevel:contact:nmFmQEsNgz6AVpgLVUJ0"]))]
+    pub records: Vec<String>,
+    /// When the sender says it happened.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub sent_at: Option<Timestamp>,
+    /// When it is due next, if it is not settled.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due_at: Option<Timestamp>,
+    /// When it was settled.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub settled_at: Option<Timestamp>,
+    /// How many attempts failed.
+    pub failed_attempts: u32,
+    /// What was planned last.
+    pub plan: Option<PlanRecord>,
+    /// The calls that were made, in order.
+    pub calls: Vec<CallRecord>,
+}
+
+/// How many events are in each state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LaneState {
+    /// By state; a state without events is absent.
+    pub by_state: BTreeMap<EventState, u64>,
+}
+
+impl LaneState {
+    /// How many are in this state.
+    pub fn of(&self, state: EventState) -> u64 {
+        self.by_state.get(&state).copied().unwrap_or_default()
+    }
+
+    /// How many are not settled.
+    pub fn pending(&self) -> u64 {
+        self.by_state.iter().filter(|(state, _)| !state.is_settled()).map(|(_, count)| count).sum()
+    }
+}
