@@ -1,4 +1,5 @@
 //! Casebridge.
+pub mod bridge;
 pub mod clock;
 pub mod config;
 pub mod crypto;
@@ -7,4 +8,5 @@ pub mod operations;
 pub mod plan;
 pub mod rules;
 pub mod store;
+pub mod vendors;
 pub mod webhook;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fields, Opportunity, RecordRef, System};
+use super::{Fields, Opportunity, RecordKind, RecordRef, System};
 
 /// A pair of records that are the same thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,18 @@ impl Link {
             System::HighLevel => &self.highlevel,
             System::CasePeer => &self.casepeer,
         }
+    }
+}
+
+/// The record that stands for a contact, a lead or a case on the other side. A contact with several matters is worked
+/// on under its newest case, or its newest lead while there is no case.
+pub fn counterpart<'a>(links: &'a [Link], record: &RecordRef) -> Option<&'a RecordRef> {
+    let there = record.system.opposite();
+    let others = links.iter().filter(|link| link.on(record.system) == record).map(|link| link.on(there));
+    let newest = |kind| others.clone().filter(|other| other.kind == kind).next_back();
+    match there {
+        System::HighLevel => newest(RecordKind::Contact),
+        System::CasePeer => newest(RecordKind::Case).or_else(|| newest(RecordKind::Lead)),
     }
 }
 

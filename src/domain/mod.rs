@@ -16,7 +16,7 @@ pub use command::{
 };
 pub use event::{Event, Fact};
 pub use ids::{EventId, FirmId, RecordId, RecordKind, RecordRef, System};
-pub use link::{Base, Link};
+pub use link::{Base, Link, counterpart};
 pub use outcome::{CallClass, EventState, Outcome};
 pub use person::{Email, Field, Fields, Phone, split_name};
 pub use record::{

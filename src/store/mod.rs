@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use types::{
     Arrival, Begun, CallRecord, Claim, DeliveryKey, EventFilter, EventRow, EventStory, Intent, LaneState,
-    Lease, LinkChange, PlanRecord, Recorded, Rejoined, Settled, Settlement,
+    Lease, LinkChange, PlanRecord, PlannedRecord, Recorded, Rejoined, Settled, Settlement,
 };
 
 use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};

@@ -11,11 +11,14 @@ pub use contacts::{
     read_duplicate, update_contact,
 };
 pub use locations::{CustomFields, get_custom_fields, get_location, read_custom_fields};
-pub use notes::{create_note, get_note, read_note};
+pub use notes::{create_note, get_note, list_notes, read_note, read_notes};
 pub use opportunities::{
     Pipelines, create_opportunity, get_pipelines, read_opportunity_id, read_pipelines, update_opportunity,
 };
-pub use tasks::{complete_task, create_task, get_task, read_found_task, read_task, search_tasks};
+pub use tasks::{
+    FoundTask, complete_task, create_task, get_task, list_tasks, read_found_task, read_task, read_tasks,
+    search_tasks,
+};
 
 use super::{Effect, Method, Request, fill_path};
 

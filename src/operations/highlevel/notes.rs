@@ -8,12 +8,19 @@ use crate::operations::{Response, Unexpected, text};
 
 const GET: Operation =
     Operation::new("contacts.get-note", Method::Get, "/contacts/{contactId}/notes/{id}", Effect::Read);
+const LIST: Operation =
+    Operation::new("contacts.get-all-notes", Method::Get, "/contacts/{contactId}/notes", Effect::Read);
 const CREATE: Operation =
     Operation::new("contacts.create-note", Method::Post, "/contacts/{contactId}/notes", Effect::Create);
 
 /// Read one note.
 pub fn get_note(contact: &str, note: &str) -> Request {
     GET.request(&[contact, note])
+}
+
+/// Read all notes of a contact.
+pub fn list_notes(contact: &str) -> Request {
+    LIST.request(&[contact])
 }
 
 /// Create a note.
@@ -24,9 +31,18 @@ pub fn create_note(contact: &str, body: &str) -> Request {
 /// The note in an answer to [`get_note`] or [`create_note`].
 pub fn read_note(answer: &Response, contact: &str) -> Result<Note, Unexpected> {
     let note = answer.body.get("note").unwrap_or(&Value::Null);
-    let id = text(note, "id").ok_or(Unexpected { operation: GET.id, missing: "note.id" })?;
-    Ok(Note {
-        record: RecordRef::highlevel(RecordKind::Note, id),
+    read_one(note, contact).ok_or(Unexpected { operation: GET.id, missing: "note.id" })
+}
+
+/// The notes in an answer to [`list_notes`].
+pub fn read_notes(answer: &Response, contact: &str) -> Vec<Note> {
+    let notes = answer.body.get("notes").and_then(Value::as_array).into_iter().flatten();
+    notes.filter_map(|note| read_one(note, contact)).collect()
+}
+
+fn read_one(note: &Value, contact: &str) -> Option<Note> {
+    Some(Note {
+        record: RecordRef::highlevel(RecordKind::Note, text(note, "id")?),
         owner: Some(RecordRef::highlevel(RecordKind::Contact, contact)),
         body: text(note, "body").unwrap_or_default(),
         category: None,

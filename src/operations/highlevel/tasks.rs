@@ -9,6 +9,8 @@ use crate::operations::{Response, Unexpected, text};
 
 const GET: Operation =
     Operation::new("contacts.get-task", Method::Get, "/contacts/{contactId}/tasks/{taskId}", Effect::Read);
+const LIST: Operation =
+    Operation::new("contacts.get-all-tasks", Method::Get, "/contacts/{contactId}/tasks", Effect::Read);
 const CREATE: Operation =
     Operation::new("contacts.create-task", Method::Post, "/contacts/{contactId}/tasks", Effect::Create);
 const COMPLETE: Operation = Operation::new(
@@ -24,12 +26,17 @@ const SEARCH: Operation = Operation::new(
     Effect::Read,
 );
 
-/// How many tasks one search may answer; a task without its contact is found by its title, so a page is plenty.
-const SEARCH_LIMIT: u32 = 100;
+/// How many tasks a page of the search has.
+const SEARCH_PAGE: usize = 100;
 
 /// Read one task.
 pub fn get_task(contact: &str, task: &str) -> Request {
     GET.request(&[contact, task])
+}
+
+/// Read all tasks of a contact.
+pub fn list_tasks(contact: &str) -> Request {
+    LIST.request(&[contact])
 }
 
 /// Create a task (`CreateTaskParams`: title, dueDate and completed are required).
@@ -53,22 +60,27 @@ pub fn complete_task(contact: &str, task: &str) -> Request {
     COMPLETE.request(&[contact, task]).json(json!({ "completed": true }))
 }
 
-/// Look for tasks of a location by words of their title: how the contact of a task is found when its webhook does
-/// not say (github.com/GoHighLevel/highlevel-api-docs issue 332).
-pub fn search_tasks(location: &str, words: Option<&str>) -> Request {
-    let mut body = json!({ "limit": SEARCH_LIMIT, "skip": 0 });
-    if let Some(words) = words {
-        body["query"] = words.into();
-    }
-    SEARCH.request(&[location]).json(body)
+/// Read a page of a location's tasks: how the contact of a task is found when its webhook does not say
+/// (github.com/GoHighLevel/highlevel-api-docs issue 332). Counted from 0.
+pub fn search_tasks(location: &str, page: usize) -> Request {
+    SEARCH.request(&[location]).json(json!({ "limit": SEARCH_PAGE, "skip": page * SEARCH_PAGE }))
 }
 
 /// The task in an answer to [`get_task`] or [`create_task`].
 pub fn read_task(answer: &Response, contact: &str) -> Result<Task, Unexpected> {
     let task = answer.body.get("task").unwrap_or(&Value::Null);
-    let id = text(task, "id").ok_or(Unexpected { operation: GET.id, missing: "task.id" })?;
-    Ok(Task {
-        record: RecordRef::highlevel(RecordKind::Task, id),
+    read_one(task, contact).ok_or(Unexpected { operation: GET.id, missing: "task.id" })
+}
+
+/// The tasks in an answer to [`list_tasks`].
+pub fn read_tasks(answer: &Response, contact: &str) -> Vec<Task> {
+    let tasks = answer.body.get("tasks").and_then(Value::as_array).into_iter().flatten();
+    tasks.filter_map(|task| read_one(task, contact)).collect()
+}
+
+fn read_one(task: &Value, contact: &str) -> Option<Task> {
+    Some(Task {
+        record: RecordRef::highlevel(RecordKind::Task, text(task, "id")?),
         owner: Some(RecordRef::highlevel(RecordKind::Contact, contact)),
         title: text(task, "title").unwrap_or_default(),
         body: text(task, "body"),
@@ -78,15 +90,27 @@ pub fn read_task(answer: &Response, contact: &str) -> Result<Task, Unexpected> {
     })
 }
 
-/// The contact of the task with this id among the answers to [`search_tasks`]. The official file describes the list
-/// as one of arrays, live answers are one of objects: both are read.
-pub fn read_found_task(answer: &Response, task: &str) -> Option<String> {
-    let tasks = answer.body.get("tasks")?.as_array()?;
-    let flat = tasks.iter().flat_map(|item| match item {
-        Value::Array(items) => items.iter().collect::<Vec<_>>(),
-        other => vec![other],
-    });
-    let mut found =
-        flat.filter(|item| text(item, "id").or_else(|| text(item, "_id")).as_deref() == Some(task));
-    text(found.next()?, "contactId")
+/// What a page of [`search_tasks`] says of the task with this id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundTask {
+    /// It is on the page, and this is its contact.
+    Of(String),
+    /// It is not; there may be more pages.
+    NotHere,
+    /// It is not, and this was the last page.
+    Nowhere,
+}
+
+/// Looks for a task on a page of [`search_tasks`]. The official file describes the list as one of arrays, live
+/// answers are one of objects: both are read.
+pub fn read_found_task(answer: &Response, task: &str) -> FoundTask {
+    let items = answer.body.get("tasks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let flat =
+        items.iter().flat_map(|item| item.as_array().map_or(std::slice::from_ref(item), Vec::as_slice));
+    let is_it = |item: &&Value| text(item, "id").or_else(|| text(item, "_id")).as_deref() == Some(task);
+    match flat.clone().find(is_it).and_then(|item| text(item, "contactId")) {
+        Some(contact) => FoundTask::Of(contact),
+        None if flat.count() < SEARCH_PAGE => FoundTask::Nowhere,
+        None => FoundTask::NotHere,
+    }
 }

@@ -1,0 +1,101 @@
+//! What came of a call: the record it made, and what is linked now.
+
+use crate::domain::{Base, Command, Link, RecordKind, RecordRef, System};
+use crate::operations::{Response, Unexpected, casepeer, highlevel};
+use crate::store::LinkChange;
+use crate::vendors::Exchange;
+
+/// The record a call made, if it makes one; nothing at all if the call failed. A create that found the record there
+/// already has succeeded: the record it names is the result.
+pub(super) fn read(command: &Command, exchange: &Exchange) -> Result<Option<Option<RecordRef>>, Unexpected> {
+    match &exchange.result {
+        Ok(answer) => created(command, answer).map(Some),
+        Err(failure) => Ok(failure.answer.as_ref().and_then(|answer| existing(command, answer)).map(Some)),
+    }
+}
+
+fn created(command: &Command, answer: &Response) -> Result<Option<RecordRef>, Unexpected> {
+    Ok(match command {
+        Command::CreateLead(_) => {
+            Some(RecordRef::casepeer(RecordKind::Lead, casepeer::read_created_lead(answer)?))
+        }
+        Command::CreateContact(_) => {
+            Some(RecordRef::highlevel(RecordKind::Contact, highlevel::read_created_contact(answer)?))
+        }
+        Command::CreateTask(new) => Some(match new.owner.side() {
+            System::HighLevel => highlevel::read_task(answer, "")?.record,
+            System::CasePeer => casepeer::read_task(answer)?.record,
+        }),
+        Command::CreateNote(new) => Some(match new.owner.side() {
+            System::HighLevel => highlevel::read_note(answer, "")?.record,
+            System::CasePeer => RecordRef::casepeer(RecordKind::Note, casepeer::read_created_note(answer)?),
+        }),
+        Command::CreateOpportunity(_) => {
+            Some(RecordRef::highlevel(RecordKind::Opportunity, highlevel::read_opportunity_id(answer)?))
+        }
+        _ => None,
+    })
+}
+
+fn existing(command: &Command, answer: &Response) -> Option<RecordRef> {
+    let in_casepeer = |kind| casepeer::existing_id(answer).map(|id| RecordRef::casepeer(kind, id));
+    match command {
+        Command::CreateLead(_) => in_casepeer(RecordKind::Lead),
+        Command::CreateTask(_) => in_casepeer(RecordKind::Task),
+        Command::CreateNote(_) => in_casepeer(RecordKind::Note),
+        Command::CreateContact(_) => {
+            highlevel::duplicate_of(answer).map(|id| RecordRef::highlevel(RecordKind::Contact, id))
+        }
+        _ => None,
+    }
+}
+
+/// What is linked, or agreed on, once the command has been carried out.
+pub(super) fn links(command: &Command, result: Option<&RecordRef>) -> Vec<LinkChange> {
+    let change = match (command, result) {
+        (Command::CreateLead(new), Some(lead)) => {
+            let base = Base::of_fields(new.fields.clone());
+            link(&new.contact, lead, base)
+        }
+        (Command::CreateContact(new), Some(contact)) => {
+            let base = Base::of_fields(new.fields.clone());
+            link(&new.matter, contact, base)
+        }
+        (Command::CreateTask(new), Some(task)) => {
+            let Some(original) = &new.copy_of else { return Vec::new() };
+            link(original, task, Base::of_task(new.is_completed))
+        }
+        (Command::CreateNote(new), Some(note)) => link(&new.copy_of, note, Base::default()),
+        (Command::CreateOpportunity(new), Some(opportunity)) => {
+            link(&new.case, opportunity, Base::of_opportunity(new.to.clone()))
+        }
+        (Command::UpdateContact { contact, matter, fields, .. }, _)
+        | (Command::UpdateMatter { contact, matter, fields, .. }, _) => {
+            agree(contact, matter, Base::of_fields(fields.clone()))
+        }
+        (Command::CompleteTask { task, source, .. }, _) => agree(source, task, Base::of_task(true)),
+        (Command::UpdateOpportunity { opportunity, case, to, .. }, _) => {
+            agree(opportunity, case, Base::of_opportunity(to.clone()))
+        }
+        _ => return Vec::new(),
+    };
+    vec![change]
+}
+
+/// The thing came into being as `original`; `copy` was made of it.
+fn link(original: &RecordRef, copy: &RecordRef, base: Base) -> LinkChange {
+    let (highlevel, casepeer) = sides(original, copy);
+    LinkChange::Link(Link::new(highlevel, casepeer, original.system, base))
+}
+
+fn agree(one: &RecordRef, other: &RecordRef, base: Base) -> LinkChange {
+    let (highlevel, casepeer) = sides(one, other);
+    LinkChange::Agree { highlevel, casepeer, base }
+}
+
+fn sides(one: &RecordRef, other: &RecordRef) -> (RecordRef, RecordRef) {
+    match one.system {
+        System::HighLevel => (one.clone(), other.clone()),
+        System::CasePeer => (other.clone(), one.clone()),
+    }
+}

@@ -1,0 +1,149 @@
+//! Reading a task or note, and whose it is.
+
+use jiff::Timestamp;
+
+use super::super::session::{Session, Stop};
+use super::{contact, matter};
+use crate::domain::{Note, RecordKind, RecordRef, Task, counterpart};
+use crate::operations::{casepeer, highlevel};
+use crate::plan::{CopyView, Owner};
+use crate::store::Rejoined;
+
+/// The most pages of a location's tasks that are searched for one without its contact.
+const SEARCHED_PAGES: usize = 20;
+/// The most pages of a matter's notes that are read to find one.
+const LISTED_PAGES: usize = 100;
+
+pub(super) async fn highlevel_task(
+    session: &Session<'_>,
+    task: &RecordRef,
+    owner: Option<&RecordRef>,
+    now: Timestamp,
+) -> Result<Option<CopyView<Task>>, Stop> {
+    let contact = match owner {
+        Some(contact) => contact.id.clone(),
+        None => match find_contact(session, task).await? {
+            Some(contact) => contact,
+            None => return Ok(None),
+        },
+    };
+    let answer = session.read_highlevel(&highlevel::get_task(&contact, &task.id)).await?;
+    let Some(answer) = answer else { return Ok(None) };
+    let record = highlevel::read_task(&answer, &contact)?;
+    let owner = RecordRef::highlevel(RecordKind::Contact, contact);
+    view(session, task, record, Some(owner), now).await.map(Some)
+}
+
+/// HighLevel's webhook may not say whose a task is. Once that is found, the event waits its turn with the person's.
+async fn find_contact(session: &Session<'_>, task: &RecordRef) -> Result<Option<String>, Stop> {
+    for page in 0..SEARCHED_PAGES {
+        let request = highlevel::search_tasks(&session.firm.location, page);
+        let Some(answer) = session.read_highlevel(&request).await? else { return Ok(None) };
+        match highlevel::read_found_task(&answer, &task.id) {
+            highlevel::FoundTask::NotHere => {}
+            highlevel::FoundTask::Nowhere => return Ok(None),
+            highlevel::FoundTask::Of(contact) => {
+                let owner = RecordRef::highlevel(RecordKind::Contact, &contact);
+                return match session.store.rejoin(session.lease, &owner).await? {
+                    Rejoined::AlreadyThere => Ok(Some(contact)),
+                    Rejoined::Moved => Err(Stop::Moved),
+                    Rejoined::LeaseLost => Err(Stop::LeaseLost),
+                };
+            }
+        }
+    }
+    Ok(None)
+}
+
+pub(super) async fn casepeer_task(
+    session: &Session<'_>,
+    task: &RecordRef,
+    now: Timestamp,
+) -> Result<Option<CopyView<Task>>, Stop> {
+    let request = casepeer::get_task(session.firm.casepeer.profile(), &task.id);
+    let Some(answer) = session.read_casepeer(&request).await? else { return Ok(None) };
+    let record = casepeer::read_task(&answer)?;
+    let owner = record.owner.clone();
+    view(session, task, record, owner, now).await.map(Some)
+}
+
+pub(super) async fn highlevel_note(
+    session: &Session<'_>,
+    note: &RecordRef,
+    owner: Option<&RecordRef>,
+    now: Timestamp,
+) -> Result<Option<CopyView<Note>>, Stop> {
+    // Without its contact a note cannot be read: HighLevel has no search over notes.
+    let Some(contact) = owner else { return Ok(None) };
+    let answer = session.read_highlevel(&highlevel::get_note(&contact.id, &note.id)).await?;
+    let Some(answer) = answer else { return Ok(None) };
+    let record = highlevel::read_note(&answer, &contact.id)?;
+    view(session, note, record, Some(contact.clone()), now).await.map(Some)
+}
+
+pub(super) async fn casepeer_note(
+    session: &Session<'_>,
+    note: &RecordRef,
+    owner: Option<&RecordRef>,
+    now: Timestamp,
+) -> Result<Option<CopyView<Note>>, Stop> {
+    let Some(owner) = owner else { return Ok(None) };
+    let mut cursor = None;
+    for _ in 0..LISTED_PAGES {
+        let request = casepeer::list_notes(session.firm.casepeer.profile(), owner, cursor.as_deref());
+        let Some(answer) = session.read_casepeer(&request).await? else { return Ok(None) };
+        match casepeer::read_listed_note(&answer, &note.id, owner) {
+            Ok(record) => return view(session, note, record, Some(owner.clone()), now).await.map(Some),
+            Err(None) => return Ok(None),
+            Err(next) => cursor = next,
+        }
+    }
+    Ok(None)
+}
+
+async fn view<Record>(
+    session: &Session<'_>,
+    reference: &RecordRef,
+    record: Record,
+    owner: Option<RecordRef>,
+    now: Timestamp,
+) -> Result<CopyView<Record>, Stop> {
+    let firm = &session.firm.id;
+    let link = session.store.links_of(firm, std::slice::from_ref(reference)).await?.into_iter().next();
+    let is_ours = link.is_none() && session.store.is_ours(firm, reference).await?;
+    let owner = match owner {
+        Some(owner) => find_owner(session, owner, link.is_some() || is_ours, now).await?,
+        None => Owner::Missing,
+    };
+    Ok(CopyView { record, link, is_ours, owner })
+}
+
+/// Whose it is, on both sides. An owner who is not linked yet is read, unless the copy is settled without it.
+async fn find_owner(
+    session: &Session<'_>,
+    here: RecordRef,
+    is_settled: bool,
+    now: Timestamp,
+) -> Result<Owner, Stop> {
+    let links = session.store.links_of(&session.firm.id, std::slice::from_ref(&here)).await?;
+    if let Some(there) = counterpart(&links, &here) {
+        return Ok(Owner::Linked { there: there.clone(), here });
+    }
+    if is_settled {
+        return Ok(Owner::Missing);
+    }
+    let owner = match here.kind {
+        RecordKind::Contact => {
+            contact::view(session, &here.id, now).await?.map(|view| Owner::Contact(Box::new(view)))
+        }
+        _ => match matter::view(session, &here, now).await? {
+            // A case whose lead is linked already is no stranger.
+            Some(view) => match &view.link {
+                Some(link) => Some(Owner::Linked { there: link.highlevel.clone(), here }),
+                None => Some(Owner::Matter(Box::new(view))),
+            },
+            None => None,
+        },
+    };
+    Ok(owner.unwrap_or(Owner::Missing))
+}

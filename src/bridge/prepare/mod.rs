@@ -1,0 +1,46 @@
+//! Reading the current records, so that a plan looks at what is, not at what a webhook said some time ago.
+
+mod contact;
+mod copies;
+mod matter;
+
+use jiff::Timestamp;
+
+use super::session::{Session, Stop};
+use crate::domain::{Fact, System};
+use crate::plan::{Snapshot, View};
+
+/// Takes the snapshot an event is planned on.
+pub(super) async fn prepare(
+    session: &Session<'_>,
+    source: System,
+    fact: &Fact,
+    now: Timestamp,
+) -> Result<Snapshot, Stop> {
+    let view = match fact {
+        Fact::ContactCreated { contact } | Fact::ContactUpdated { contact } => {
+            contact::view(session, &contact.id, now).await?.map(View::Contact)
+        }
+        Fact::LeadCreated { lead: matter }
+        | Fact::LeadUpdated { lead: matter }
+        | Fact::CaseCreated { case: matter }
+        | Fact::CaseStatusChanged { case: matter, .. } => {
+            matter::view(session, matter, now).await?.map(View::Matter)
+        }
+        Fact::TaskCreated { task, owner } | Fact::TaskCompleted { task, owner } => match source {
+            System::HighLevel => {
+                copies::highlevel_task(session, task, owner.as_ref(), now).await?.map(View::Task)
+            }
+            System::CasePeer => copies::casepeer_task(session, task, now).await?.map(View::Task),
+        },
+        Fact::NoteCreated { note, owner } => match source {
+            System::HighLevel => {
+                copies::highlevel_note(session, note, owner.as_ref(), now).await?.map(View::Note)
+            }
+            System::CasePeer => {
+                copies::casepeer_note(session, note, owner.as_ref(), now).await?.map(View::Note)
+            }
+        },
+    };
+    Ok(Snapshot { now, location: session.firm.location.clone(), view: view.unwrap_or(View::Gone) })
+}

@@ -1,0 +1,100 @@
+//! The work on one claimed event: its firm, its lease, and the calls it makes.
+
+use std::sync::Mutex;
+
+use crate::domain::{CallClass, EffectKey};
+use crate::operations::{Request, Response, Unexpected};
+use crate::store::{CallRecord, Lease, SharedStore, StoreError};
+use crate::vendors::{Exchange, Failure};
+
+use super::Firm;
+
+/// Why work on an event ends early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Stop {
+    /// A vendor did not do what was asked.
+    #[error("{operation} {failure}")]
+    Vendor {
+        /// What was asked.
+        operation: &'static str,
+        /// What came of it.
+        failure: Failure,
+    },
+    /// A vendor's answer lacks what it promises.
+    #[error(transparent)]
+    Answer(#[from] Unexpected),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The event now waits in another lane.
+    #[error("moved to its person's lane")]
+    Moved,
+    /// Another worker has taken the event over.
+    #[error("the lease was lost to another worker")]
+    LeaseLost,
+    /// A command needs a record that is not linked.
+    #[error("{0} has no counterpart on the other side")]
+    NoCounterpart(String),
+}
+
+/// The work on one event.
+pub(super) struct Session<'a> {
+    pub(super) firm: &'a Firm,
+    pub(super) store: &'a SharedStore,
+    pub(super) lease: &'a Lease,
+    reads: Mutex<Vec<CallRecord>>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(firm: &'a Firm, store: &'a SharedStore, lease: &'a Lease) -> Self {
+        Self { firm, store, lease, reads: Mutex::new(Vec::new()) }
+    }
+
+    /// The calls made so far to read.
+    pub(super) fn take_reads(&self) -> Vec<CallRecord> {
+        std::mem::take(&mut *self.reads.lock().expect("nothing panics while it holds the list"))
+    }
+
+    /// Reads from HighLevel; nothing if the record is not there.
+    pub(super) async fn read_highlevel(&self, request: &Request) -> Result<Option<Response>, Stop> {
+        self.read(self.firm.highlevel.send(request, None).await)
+    }
+
+    /// Reads from CASEpeer; nothing if the record is not there.
+    pub(super) async fn read_casepeer(&self, request: &Request) -> Result<Option<Response>, Stop> {
+        self.read(self.firm.casepeer.send(request, None, None).await)
+    }
+
+    fn read(&self, exchange: Exchange) -> Result<Option<Response>, Stop> {
+        self.reads.lock().expect("nothing panics while it holds the list").push(record(&exchange, None));
+        match exchange.result {
+            Ok(answer) => Ok(Some(answer)),
+            Err(failure) if failure.is_not_found() => Ok(None),
+            Err(failure) => Err(Stop::Vendor { operation: exchange.operation, failure }),
+        }
+    }
+}
+
+/// The record of an exchange.
+pub(super) fn record(exchange: &Exchange, effect_key: Option<&EffectKey>) -> CallRecord {
+    let class = exchange.class();
+    metrics::counter!("casebridge_calls_total", "operation" => exchange.operation, "class" => class.as_str())
+        .increment(1);
+    metrics::histogram!("casebridge_call_seconds", "operation" => exchange.operation)
+        .record(exchange.duration.as_secs_f64());
+    let detail = exchange.result.as_ref().err().map(|failure| failure.detail.clone());
+    if class != CallClass::Ok {
+        let detail = detail.as_deref().unwrap_or_default();
+        tracing::debug!(call.operation = exchange.operation, call.class = %class, "a call failed: {detail}");
+    }
+    CallRecord {
+        operation: exchange.operation.to_owned(),
+        target: exchange.target.clone(),
+        effect_key: effect_key.map(ToString::to_string),
+        status: exchange.status(),
+        class,
+        started_at: exchange.started_at,
+        duration_ms: u64::try_from(exchange.duration.as_millis()).unwrap_or(u64::MAX),
+        detail,
+    }
+}

@@ -1,0 +1,263 @@
+//! Sending one request and reading its answer, bounded in time and size.
+
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::classify;
+use super::redact::redact;
+use crate::clock::SharedClock;
+use crate::domain::CallClass;
+use crate::operations::{Effect, Method, Request, Response};
+
+/// How long a whole exchange may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest answer that is read, in bytes.
+const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
+/// The longest a vendor may make us wait by `Retry-After`.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+
+/// The HTTP client all vendors share.
+#[derive(Clone)]
+pub struct HttpClient {
+    client: reqwest::Client,
+    clock: SharedClock,
+}
+
+/// One exchange with a vendor, whether it went well or not.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The operation's id.
+    pub operation: &'static str,
+    /// Method and path; no query, which may name a person.
+    pub target: String,
+    /// When it was sent.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
+    /// What came of it.
+    pub result: Result<Response, Failure>,
+}
+
+impl Exchange {
+    /// HTTP status, if there was an answer.
+    pub fn status(&self) -> Option<u16> {
+        match &self.result {
+            Ok(answer) => Some(answer.status),
+            Err(failure) => failure.answer.as_ref().map(|answer| answer.status),
+        }
+    }
+
+    /// How it went.
+    pub fn class(&self) -> CallClass {
+        self.result.as_ref().map_or_else(|failure| failure.class, |_| CallClass::Ok)
+    }
+}
+
+/// A call that did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{detail}")]
+pub struct Failure {
+    /// How it went.
+    pub class: CallClass,
+    /// How long the vendor asked us to wait.
+    pub retry_after: Option<SignedDuration>,
+    /// What happened, in words that name no person.
+    pub detail: String,
+    /// The answer, if there was one.
+    pub answer: Option<Response>,
+}
+
+impl Failure {
+    /// Whether the record that was asked for is not there. HighLevel's files list no 404 and answer some missing
+    /// records with a 400 that says so.
+    pub fn is_not_found(&self) -> bool {
+        match self.answer.as_ref() {
+            Some(answer) if matches!(answer.status, 404 | 410) => true,
+            Some(answer) if answer.status == 400 => {
+                message(&answer.body).to_lowercase().contains("not found")
+            }
+            _ => false,
+        }
+    }
+}
+
+impl HttpClient {
+    /// A client with one policy for time, redirects and size.
+    ///
+    /// # Panics
+    /// When the system has no usable TLS, which no configuration can mend.
+    pub fn new(clock: SharedClock) -> Self {
+        let client = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            // A credential must not follow a redirect to somewhere else.
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("casebridge/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .expect("the TLS library starts");
+        Self { client, clock }
+    }
+
+    /// The inner client, for the token endpoint.
+    pub(super) fn inner(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// The clock exchanges are dated by.
+    pub(super) fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
+    /// Sends a request below `base_url` with a bearer token and these exact body bytes.
+    pub(super) async fn send(
+        &self,
+        base_url: &str,
+        bearer: &str,
+        request: &Request,
+        body: Option<Vec<u8>>,
+        extra_headers: &[(&'static str, &str)],
+    ) -> Exchange {
+        let started_at = self.clock.now();
+        let timer = Instant::now();
+        let result = self.exchange(base_url, bearer, request, body, extra_headers).await;
+        Exchange {
+            operation: request.operation,
+            target: format!("{} {}", request.method.as_str(), request.path),
+            started_at,
+            duration: timer.elapsed(),
+            result,
+        }
+    }
+
+    async fn exchange(
+        &self,
+        base_url: &str,
+        bearer: &str,
+        request: &Request,
+        body: Option<Vec<u8>>,
+        extra_headers: &[(&'static str, &str)],
+    ) -> Result<Response, Failure> {
+        let url = format!("{}{}", base_url.trim_end_matches('/'), request.path);
+        let mut sending = self
+            .client
+            .request(method(request.method), url)
+            .bearer_auth(bearer)
+            .header("Accept", "application/json")
+            .header("X-Request-Id", request_id());
+        if !request.query.is_empty() {
+            sending = sending.query(&request.query);
+        }
+        for (name, value) in &request.headers {
+            sending = sending.header(*name, value);
+        }
+        for (name, value) in extra_headers {
+            sending = sending.header(*name, *value);
+        }
+        if let Some(body) = body {
+            sending = sending.header("Content-Type", "application/json").body(body);
+        }
+        let answer = sending.send().await.map_err(|error| transport_failure(&error, request.effect))?;
+        self.read(answer, request.effect).await
+    }
+
+    async fn read(&self, mut answer: reqwest::Response, effect: Effect) -> Result<Response, Failure> {
+        let status = answer.status().as_u16();
+        let header = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
+        let etag = header("etag");
+        let retry_after = header("retry-after").and_then(|value| self.retry_after(&value));
+        let mut bytes = Vec::new();
+        loop {
+            match answer.chunk().await {
+                Ok(Some(chunk)) if bytes.len() + chunk.len() <= LARGEST_ANSWER => {
+                    bytes.extend_from_slice(&chunk)
+                }
+                Ok(None) => break,
+                Ok(Some(_)) => {
+                    let detail = format!("answered {status} with more than {LARGEST_ANSWER} bytes");
+                    return Err(Failure {
+                        class: broken_off(effect),
+                        retry_after: None,
+                        detail,
+                        answer: None,
+                    });
+                }
+                Err(error) => return Err(transport_failure(&error, effect)),
+            }
+        }
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let answer = Response { status, etag, body };
+        match classify(status, effect) {
+            CallClass::Ok => Ok(answer),
+            class => {
+                let message = redact(&message(&answer.body));
+                let detail = if message.is_empty() {
+                    format!("answered {status}")
+                } else {
+                    format!("answered {status}: {message}")
+                };
+                Err(Failure { class, retry_after, detail, answer: Some(answer) })
+            }
+        }
+    }
+
+    /// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3).
+    fn retry_after(&self, value: &str) -> Option<SignedDuration> {
+        let wait = match value.trim().parse::<i64>() {
+            Ok(seconds) => SignedDuration::from_secs(seconds),
+            Err(_) => jiff::fmt::rfc2822::parse(value).ok()?.timestamp().duration_since(self.clock.now()),
+        };
+        Some(wait.clamp(SignedDuration::ZERO, LONGEST_WAIT))
+    }
+}
+
+fn method(method: Method) -> reqwest::Method {
+    match method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
+        Method::Delete => reqwest::Method::DELETE,
+    }
+}
+
+fn request_id() -> String {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the system gives random bytes");
+    hex::encode(bytes)
+}
+
+/// HighLevel writes `message` as text or as a list; the contract's errors lie under `error`.
+fn message(body: &Value) -> String {
+    let place = body.get("message").or_else(|| body.get("error").and_then(|error| error.get("message")));
+    match place.or_else(|| body.get("error")) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; "),
+        _ => String::new(),
+    }
+}
+
+/// What an exchange that broke off after the request left is.
+fn broken_off(effect: Effect) -> CallClass {
+    match effect {
+        Effect::Create => CallClass::Ambiguous,
+        Effect::Read | Effect::Idempotent => CallClass::Timeout,
+    }
+}
+
+fn transport_failure(error: &reqwest::Error, effect: Effect) -> Failure {
+    // The error's own text has the URL in it, whose query may name a person.
+    let (class, detail) = if error.is_connect() {
+        (CallClass::Unreachable, "could not be reached")
+    } else if error.is_timeout() {
+        (broken_off(effect), "did not answer in time")
+    } else if error.is_builder() {
+        (CallClass::Rejected, "was given a request that cannot be sent")
+    } else {
+        (broken_off(effect), "broke off the connection")
+    };
+    Failure { class, retry_after: None, detail: detail.into(), answer: None }
+}

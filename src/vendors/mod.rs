@@ -1,0 +1,11 @@
+//! The vendors' APIs as authorised HTTP clients. What is called is data from [`crate::operations`]; here it is sent,
+//! timed, and its result classed. Nothing is retried here: the queue retries, visibly and durably.
+
+pub mod casepeer;
+mod classify;
+mod exchange;
+pub mod highlevel;
+mod redact;
+
+pub use classify::classify;
+pub use exchange::{Exchange, Failure, HttpClient};
