@@ -1,3 +1,4 @@
 //! Casebridge.
 pub mod clock;
+pub mod twin;
 pub mod webhook;
