@@ -173,6 +173,8 @@ impl Faults {
 
     /// The misbehaviour this request gets, if any.
     pub(super) fn for_call(&mut self, call: &Call) -> Option<Misbehaviour> {
+        // A lag is not spent on requests that search nothing.
+        let searches = call.path.contains("search") || call.segments().len() == 1;
         self.take(|fault| {
             !fault.misbehaviour.is_about_webhooks()
                 && fault
@@ -180,6 +182,7 @@ impl Faults {
                     .as_deref()
                     .is_none_or(|method| method.eq_ignore_ascii_case(call.method.as_str()))
                 && call.path.starts_with(&fault.path)
+                && (searches || !matches!(fault.misbehaviour, Misbehaviour::SearchLag { .. }))
         })
     }
 

@@ -10,6 +10,7 @@
 
 mod call;
 pub mod casepeer;
+mod delivery;
 mod faults;
 pub mod highlevel;
 mod ids;
@@ -30,13 +31,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::casepeer::{CasePeer, NewCase, NewLead, NewNote};
+pub use self::delivery::Delivery;
+use self::delivery::{Signer, Target};
 pub use self::faults::{Fault, Misbehaviour};
 pub use self::highlevel::{HighLevel, NewContact};
 use self::ids::Ids;
 use self::ledger::Ledger;
 pub use self::ledger::{Effect, MadeBy, Vendor};
-pub use self::outbox::Delivery;
-use self::outbox::{Outbox, Signer, Target};
+use self::outbox::Outbox;
 use self::server::Common;
 use crate::clock::SharedClock;
 use crate::webhook::highlevel::sign::SigningKey;

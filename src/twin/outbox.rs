@@ -5,15 +5,13 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::delivery::{Delivery, Signer, Target};
 use super::faults::{Faults, Misbehaviour};
 use crate::clock::SharedClock;
-use crate::webhook::casepeer::sign as casepeer;
-use crate::webhook::highlevel::sign as highlevel;
 
 /// A receiver that takes longer counts as one that does not answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,46 +20,8 @@ const MOST_ATTEMPTS: u32 = 12;
 /// The pause before another attempt grows by this much an attempt; real senders wait minutes.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// How a vendor signs.
-#[derive(Debug)]
-pub(super) enum Signer {
-    /// Ed25519 over the body, one key for every receiver.
-    HighLevel(highlevel::SigningKey),
-    /// HMAC over the time and the body, each attempt afresh, with the receiver's own secret.
-    CasePeer,
-}
-
-/// Someone who receives webhooks.
-#[derive(Debug, Clone)]
-pub(super) struct Target {
-    pub(super) id: String,
-    pub(super) url: String,
-    pub(super) secret: String,
-    /// The event types it wants; none means all.
-    pub(super) events: Vec<String>,
-}
-
-/// A webhook and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Delivery {
-    /// The id in the body: HighLevel's `webhookId`, the CASEpeer event's `id`.
-    pub id: String,
-    /// The event's type.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Where it goes; empty while no receiver is known.
-    pub url: String,
-    /// How often it was sent.
-    pub attempts: u32,
-    /// The receiver's last answer; none when it was not reached.
-    pub last_status: Option<u16>,
-    /// True when a scripted fault lost it.
-    pub is_dropped: bool,
-    /// The exact body.
-    pub body: String,
-    #[serde(skip)]
-    secret: String,
-}
+/// Of older deliveries only the record is kept, so that a long load test does not fill the memory with bodies.
+const BODIES_KEPT: usize = 50_000;
 
 #[derive(Debug, Default)]
 struct Desk {
@@ -162,6 +122,11 @@ impl Outbox {
         for (url, secret) in receivers {
             let is_addressed = !url.is_empty();
             let index = desk.deliveries.len();
+            if let Some(old) = index.checked_sub(BODIES_KEPT)
+                && desk.deliveries[old].last_status.is_some()
+            {
+                desk.deliveries[old].body = String::new();
+            }
             desk.deliveries.push(Delivery {
                 id: id.to_owned(),
                 kind: kind.to_owned(),
@@ -243,7 +208,7 @@ impl Outbox {
             if let (true, Some(target)) = (delivery.url.is_empty(), &first) {
                 (delivery.url, delivery.secret) = (target.url.clone(), target.secret.clone());
             }
-            if !delivery.url.is_empty() {
+            if !delivery.url.is_empty() && !delivery.body.is_empty() {
                 queue.push_back(index);
             }
         }
@@ -352,7 +317,7 @@ impl Outbox {
             let retries = desk.retries_refused;
             let delivery = &mut desk.deliveries[index];
             delivery.attempts += 1;
-            (self.request(delivery), delivery.attempts, retries)
+            (delivery.request(&self.0.http, &self.0.signer, self.0.clock.now()), delivery.attempts, retries)
         };
         // Dropping the answer's body unread would close the connection; reading it keeps it for the next webhook.
         let status = match request.send().await {
@@ -369,26 +334,6 @@ impl Outbox {
             tokio::time::sleep(RETRY_PAUSE * attempts).await;
             self.desk().queue.push_back(index);
         }
-    }
-
-    fn request(&self, delivery: &Delivery) -> reqwest::RequestBuilder {
-        let body = delivery.body.clone();
-        let request = self.0.http.post(&delivery.url).header("content-type", "application/json");
-        match &self.0.signer {
-            Signer::HighLevel(key) => request.header(highlevel::SIGNATURE_HEADER, key.sign(body.as_bytes())),
-            Signer::CasePeer => {
-                let now = self.0.clock.now().as_second();
-                request
-                    .header(casepeer::EVENT_HEADER, &delivery.kind)
-                    .header(casepeer::DELIVERY_HEADER, &delivery.id)
-                    .header(casepeer::TIMESTAMP_HEADER, now)
-                    .header(
-                        casepeer::SIGNATURE_HEADER,
-                        casepeer::sign(delivery.secret.as_bytes(), now, body.as_bytes()),
-                    )
-            }
-        }
-        .body(body)
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {

@@ -1,4 +1,5 @@
 //! The simulated CASEpeer side, speaking the published contract v1: its routes on one page.
+//! Beside it stands a Zapier-like hook, for firms that have no API.
 
 mod auth;
 mod cases;
@@ -12,6 +13,7 @@ mod tasks;
 mod ui;
 mod validate;
 mod webhooks;
+mod zap;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -154,6 +156,7 @@ fn answered(session: &mut Session<'_>, call: &Call) -> Answer {
     match (call.method.as_str(), &call.segments()[..]) {
         ("GET", ["oauth", "authorize"]) => return auth::authorize(session, call),
         ("POST", ["oauth", "token"]) => return auth::token(session, call),
+        ("POST", ["zap", "catch", ..]) => return zap::catch(session, call),
         _ => {}
     }
     session.state.auth.check(call, session.now)?;

@@ -139,6 +139,8 @@ pub(super) struct State {
     pub(super) auth: Auth,
     pub(super) keys: Keys,
     pub(super) requires_if_match: bool,
+    /// What the Zapier-like hook caught.
+    pub(super) hand_offs: Vec<Value>,
 }
 
 impl State {
@@ -150,6 +152,7 @@ impl State {
             auth: Auth::default(),
             keys: Keys::default(),
             requires_if_match: false,
+            hand_offs: Vec::new(),
         }
     }
 }

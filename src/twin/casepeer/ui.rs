@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::state::{Kind, Record, Session, object};
 use super::{Vendor, cases, contacts, leads, notes, tasks};
+use crate::twin::delivery::Delivery;
 use crate::twin::faults::Fault;
 use crate::twin::ledger::{self, Effect};
-use crate::twin::outbox::Delivery;
 
 /// The handle on the simulated CASEpeer. Changes made through it are a person's: they fire the webhooks of real ones.
 #[derive(Debug, Clone)]
@@ -85,6 +85,16 @@ impl CasePeer {
     /// The OAuth token URL.
     pub fn token_url(&self) -> String {
         format!("{}/oauth/token", self.url)
+    }
+
+    /// The catch hook of a Zap; like Zapier's it needs no token, its address is the secret.
+    pub fn zap_url(&self) -> String {
+        format!("{}/zap/catch/1/twin", self.url.trim_end_matches("/api/v1"))
+    }
+
+    /// What the catch hook got, in order.
+    pub fn hand_offs(&self) -> Vec<Value> {
+        self.vendor.lock().hand_offs.clone()
     }
 
     /// Makes a lead and gives its id.
@@ -293,6 +303,11 @@ impl CasePeer {
     /// Refuses this token from now on.
     pub fn revoke_token(&self, token: &str) {
         self.vendor.lock().auth.revoke(token);
+    }
+
+    /// Accepts this static token from now on, also one that was revoked.
+    pub fn accept_token(&self, token: &str) {
+        self.vendor.lock().auth.accept(token);
     }
 
     /// Ends the time of every OAuth access token.

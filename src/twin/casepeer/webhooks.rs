@@ -6,7 +6,7 @@ use super::state::{Session, refusal};
 use super::validate::{self, WEBHOOK, fault, invalid};
 use super::{BRIDGE, EVENTS};
 use crate::twin::call::{Answer, Call, Reply, text};
-use crate::twin::outbox::Target;
+use crate::twin::delivery::Target;
 
 /// `GET /webhooks`: without the secrets.
 pub(super) fn list(session: &mut Session<'_>) -> Answer {

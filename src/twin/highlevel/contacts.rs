@@ -8,7 +8,7 @@ use super::validate::{self, Kind, Property, may, must};
 use crate::twin::call::{Answer, Call, Reply, text};
 
 /// The fields a contact's webhook carries (HighLevel's webhook schemas).
-const WEBHOOK_FIELDS: [&str; 22] = [
+const WEBHOOK_FIELDS: [&str; 21] = [
     "id",
     "address1",
     "city",
@@ -30,7 +30,6 @@ const WEBHOOK_FIELDS: [&str; 22] = [
     "attachments",
     "assignedTo",
     "customFields",
-    "dateUpdated",
 ];
 
 const SHARED: [Property; 20] = [

@@ -166,7 +166,7 @@ fn public(session: &mut Session<'_>, call: &Call) -> Option<Answer> {
 
 /// The routes that need a token and a version.
 fn private(session: &mut Session<'_>, call: &Call, now: Timestamp) -> Answer {
-    session.state.oauth.check(call.bearer(), now)?;
+    session.state.oauth.check(call, now)?;
     session.state.limits.take(now)?;
     let segments = call.segments();
     match call.header("version") {

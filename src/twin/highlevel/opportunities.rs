@@ -9,7 +9,7 @@ use super::validate::{self, Kind, Property, may, must};
 use crate::twin::call::{Answer, Call, Reply, text};
 
 const STATUSES: [&str; 4] = ["open", "won", "lost", "abandoned"];
-const WEBHOOK_FIELDS: [&str; 10] = [
+const WEBHOOK_FIELDS: [&str; 9] = [
     "id",
     "assignedTo",
     "contactId",
@@ -19,7 +19,6 @@ const WEBHOOK_FIELDS: [&str; 10] = [
     "pipelineStageId",
     "source",
     "status",
-    "lostReasonId",
 ];
 
 const CREATE: [Property; 9] = [

@@ -46,6 +46,8 @@ pub(super) struct State {
     pub(super) by_phone: HashMap<String, String>,
     pub(super) task_owner: HashMap<String, String>,
     pub(super) allows_duplicates: bool,
+    /// Task webhooks name no contact and no body (HighLevel's issue 332).
+    pub(super) has_bare_tasks: bool,
     pub(super) opportunities: Table<Opportunity>,
     pub(super) pipelines: Vec<Record>,
     pub(super) businesses: Vec<Record>,
@@ -95,6 +97,7 @@ impl State {
             by_phone: HashMap::new(),
             task_owner: HashMap::new(),
             allows_duplicates: false,
+            has_bare_tasks: false,
             opportunities: Table::default(),
             pipelines: vec![pipeline],
             businesses: Vec::new(),
@@ -153,7 +156,7 @@ impl Session<'_> {
 
     /// True when a search already shows a record of this age.
     pub(super) fn is_searchable(&self, added: Timestamp) -> bool {
-        self.now.as_second() - added.as_second() >= self.lag
+        self.now.as_millisecond() - added.as_millisecond() >= self.lag.saturating_mul(1000)
     }
 
     /// Writes an effect to the ledger.

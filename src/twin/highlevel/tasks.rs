@@ -125,9 +125,9 @@ pub(super) fn add(session: &mut Session<'_>, contact: &str, body: &Record) -> St
     owner.tasks.push(task.clone());
     session.state.task_owner.insert(id.clone(), contact.to_owned());
     session.effect("task.create", &id, true);
-    session.webhook("TaskCreate", pick(&task, &WEBHOOK_FIELDS));
+    fire(session, "TaskCreate", &task);
     if is_completed {
-        session.webhook("TaskComplete", pick(&task, &WEBHOOK_FIELDS));
+        fire(session, "TaskComplete", &task);
     }
     id
 }
@@ -147,7 +147,7 @@ pub(super) fn change(session: &mut Session<'_>, contact: &str, id: &str, body: &
     let is_done = |task: &Record| task.get("completed") == Some(&Value::Bool(true));
     session.effect("task.update", id, before != after);
     if is_done(&after) && !is_done(&before) {
-        session.webhook("TaskComplete", pick(&after, &WEBHOOK_FIELDS));
+        fire(session, "TaskComplete", &after);
     }
 }
 
@@ -159,10 +159,18 @@ pub(super) fn remove(session: &mut Session<'_>, contact: &str, id: &str) {
     }
     session.state.task_owner.remove(id);
     session.effect("task.delete", id, true);
-    session.webhook("TaskDelete", pick(&task, &WEBHOOK_FIELDS));
+    fire(session, "TaskDelete", &task);
 }
 
-/// The tasks of a contact as the API shows them.
+fn fire(session: &mut Session<'_>, kind: &str, task: &Record) {
+    let mut fields = pick(task, &WEBHOOK_FIELDS);
+    if session.state.has_bare_tasks {
+        fields.retain(|name, _| name != "contactId" && name != "body");
+    }
+    session.webhook(kind, fields);
+}
+
+/// A task as the API shows it.
 pub(super) fn show(task: &Record) -> Record {
     pick(task, &SHOWN)
 }

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use super::state::{Record, Session, object};
 use super::{Vendor, appointments, businesses, contacts, custom_fields, notes, opportunities, tags, tasks};
 use crate::twin::call::text;
+use crate::twin::delivery::Delivery;
 use crate::twin::faults::Fault;
 use crate::twin::ledger::{self, Effect};
-use crate::twin::outbox::Delivery;
 
 /// The handle on the simulated HighLevel. Changes made through it are a person's: they fire the webhooks of real ones.
 #[derive(Debug, Clone)]
@@ -332,6 +332,11 @@ impl HighLevel {
         self.vendor.lock().allows_duplicates = allows;
     }
 
+    /// Whether task webhooks leave out the contact and the body, as some of HighLevel's do (issue 332).
+    pub fn send_bare_tasks(&self, are_bare: bool) {
+        self.vendor.lock().has_bare_tasks = are_bare;
+    }
+
     /// Sets other rate limits: requests in 10 seconds and in a day.
     pub fn set_limits(&self, per_interval: u64, per_day: u64) {
         self.vendor.lock().limits.set(per_interval, per_day);
@@ -340,6 +345,11 @@ impl HighLevel {
     /// Refuses this token from now on.
     pub fn revoke_token(&self, token: &str) {
         self.vendor.lock().oauth.revoke(token);
+    }
+
+    /// Accepts this private token from now on, also one that was revoked.
+    pub fn accept_token(&self, token: &str) {
+        self.vendor.lock().oauth.accept(token);
     }
 
     /// Ends the time of every OAuth access token.
