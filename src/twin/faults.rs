@@ -73,6 +73,8 @@ pub enum Misbehaviour {
     },
     /// From the next request on, the bearer token it carried is refused.
     RevokedToken,
+    /// OAuth access tokens handed out so far are refused, as if their time were over.
+    ExpiredTokens,
     /// A webhook is never sent.
     DropWebhook,
     /// A webhook is sent twice.

@@ -58,6 +58,8 @@ pub(super) trait Api: Send + Sync + 'static {
     fn refusal(&self, status: u16, message: &str) -> Reply;
     /// Stops accepting this token.
     fn revoke(&self, token: &str);
+    /// Ends the time of the OAuth access tokens.
+    fn expire(&self);
     /// Answers the twin's own routes, which no fault touches.
     fn control(&self, call: &Call) -> Option<Response>;
 }
@@ -121,6 +123,7 @@ async fn handle<A: Api>(
                 api.revoke(token);
             }
         }
+        Some(Misbehaviour::ExpiredTokens) => api.expire(),
         _ => {}
     }
     let reply = api.answer(&call, lag);

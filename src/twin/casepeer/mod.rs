@@ -139,6 +139,10 @@ impl Api for Vendor {
         self.lock().auth.revoke(token);
     }
 
+    fn expire(&self) {
+        self.lock().auth.expire();
+    }
+
     fn control(&self, _call: &Call) -> Option<Response> {
         None
     }

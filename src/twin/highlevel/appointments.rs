@@ -136,7 +136,7 @@ pub(super) fn add(session: &mut Session<'_>, body: &Record) -> String {
     if !event.contains_key("endTime")
         && let Some(start) = moment(&event, "startTime")
     {
-        let end = start + jiff::SignedDuration::from_mins(30);
+        let end = start.checked_add(jiff::SignedDuration::from_mins(30)).unwrap_or(start);
         event.insert("endTime".into(), format!("{end:.3}").into());
     }
     session.state.appointments.insert(&id, event.clone());

@@ -299,7 +299,7 @@ pub(super) fn show(contact: &Contact) -> Value {
 fn apply(session: &mut Session<'_>, fields: &mut Record, body: &Record) {
     for (name, value) in body {
         match (name.as_str(), value) {
-            ("locationId" | "createNewIfDuplicateAllowed", _) => {}
+            ("id" | "locationId" | "createNewIfDuplicateAllowed", _) => {}
             ("tags", Value::Array(_)) => {
                 let tags = tags::distinct(texts(body, "tags"));
                 tags::register(session, &tags);

@@ -132,6 +132,10 @@ impl Api for Vendor {
         self.lock().oauth.revoke(token);
     }
 
+    fn expire(&self) {
+        self.lock().oauth.expire();
+    }
+
     fn control(&self, call: &Call) -> Option<Response> {
         admin::answer(self, call)
     }

@@ -43,6 +43,23 @@ const UPDATE: [Property; 7] = [
     may("customFields", Kind::Objects),
 ];
 
+/// The official file leaves out the contact, without which nothing could be created.
+const UPSERT: [Property; 13] = [
+    may("id", Kind::Text),
+    must("pipelineId", Kind::Text),
+    must("locationId", Kind::Text),
+    may("contactId", Kind::Text),
+    may("followers", Kind::Any),
+    may("isRemoveAllFollowers", Kind::Flag),
+    may("followersActionType", Kind::Text),
+    may("name", Kind::Text),
+    may("status", Kind::Text),
+    may("pipelineStageId", Kind::Text),
+    may("monetaryValue", Kind::Number),
+    may("assignedTo", Kind::Text),
+    may("lostReasonId", Kind::Text),
+];
+
 /// `GET /opportunities/pipelines`.
 pub(super) fn pipelines(session: &mut Session<'_>, call: &Call) -> Answer {
     session.query_location(call, "locationId")?;
@@ -78,7 +95,7 @@ pub(super) fn create(session: &mut Session<'_>, call: &Call) -> Answer {
 
 /// `POST /opportunities/upsert`: by `id`, else by contact and pipeline.
 pub(super) fn upsert(session: &mut Session<'_>, call: &Call) -> Answer {
-    let mut body = object(call.json().map_err(|error| refusal(400, &error.to_string()))?);
+    let mut body = validate::body(call, &UPSERT)?;
     session.location(text(&body, "locationId"))?;
     let named = body.remove("id").and_then(|id| id.as_str().map(str::to_owned));
     for name in ["locationId", "followers", "isRemoveAllFollowers", "followersActionType"] {
@@ -93,6 +110,7 @@ pub(super) fn upsert(session: &mut Session<'_>, call: &Call) -> Answer {
             .find(|id| pipeline_of(session, id) == text(&body, "pipelineId"))
             .cloned()
     });
+    check(session, &body, text(&body, "pipelineId"))?;
     let (id, is_new) = match known {
         Some(id) => {
             shown(session, &id)?;
@@ -101,7 +119,6 @@ pub(super) fn upsert(session: &mut Session<'_>, call: &Call) -> Answer {
         }
         None => {
             find_contact(session, text(&body, "contactId"))?;
-            check(session, &body, text(&body, "pipelineId"))?;
             body.entry("status").or_insert_with(|| "open".into());
             (add(session, &body), true)
         }
@@ -198,7 +215,7 @@ pub(super) fn search(session: &mut Session<'_>, call: &Call) -> Answer {
     let skip = page.saturating_sub(1).saturating_mul(limit);
     let opportunities: Vec<Value> =
         hits.into_iter().skip(skip).take(limit).map(|hit| show(session, hit)).collect();
-    let next = (skip + opportunities.len() < total).then_some(page.max(1) + 1);
+    let next = (skip + opportunities.len() < total).then(|| page.max(1) + 1);
     Ok(Reply::ok(json!({
         "opportunities": opportunities, "total": total, "aggregations": {},
         "meta": {"total": total, "currentPage": page.max(1), "nextPage": next, "prevPage": null},
