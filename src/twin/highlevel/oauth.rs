@@ -1,0 +1,270 @@
+//! HighLevel's OAuth: codes, access tokens for a day, and refresh tokens that are good for one use.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::state::{Session, object, refusal};
+use super::{APP_ID, CLIENT_SECRET, PRIVATE_TOKEN};
+use crate::twin::call::{Answer, Call, Reply};
+
+const ACCESS_SECONDS: i64 = 86_399;
+/// Within it the same refresh token gets the same answer again (HighLevel's API changelog).
+const SAME_TOKEN_SECONDS: i64 = 30;
+const CODE_SECONDS: i64 = 600;
+
+/// Whom a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    Location,
+    Company,
+}
+
+#[derive(Debug, Clone)]
+struct Grant {
+    client: String,
+    scope: String,
+    holder: Holder,
+    until: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+struct Refresh {
+    grant: Grant,
+    used: Option<(Timestamp, Value)>,
+}
+
+/// The codes and tokens that were handed out.
+#[derive(Debug, Default)]
+pub(super) struct OAuth {
+    codes: HashMap<String, Grant>,
+    access: HashMap<String, Grant>,
+    refresh: HashMap<String, Refresh>,
+    revoked: HashSet<String>,
+    /// Private tokens beside the twin's own.
+    accepted: HashSet<String>,
+    is_installed: bool,
+}
+
+impl OAuth {
+    /// Refuses this token from now on.
+    pub(super) fn revoke(&mut self, token: &str) {
+        self.revoked.insert(token.to_owned());
+    }
+
+    /// Accepts this private token from now on.
+    pub(super) fn accept(&mut self, token: &str) {
+        self.revoked.remove(token);
+        self.accepted.insert(token.to_owned());
+    }
+
+    /// Ends the time of every access token.
+    pub(super) fn expire(&mut self) {
+        self.access.clear();
+    }
+
+    /// Ends access and refresh tokens: the app was taken off the location.
+    pub(super) fn uninstall(&mut self) {
+        self.access.clear();
+        self.refresh.clear();
+        self.is_installed = false;
+    }
+
+    /// Checks a request's token and its scope; a private token has them all.
+    ///
+    /// # Errors
+    /// 401 as HighLevel words it.
+    pub(super) fn check(&self, call: &Call, now: Timestamp) -> Result<(), Reply> {
+        let invalid = || refusal(401, "Invalid token: access token is invalid");
+        let token = call.bearer().filter(|token| !self.revoked.contains(*token)).ok_or_else(invalid)?;
+        if token == PRIVATE_TOKEN || self.accepted.contains(token) {
+            return Ok(());
+        }
+        let grant = self.access.get(token).filter(|grant| now < grant.until).ok_or_else(invalid)?;
+        let wanted = scope(call);
+        // An authorisation that named no scopes stands for an app that has them all.
+        if wanted.is_empty() || grant.scope.is_empty() || grant.scope.split(' ').any(|scope| scope == wanted)
+        {
+            return Ok(());
+        }
+        Err(refusal(401, "The token is not authorized for this scope."))
+    }
+}
+
+/// `GET /oauth/chooselocation`: what the person's click on the location does, a redirect with a code.
+pub(super) fn choose(session: &mut Session<'_>, call: &Call) -> Answer {
+    let (Some(redirect), Some(client)) = (call.query("redirect_uri"), call.query("client_id")) else {
+        return Err(refusal(400, "redirect_uri and client_id are required"));
+    };
+    let mut url = reqwest::Url::parse(redirect).map_err(|_| refusal(400, "redirect_uri must be a URL"))?;
+    let code = session.state.ids.letters(40);
+    let grant = Grant {
+        client: client.to_owned(),
+        scope: call.query("scope").unwrap_or_default().to_owned(),
+        holder: Holder::Location,
+        until: session.now + SignedDuration::from_secs(CODE_SECONDS),
+    };
+    url.query_pairs_mut().append_pair("code", &code);
+    if let Some(state) = call.query("state") {
+        url.query_pairs_mut().append_pair("state", state);
+    }
+    session.state.oauth.codes.insert(code, grant);
+    Ok(Reply::new(302, Value::Null).with("location", url))
+}
+
+/// `POST /oauth/token`.
+pub(super) fn token(session: &mut Session<'_>, call: &Call) -> Answer {
+    let form = call.form();
+    let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+    if field("client_id").is_empty() || field("client_secret") != CLIENT_SECRET {
+        return Err(problem(401, "invalid_client", "Invalid client credentials!"));
+    }
+    let now = session.now;
+    match field("grant_type") {
+        "authorization_code" => {
+            let grant = session.state.oauth.codes.remove(field("code"));
+            let mut grant =
+                grant.filter(|grant| grant.client == field("client_id") && now < grant.until).ok_or_else(
+                    || problem(400, "invalid_grant", "Invalid grant: authorization code is invalid"),
+                )?;
+            if field("user_type") == "Company" {
+                grant.holder = Holder::Company;
+            }
+            let answer = issue(session, &grant, true);
+            if !std::mem::replace(&mut session.state.oauth.is_installed, true) {
+                let installed = json!({
+                    "appId": APP_ID, "companyId": session.state.company, "userId": session.state.users[0]["id"],
+                    "companyName": "Twin Injury Law", "isWhitelabelCompany": false,
+                });
+                session.webhook("INSTALL", object(installed));
+            }
+            Ok(Reply::ok(answer))
+        }
+        "refresh_token" => {
+            let invalid = || problem(400, "invalid_grant", "Invalid grant: refresh token is invalid");
+            let token = field("refresh_token");
+            let is_revoked = session.state.oauth.revoked.contains(token);
+            let held = session.state.oauth.refresh.get(token).filter(|_| !is_revoked).cloned();
+            let held = held.filter(|held| held.grant.client == field("client_id")).ok_or_else(invalid)?;
+            match held.used {
+                Some((at, answer)) if now.as_second() - at.as_second() <= SAME_TOKEN_SECONDS => {
+                    Ok(Reply::ok(answer))
+                }
+                Some(_) => Err(invalid()),
+                None => {
+                    let answer = issue(session, &held.grant, true);
+                    if let Some(held) = session.state.oauth.refresh.get_mut(token) {
+                        held.used = Some((now, answer.clone()));
+                    }
+                    Ok(Reply::ok(answer))
+                }
+            }
+        }
+        _ => Err(problem(422, "unsupported_grant_type", "grant_type must be a valid enum value")),
+    }
+}
+
+/// `POST /oauth/locationToken`: an agency's token becomes a location's, without a refresh token.
+pub(super) fn location_token(session: &mut Session<'_>, call: &Call) -> Answer {
+    let form = call.form();
+    let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+    if field("companyId") != session.state.company {
+        return Err(refusal(403, "The token does not have access to this company."));
+    }
+    session.location(field("locationId"))?;
+    let grant = call.bearer().and_then(|token| session.state.oauth.access.get(token)).cloned();
+    let grant = grant
+        .filter(|grant| grant.holder == Holder::Company)
+        .ok_or_else(|| refusal(401, "This authClass type is not allowed to access this scope."))?;
+    let answer = issue(session, &Grant { holder: Holder::Location, ..grant }, false);
+    Ok(Reply::ok(answer))
+}
+
+/// `GET /oauth/installedLocations`.
+pub(super) fn installed(session: &mut Session<'_>, call: &Call) -> Answer {
+    if call.query("companyId") != Some(&session.state.company) {
+        return Err(refusal(403, "The token does not have access to this company."));
+    }
+    let locations = if session.state.oauth.is_installed {
+        json!([{"_id": session.state.location, "name": "Twin Injury Law", "address": "1 Main Street",
+            "isInstalled": true}])
+    } else {
+        json!([])
+    };
+    let count = locations.as_array().map_or(0, Vec::len);
+    Ok(Reply::ok(json!({"locations": locations, "count": count, "installToFutureLocations": false})))
+}
+
+/// `POST /oauth/reconnect`: a fresh code for an installed location whose tokens were lost.
+pub(super) fn reconnect(session: &mut Session<'_>, call: &Call) -> Answer {
+    let form = call.form();
+    let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+    if field("clientKey").is_empty() || field("clientSecret") != CLIENT_SECRET {
+        return Err(problem(401, "invalid_client", "Invalid client credentials!"));
+    }
+    let holder = if field("locationId").is_empty() { Holder::Company } else { Holder::Location };
+    let code = session.state.ids.letters(40);
+    let until = session.now + SignedDuration::from_secs(CODE_SECONDS);
+    let grant = Grant { client: field("clientKey").to_owned(), scope: String::new(), holder, until };
+    session.state.oauth.codes.insert(code.clone(), grant);
+    Ok(Reply::ok(json!({"authorizationCode": code, "expiresAt": format!("{until:.3}")})))
+}
+
+/// The scope an operation needs (HighLevel's official files); empty where none is stated.
+fn scope(call: &Call) -> &'static str {
+    let reads = call.method == axum::http::Method::GET;
+    match (&call.segments()[..], reads) {
+        (["contacts", "bulk", ..], _) => "",
+        (["contacts", "search", ..], _) | (["contacts", ..], true) => "contacts.readonly",
+        (["contacts", ..], false) => "contacts.write",
+        (["opportunities", "search"], _) | (["opportunities", ..], true) => "opportunities.readonly",
+        (["opportunities", ..], false) => "opportunities.write",
+        (["businesses", ..], true) => "businesses.readonly",
+        (["businesses", ..], false) => "businesses.write",
+        (["calendars", "events", ..], true) => "calendars/events.readonly",
+        (["calendars", "events", ..], false) => "calendars/events.write",
+        (["calendars", ..], _) => "calendars.readonly",
+        (["users", ..], _) => "users.readonly",
+        (["locations", _, "tags", ..], true) => "locations/tags.readonly",
+        (["locations", _, "tags", ..], false) => "locations/tags.write",
+        (["locations", _, "customFields", ..], true) => "locations/customFields.readonly",
+        (["locations", _, "customFields", ..], false) => "locations/customFields.write",
+        (["locations", _, "tasks", ..], _) => "locations/tasks.readonly",
+        (["locations", ..], _) => "locations.readonly",
+        (["oauth", "locationToken"], _) => "oauth.write",
+        (["oauth", "installedLocations"], _) => "oauth.readonly",
+        (["campaigns", ..], _) => "campaigns.readonly",
+        (["workflows", ..], _) => "workflows.readonly",
+        _ => "",
+    }
+}
+
+fn issue(session: &mut Session<'_>, grant: &Grant, with_refresh: bool) -> Value {
+    let access = format!("twin-access-{}", session.state.ids.letters(32));
+    let until = session.now + SignedDuration::from_secs(ACCESS_SECONDS);
+    session.state.oauth.access.insert(access.clone(), Grant { until, ..grant.clone() });
+    let mut answer = object(json!({
+        "access_token": access, "token_type": "Bearer", "expires_in": ACCESS_SECONDS, "scope": grant.scope,
+        "userType": if grant.holder == Holder::Location { "Location" } else { "Company" },
+        "companyId": session.state.company, "userId": session.state.users[0]["id"],
+    }));
+    if grant.holder == Holder::Location {
+        answer.insert("locationId".into(), session.state.location.as_str().into());
+    }
+    if with_refresh {
+        let refresh = format!("twin-refresh-{}", session.state.ids.letters(32));
+        let held = Refresh { grant: grant.clone(), used: None };
+        session.state.oauth.refresh.insert(refresh.clone(), held);
+        answer.insert("refresh_token".into(), refresh.into());
+        answer.insert("isBulkInstallation".into(), false.into());
+    }
+    Value::Object(answer)
+}
+
+fn problem(status: u16, error: &str, description: &str) -> Reply {
+    Reply::new(
+        status,
+        json!({"statusCode": status, "message": description, "error": error, "error_description": description}),
+    )
+}
