@@ -39,4 +39,3 @@ pub mod vendors;
 pub mod bridge;
 
 pub mod twin;
-
