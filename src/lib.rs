@@ -32,10 +32,12 @@ pub mod clock;
 pub mod crypto;
 
 pub mod config;
+pub mod telemetry;
 
 pub mod store;
 pub mod vendors;
 
 pub mod bridge;
 
+pub mod http;
 pub mod twin;

@@ -18,7 +18,7 @@ pub(super) enum Stop {
         /// What was asked.
         operation: &'static str,
         /// What came of it.
-        failure: Failure,
+        failure: Box<Failure>,
     },
     /// A vendor's answer lacks what it promises.
     #[error(transparent)]
@@ -70,7 +70,7 @@ impl<'a> Session<'a> {
         match exchange.result {
             Ok(answer) => Ok(Some(answer)),
             Err(failure) if failure.is_not_found() => Ok(None),
-            Err(failure) => Err(Stop::Vendor { operation: exchange.operation, failure }),
+            Err(failure) => Err(Stop::Vendor { operation: exchange.operation, failure: Box::new(failure) }),
         }
     }
 }

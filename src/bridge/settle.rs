@@ -96,7 +96,7 @@ mod tests {
     fn failure(class: CallClass, retry_after: Option<i64>) -> Stop {
         let retry_after = retry_after.map(SignedDuration::from_secs);
         let failure = Failure { class, retry_after, detail: "answered".into(), answer: None };
-        Stop::Vendor { operation: "lead.create", failure }
+        Stop::Vendor { operation: "lead.create", failure: Box::new(failure) }
     }
 
     /// (class, Retry-After, failed attempts before) → seconds to wait and whether it counts, or undelivered.

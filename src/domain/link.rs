@@ -40,7 +40,7 @@ impl Link {
 pub fn counterpart<'a>(links: &'a [Link], record: &RecordRef) -> Option<&'a RecordRef> {
     let there = record.system.opposite();
     let others = links.iter().filter(|link| link.on(record.system) == record).map(|link| link.on(there));
-    let newest = |kind| others.clone().filter(|other| other.kind == kind).next_back();
+    let newest = |kind| others.clone().rfind(|other| other.kind == kind);
     match there {
         System::HighLevel => newest(RecordKind::Contact),
         System::CasePeer => newest(RecordKind::Case).or_else(|| newest(RecordKind::Lead)),

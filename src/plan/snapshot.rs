@@ -22,9 +22,9 @@ pub enum View {
     /// The record is no longer there.
     Gone,
     /// A HighLevel contact.
-    Contact(ContactView),
+    Contact(Box<ContactView>),
     /// A CASEpeer lead or case.
-    Matter(MatterView),
+    Matter(Box<MatterView>),
     /// A task of either side.
     Task(CopyView<Task>),
     /// A note of either side.

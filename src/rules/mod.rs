@@ -108,7 +108,7 @@ impl Default for NoteRules {
 }
 
 /// `[firms.sync.tasks]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TaskRules {
     /// When a copied task without a due date is due.
@@ -116,10 +116,4 @@ pub struct TaskRules {
     /// Whether the title and body of CASEpeer's tasks may be read in HighLevel. They are free text that may speak of
     /// treatment; where this is off, the copy there is called "Task in CASEpeer".
     pub text_to_highlevel: bool,
-}
-
-impl Default for TaskRules {
-    fn default() -> Self {
-        Self { default_due_in: DueIn::default(), text_to_highlevel: false }
-    }
 }

@@ -48,7 +48,7 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
             let Err(failure) = exchange.result else { unreachable!("a call without a result has failed") };
             let refused = matches!(failure.class, CallClass::Rejected | CallClass::Conflict);
             held(session.store.fail_effect(session.lease, &key, refused, call).await?)?;
-            Err(Stop::Vendor { operation: exchange.operation, failure })
+            Err(Stop::Vendor { operation: exchange.operation, failure: Box::new(failure) })
         }
         Err(unexpected) => {
             held(session.store.fail_effect(session.lease, &key, false, call).await?)?;

@@ -19,13 +19,13 @@ pub(super) async fn prepare(
 ) -> Result<Snapshot, Stop> {
     let view = match fact {
         Fact::ContactCreated { contact } | Fact::ContactUpdated { contact } => {
-            contact::view(session, &contact.id, now).await?.map(View::Contact)
+            contact::view(session, &contact.id, now).await?.map(Box::new).map(View::Contact)
         }
         Fact::LeadCreated { lead: matter }
         | Fact::LeadUpdated { lead: matter }
         | Fact::CaseCreated { case: matter }
         | Fact::CaseStatusChanged { case: matter, .. } => {
-            matter::view(session, matter, now).await?.map(View::Matter)
+            matter::view(session, matter, now).await?.map(Box::new).map(View::Matter)
         }
         Fact::TaskCreated { task, owner } | Fact::TaskCompleted { task, owner } => match source {
             System::HighLevel => {

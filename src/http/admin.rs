@@ -1,0 +1,116 @@
+//! Who may use the admin listener, and its metrics.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Shared;
+use super::problem::Problem;
+
+/// Lets a bearer of the admin token in, and anybody on this machine.
+pub(super) async fn guard(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_admin = has_token(request.headers(), &shared) || is_local(request.headers(), peer.ip());
+    if !is_admin {
+        let how = "Use it from this machine, or send `Authorization: Bearer` with server.admin_token.";
+        return Problem::unauthorised().detail(how).into_response();
+    }
+    if request.method() != Method::GET && is_cross_origin(request.headers()) {
+        return Problem::unauthorised().detail("A page of another site cannot do this.").into_response();
+    }
+    next.run(request).await
+}
+
+fn has_token(headers: &HeaderMap, shared: &Shared) -> bool {
+    let given = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    match (&shared.admin_token, given) {
+        (Some(token), Some(given)) => {
+            constant_time::verify_slices_are_equal(token.reveal().as_bytes(), given).is_ok()
+        }
+        _ => false,
+    }
+}
+
+/// A connection from this machine, to a name of this machine (a page that makes its own name resolve to loopback has
+/// another), and not forwarded for somebody else.
+fn is_local(headers: &HeaderMap, peer: IpAddr) -> bool {
+    let is_forwarded =
+        ["forwarded", "x-forwarded-for", "x-real-ip"].iter().any(|name| headers.contains_key(*name));
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(host_name);
+    let names_this_machine = host.is_some_and(|host| {
+        host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    });
+    peer.is_loopback() && names_this_machine && !is_forwarded
+}
+
+/// The host without its port and brackets.
+fn host_name(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
+}
+
+fn is_cross_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
+    match (text(ORIGIN), text(HOST)) {
+        (None, _) => false,
+        (Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, site)| site != host),
+        (Some(_), None) => true,
+    }
+}
+
+/// Metrics for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, description = "Text format 0.0.4.", body = String)))]
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    if let Ok(counts) = shared.bridge.store.counts().await {
+        for state in crate::domain::EventState::ALL {
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts stay far below 2^53")]
+            metrics::gauge!("casebridge_events", "state" => state.as_str()).set(counts.of(*state) as f64);
+        }
+    }
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], shared.metrics.render()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn local_means_from_here_to_here_and_for_nobody_else() {
+        let here: IpAddr = "127.0.0.1".parse().unwrap();
+        for (pairs, peer, expected) in [
+            (&[("host", "127.0.0.1:8081")][..], here, true),
+            (&[("host", "localhost:8081")], here, true),
+            (&[("host", "[::1]:8081")], here, true),
+            (&[("host", "rebound.example:8081")], here, false),
+            (&[], here, false),
+            (&[("host", "localhost"), ("x-forwarded-for", "1.2.3.4")], here, false),
+            (&[("host", "localhost")], "10.0.0.1".parse().unwrap(), false),
+        ] {
+            assert_eq!(is_local(&headers(pairs), peer), expected, "{pairs:?} {peer}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_told_from_our_own() {
+        assert!(!is_cross_origin(&headers(&[("host", "localhost:1")])));
+        assert!(!is_cross_origin(&headers(&[("host", "localhost:1"), ("origin", "http://localhost:1")])));
+        assert!(is_cross_origin(&headers(&[("host", "localhost:1"), ("origin", "https://evil.example")])));
+        assert!(is_cross_origin(&headers(&[("host", "localhost:1"), ("origin", "null")])));
+    }
+}

@@ -1,0 +1,3 @@
+//! `/api/v1` of the admin listener.
+
+pub(super) mod events;

@@ -1,0 +1,78 @@
+//! The two listeners. Every route stands on this page.
+
+mod admin;
+mod api;
+mod health;
+mod listener;
+mod openapi;
+mod problem;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tower_http::trace::TraceLayer;
+
+pub use health::Readiness;
+pub use listener::Listener;
+pub use openapi::document;
+
+use crate::bridge::Bridge;
+use crate::config::Secret;
+
+/// What handlers share.
+pub struct Shared {
+    /// The flow.
+    pub bridge: Arc<Bridge>,
+    /// Whether this process is ready for traffic.
+    pub readiness: Readiness,
+    /// What a program shows to use the admin listener from elsewhere than loopback.
+    pub admin_token: Option<Secret>,
+    /// The process's metrics.
+    pub metrics: PrometheusHandle,
+}
+
+/// The listener the load balancer forwards to. `/webhooks/crm` is `/webhooks/highlevel` for white-label apps, which
+/// may not show its name.
+pub fn public(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/webhooks/highlevel", post(webhooks::highlevel))
+        .route("/webhooks/highlevel/{token}", post(webhooks::workflow))
+        .route("/webhooks/crm", post(webhooks::highlevel))
+        .route("/webhooks/crm/{token}", post(webhooks::workflow))
+        .route("/webhooks/casepeer/{token}", post(webhooks::casepeer))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .with_state(shared)
+        .layer(CatchPanicLayer::custom(problem::after_panic))
+        .layer(TraceLayer::new_for_http().make_span_with(listener::span))
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+}
+
+/// The listener for operators and programs.
+pub fn admin(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/api/v1/events", get(api::events::list))
+        .route("/api/v1/events/{id}", get(api::events::show))
+        .route("/api/v1/events/{id}/replay", post(api::events::replay))
+        .route("/api/v1/events/{id}/discard", post(api::events::discard))
+        .route("/openapi.json", get(openapi::json))
+        .route("/metrics", get(admin::metrics))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&shared), admin::guard))
+        .with_state(shared)
+        .layer(CatchPanicLayer::custom(problem::after_panic))
+        .layer(TraceLayer::new_for_http().make_span_with(listener::span))
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+}

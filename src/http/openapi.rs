@@ -1,0 +1,45 @@
+//! The description of every route, from the handlers themselves.
+
+use axum::Json;
+use utoipa::OpenApi;
+
+use super::{admin, api, health, webhooks};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Casebridge",
+        description = "Keeps a law firm's HighLevel CRM and its CASEpeer case management in step. Webhooks and health stand on the public listener, everything else on the admin listener."
+    ),
+    tags(
+        (name = "webhooks", description = "Public listener: where HighLevel and the CASEpeer side deliver."),
+        (name = "health", description = "Both listeners: for the load balancer and the orchestrator."),
+        (name = "events", description = "Admin listener: what came and what was made of it."),
+        (name = "operation", description = "Admin listener: metrics and this description."),
+    ),
+    paths(
+        webhooks::highlevel,
+        webhooks::workflow,
+        webhooks::casepeer,
+        health::livez,
+        health::readyz,
+        api::events::list,
+        api::events::show,
+        api::events::replay,
+        api::events::discard,
+        admin::metrics,
+        json,
+    )
+)]
+struct Document;
+
+/// The description as data.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// This description.
+#[utoipa::path(get, path = "/openapi.json", tag = "operation", responses((status = 200, description = "OpenAPI.", body = serde_json::Value)))]
+pub(super) async fn json() -> Json<utoipa::openapi::OpenApi> {
+    Json(document())
+}

@@ -1,0 +1,201 @@
+//! Where webhooks arrive. A handler reads the body within bounds, hands it to the bridge, and answers once it is on
+//! disk.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::Shared;
+use super::problem::Problem;
+use crate::bridge::{Refused, WorkflowHeaders};
+use crate::domain::EventId;
+use crate::store::Recorded;
+use crate::webhook::casepeer::sign;
+use crate::webhook::highlevel::Signatures;
+use crate::webhook::{MAX_BODY, highlevel};
+
+/// How long a sender may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What a webhook is answered.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Receipt {
+    /// The event's id; of a duplicate, that of the first.
+    #[schema(value_type = String, format = "uuid", example = "0190d2a5-7b1c-7e83-8f64-0c8e3f6d2a11")]
+    event: EventId,
+    /// `recorded` or `duplicate`.
+    #[schema(example = "recorded")]
+    status: &'static str,
+}
+
+/// A webhook of HighLevel's Marketplace app.
+///
+/// Signed with Ed25519 over the raw body. Also at `/webhooks/crm`.
+#[utoipa::path(post, path = "/webhooks/highlevel", tag = "webhooks",
+    params(("X-GHL-Signature" = String, Header, description = "Base64 of the Ed25519 signature over the raw body.")),
+    request_body(content = serde_json::Value, description = "HighLevel's payload, flat or wrapped in `data`.",
+        example = json!({"type": "ContactCreate", "locationId": "ve9EPM428h8vShlRW1KT", "webhookId": "0b9c…", "timestamp": "2026-11-24T12:00:00Z", "id": "nmFmQEsNgz6AVpgLVUJ0"})),
+    responses(
+        (status = 202, description = "Stored.", body = Receipt),
+        (status = 200, description = "Stored before.", body = Receipt),
+        (status = 401, description = "The signature is missing or not valid.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Larger than 1 MiB.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "It could not be stored; send it again after `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn highlevel(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
+    let signatures = Signatures {
+        ed25519: text(&headers, highlevel::sign::SIGNATURE_HEADER),
+        legacy_rsa: text(&headers, "x-wh-signature"),
+    };
+    let taken = async |body| shared.bridge.receive_highlevel(signatures, body).await;
+    answer("highlevel", StatusCode::TOO_MANY_REQUESTS, &headers, body, taken).await
+}
+
+/// A webhook of a HighLevel Workflow.
+///
+/// Unsigned; the token in the address names the firm, and a secret header may be required besides. Also at
+/// `/webhooks/crm/{token}`.
+#[utoipa::path(post, path = "/webhooks/highlevel/{token}", tag = "webhooks",
+    params(("token" = String, Path, description = "The firm's unguessable token.")),
+    request_body(content = serde_json::Value, description = "The Workflow's snake_case body.",
+        example = json!({"contact_id": "nmFmQEsNgz6AVpgLVUJ0", "first_name": "Sam", "location": {"id": "ve9EPM428h8vShlRW1KT"}})),
+    responses(
+        (status = 202, description = "Stored.", body = Receipt),
+        (status = 200, description = "Stored before.", body = Receipt),
+        (status = 401, description = "The secret header is missing or not valid.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No firm has this address.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Larger than 1 MiB.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "It could not be stored; send it again after `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn workflow(
+    State(shared): State<Arc<Shared>>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let given = Given(&headers);
+    let taken = async |body| shared.bridge.receive_workflow(&token, &given, body).await;
+    answer("workflow", StatusCode::TOO_MANY_REQUESTS, &headers, body, taken).await
+}
+
+/// A webhook of the CASEpeer side.
+///
+/// Signed with HMAC-SHA256 over `timestamp.body`, stamped within five minutes.
+#[utoipa::path(post, path = "/webhooks/casepeer/{token}", tag = "webhooks",
+    params(
+        ("token" = String, Path, description = "The firm's unguessable token."),
+        ("X-Casepeer-Timestamp" = String, Header, description = "Seconds since 1970 at which this attempt was signed."),
+        ("X-Casepeer-Signature" = String, Header, description = "`sha256=<hex>`; several, separated by commas, during a rotation."),
+    ),
+    request_body(content = serde_json::Value, description = "An event of the contract.",
+        example = json!({"id": "evt_1", "type": "lead.created", "version": "1", "occurred_at": "2026-11-24T12:00:00Z", "account_id": "firm-1", "data": {"lead": {"id": "L-1"}}})),
+    responses(
+        (status = 202, description = "Stored.", body = Receipt),
+        (status = 200, description = "Stored before.", body = Receipt),
+        (status = 401, description = "The signature is missing, not valid or stale.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No firm has this address.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Larger than 1 MiB.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "It could not be stored; send it again after `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn casepeer(
+    State(shared): State<Arc<Shared>>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let (timestamp, signature) =
+        (text(&headers, sign::TIMESTAMP_HEADER), text(&headers, sign::SIGNATURE_HEADER));
+    let taken = async |body| shared.bridge.receive_casepeer(&token, timestamp, signature, body).await;
+    answer("casepeer", StatusCode::SERVICE_UNAVAILABLE, &headers, body, taken).await
+}
+
+/// Reads the body within bounds, lets `take` keep it, and answers. `busy` is what this sender knows as "come again".
+async fn answer(
+    sender: &'static str,
+    busy: StatusCode,
+    headers: &HeaderMap,
+    body: Body,
+    take: impl AsyncFnOnce(Bytes) -> Result<Recorded, Refused>,
+) -> Response {
+    let (result, response) = match read(headers, body).await {
+        Err(problem) => ("unreadable", problem.unwrap_or_else(|| Problem::busy_as(busy)).into_response()),
+        Ok(body) => {
+            let timer = Instant::now();
+            let taken = take(body).await;
+            metrics::histogram!("casebridge_acknowledgement_seconds", "sender" => sender)
+                .record(timer.elapsed().as_secs_f64());
+            respond(sender, busy, taken)
+        }
+    };
+    metrics::counter!("casebridge_webhooks_total", "sender" => sender, "result" => result).increment(1);
+    response
+}
+
+fn respond(sender: &str, busy: StatusCode, taken: Result<Recorded, Refused>) -> (&'static str, Response) {
+    let receipt = |code: StatusCode, event, status| (code, Json(Receipt { event, status })).into_response();
+    match taken {
+        Ok(Recorded::Stored(event)) => {
+            tracing::debug!(event.id = %event, sender, "a webhook was stored");
+            ("recorded", receipt(StatusCode::ACCEPTED, event, "recorded"))
+        }
+        Ok(Recorded::Duplicate(event)) => {
+            tracing::debug!(event.id = %event, sender, "a webhook came again");
+            ("duplicate", receipt(StatusCode::OK, event, "duplicate"))
+        }
+        Err(Refused::Signature(why)) => {
+            tracing::warn!(sender, "a webhook was refused: {why}");
+            ("refused", Problem::invalid_signature().into_response())
+        }
+        Err(Refused::UnknownUrl) => {
+            tracing::warn!(sender, "a webhook was refused: no firm has its address");
+            ("refused", Problem::not_found().into_response())
+        }
+        Err(Refused::Busy(why)) => {
+            tracing::error!(sender, "a webhook was turned away for now: {why}");
+            ("busy", Problem::busy_as(busy).into_response())
+        }
+    }
+}
+
+/// The whole body; or why not, none meaning that it should be sent again.
+async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Option<Problem>> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY as u64) {
+        return Err(Some(Problem::too_large()));
+    }
+    match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) if is_too_large(&error) => Err(Some(Problem::too_large())),
+        Ok(Err(_)) | Err(_) => Err(None),
+    }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(one) = source {
+        if one.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        source = one.source();
+    }
+    false
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+struct Given<'a>(&'a HeaderMap);
+
+impl WorkflowHeaders for Given<'_> {
+    fn value(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(name).map(axum::http::HeaderValue::as_bytes)
+    }
+}

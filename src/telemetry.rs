@@ -1,0 +1,61 @@
+//! Logs and metrics. A log line says what happened in a message readable alone, with ids beside it; never a body, a
+//! token, a name, a phone or an e-mail.
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Writes log lines to standard error. `filter` is in the form of `RUST_LOG`: `info`, `casebridge=debug`.
+pub fn start_logging(format: LogFormat, filter: &str) -> Result<(), String> {
+    let filter =
+        EnvFilter::try_new(filter).map_err(|error| format!("`{filter}` is not a log filter: {error}"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Text => builder.with_target(false).finish().try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
+    };
+    started.map_err(|error| error.to_string())
+}
+
+/// Seconds, from a fast acknowledgement to a slow vendor.
+const SECONDS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+
+/// The process's metrics, which the `metrics` crate keeps once for a process.
+pub fn metrics() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    let start = || {
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
+            .expect("the list of buckets is not empty");
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).expect("nothing else records metrics in this process");
+        describe();
+        handle
+    };
+    HANDLE.get_or_init(start).clone()
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!("casebridge_webhooks_total", "Webhooks by sender and result.");
+    describe_histogram!("casebridge_acknowledgement_seconds", "From a webhook's whole body to its answer.");
+    describe_counter!(
+        "casebridge_events_settled_total",
+        "Turns of events by sender and the state they ended in."
+    );
+    describe_counter!("casebridge_calls_total", "API calls by operation and class.");
+    describe_histogram!("casebridge_call_seconds", "Duration of API calls by operation.");
+    describe_gauge!("casebridge_events", "Events in the store by state, when last asked.");
+}
