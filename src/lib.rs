@@ -41,3 +41,5 @@ pub mod bridge;
 
 pub mod http;
 pub mod twin;
+
+pub mod cli;

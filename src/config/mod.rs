@@ -19,7 +19,7 @@ pub use highlevel::HighLevelConfig;
 pub use secret::{Secret, SecretKey};
 pub use server::ServerConfig;
 pub use source::{ConfigError, Environment, load, parse};
-pub use store::StoreConfig;
+pub use store::{StoreConfig, StoreUrl};
 
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]

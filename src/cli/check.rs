@@ -1,0 +1,143 @@
+//! `casebridge check`: is this installation in order?
+
+use std::io::Write;
+use std::sync::Arc;
+
+use super::ConfigArgument;
+use super::failure::Failure;
+use super::serve::{keyring, open_store};
+use crate::bridge::{Bridge, Firm};
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::Config;
+use crate::domain::CallClass;
+use crate::operations::{casepeer, highlevel};
+use crate::vendors::Exchange;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+}
+
+/// One finding.
+struct Finding {
+    what: String,
+    result: Result<String, Fault>,
+}
+
+struct Fault {
+    why: String,
+    fix: String,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let config = arguments.config.load()?;
+    let mut findings = vec![Finding {
+        what: "configuration".into(),
+        result: Ok(format!("{} firms in {}", config.firms.len(), arguments.config.config.display())),
+    }];
+    let clock: SharedClock = Arc::new(SystemClock);
+    let keyring = keyring(&config)?;
+    findings.push(Finding { what: "keys".into(), result: Ok(format!("{keyring:?}, the first seals")) });
+    let store = open_store(&config, &keyring, &clock)?;
+    let pending = store.counts().await;
+    findings.push(Finding {
+        what: "store".into(),
+        result: match pending {
+            Ok(counts) => Ok(format!("answers; {} events are pending", counts.pending())),
+            Err(error) => Err(Fault {
+                why: error.to_string(),
+                fix: "see store.url, and whether the disk is full".into(),
+            }),
+        },
+    });
+    warn(&config, &mut findings);
+    let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
+    for firm in bridge.firms.iter() {
+        let (highlevel, casepeer) = tokio::join!(ask_highlevel(firm), ask_casepeer(firm));
+        findings.extend([highlevel, casepeer]);
+    }
+    report(&findings)
+}
+
+/// What is allowed but seldom meant.
+fn warn(config: &Config, findings: &mut Vec<Finding>) {
+    if config.firms.is_empty() {
+        let fix = "add [[firms]]; deploy/casebridge.example.toml shows one".to_owned();
+        findings.push(Finding { what: "firms".into(), result: Err(Fault { why: "none".into(), fix }) });
+    }
+    let urls = config
+        .firms
+        .iter()
+        .map(|firm| (format!("{}: casepeer.base_url", firm.id), &firm.casepeer.base_url))
+        .chain([("highlevel.base_url".to_owned(), &config.highlevel.base_url)]);
+    for (what, url) in urls {
+        if is_plain_and_remote(url) {
+            let why = format!("{url} is not encrypted: tokens and people's data could be read on the way");
+            findings.push(Finding { what, result: Err(Fault { why, fix: "write it with https".into() }) });
+        }
+    }
+}
+
+fn is_plain_and_remote(url: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let is_local =
+        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    url.scheme() == "http" && !is_local
+}
+
+async fn ask_highlevel(firm: &Firm) -> Finding {
+    let exchange = firm.highlevel.send(&highlevel::get_location(&firm.location), None).await;
+    let fix = match exchange.class() {
+        CallClass::Unauthorised => {
+            "make a private integration in HighLevel (Settings > Private Integrations) with the scope locations.readonly \
+             and those of the README, in this location, and set firms.highlevel.token"
+        }
+        CallClass::Rejected => {
+            "see firms.highlevel.location_id: it is the last part of the sub-account's address"
+        }
+        _ => "see highlevel.base_url and this machine's way to the internet; then try again",
+    };
+    finding(format!("{}: HighLevel location {}", firm.id, firm.location), &exchange, fix)
+}
+
+async fn ask_casepeer(firm: &Firm) -> Finding {
+    let exchange = firm.casepeer.send(&casepeer::health(firm.casepeer.profile()), None, None).await;
+    let fix = match exchange.class() {
+        CallClass::Unauthorised => "see firms.casepeer.auth: the token, or the client id and secret",
+        CallClass::Rejected => {
+            "see firms.casepeer.base_url: the profile's paths, such as /me, are appended to it"
+        }
+        _ => "see firms.casepeer.base_url and this machine's way there; then try again",
+    };
+    finding(format!("{}: CASEpeer", firm.id), &exchange, fix)
+}
+
+fn finding(what: String, exchange: &Exchange, fix: &str) -> Finding {
+    let result = match &exchange.result {
+        Ok(_) => Ok(format!("answers in {} ms", exchange.duration.as_millis())),
+        Err(failure) => Err(Fault { why: failure.detail.clone(), fix: fix.into() }),
+    };
+    Finding { what, result }
+}
+
+fn report(findings: &[Finding]) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let mut failed = 0;
+    for finding in findings {
+        // A reader that has gone misses the list, but the exit code still says what came of it.
+        let _ = match &finding.result {
+            Ok(fact) => writeln!(out, "ok    {}: {fact}", finding.what),
+            Err(fault) => {
+                failed += 1;
+                writeln!(out, "FAIL  {}: {}\n      fix: {}", finding.what, fault.why, fault.fix)
+            }
+        };
+    }
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(Failure::failed(format!("{failed} of {} checks failed", findings.len())))
+    }
+}

@@ -1,0 +1,101 @@
+//! The command line: one file a verb. Data goes to standard output, everything else to standard error.
+
+mod check;
+mod completions;
+mod demo;
+mod events;
+mod failure;
+mod healthcheck;
+mod send;
+pub mod serve;
+mod twin;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::failure::Failure;
+use crate::config::{self, Config};
+use crate::telemetry::{LogFormat, start_logging};
+
+/// Keeps a law firm's HighLevel CRM and its CASEpeer case management in step.
+#[derive(Debug, Parser)]
+#[command(name = "casebridge", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    /// How log lines look.
+    #[arg(long, global = true, value_enum, default_value = "text", env = "CASEBRIDGE_LOG_FORMAT")]
+    log_format: LogFormat,
+    /// Which log lines are written, in the form of RUST_LOG [default: info for serve, warn for the rest].
+    #[arg(long, global = true, env = "CASEBRIDGE_LOG", value_name = "FILTER")]
+    log: Option<String>,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 75 try again, 78 configuration.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show it at work: the bridge and simulated vendors on this machine, and a short story.
+    Demo(demo::Arguments),
+    /// Run the bridge.
+    Serve(serve::Arguments),
+    /// Check configuration, store, keys and each vendor, with the fix beside every failure.
+    Check(check::Arguments),
+    /// See what came and what was made of it; replay or discard.
+    Events(events::Arguments),
+    /// Sign and send a sample webhook, to try an installation.
+    Send(send::Arguments),
+    /// Run the simulated HighLevel and CASEpeer alone.
+    Twin(twin::Arguments),
+    /// Ask a running bridge whether it is ready, for a container's health check.
+    Healthcheck(healthcheck::Arguments),
+    /// Print a completion script for a shell.
+    Completions(completions::Arguments),
+}
+
+/// Where the configuration is.
+#[derive(Debug, clap::Args)]
+struct ConfigArgument {
+    /// The configuration file.
+    #[arg(long, env = "CASEBRIDGE_CONFIG", default_value = "casebridge.toml", value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl ConfigArgument {
+    fn load(&self) -> Result<Config, Failure> {
+        config::load(&self.config).map_err(|error| Failure::configuration(error.to_string()))
+    }
+}
+
+/// Runs the program for this process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let quiet = if matches!(cli.verb, Verb::Serve(_)) { "info" } else { "warn" };
+    if let Err(why) = start_logging(cli.log_format, cli.log.as_deref().unwrap_or(quiet)) {
+        return Failure::usage(why).report();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli.verb)),
+        Err(error) => Err(Failure::failed(format!("the system gives no threads: {error}"))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Demo(arguments) => demo::run(arguments).await,
+        Verb::Serve(arguments) => serve::run(arguments).await,
+        Verb::Check(arguments) => check::run(arguments).await,
+        Verb::Events(arguments) => events::run(arguments).await,
+        Verb::Send(arguments) => send::run(arguments).await,
+        Verb::Twin(arguments) => twin::run(arguments).await,
+        Verb::Healthcheck(arguments) => healthcheck::run(arguments).await,
+        Verb::Completions(arguments) => completions::run(&arguments),
+    }
+}
