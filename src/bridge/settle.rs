@@ -17,16 +17,20 @@ const CONFLICT_PAUSE: SignedDuration = SignedDuration::from_millis(500);
 
 /// The outcome of a plan that was carried out.
 pub(super) fn carried_out(plan: &Plan, sent: usize) -> Outcome {
-    let remarks = || plan.remarks.join("; ");
+    let why = || {
+        let said = plan.remarks.iter().map(String::as_str);
+        if !plan.remarks.is_empty() {
+            return said.collect::<Vec<_>>().join("; ");
+        }
+        plan.commands.iter().map(|planned| planned.reason.as_str()).collect::<Vec<_>>().join("; ")
+    };
     match &plan.unmet {
         Some(why) => Outcome::Undelivered { why: why.clone() },
         None if sent > 0 => Outcome::Done,
-        None if plan.changes_something() => Outcome::NothingToDo { why: "it was carried out before".into() },
-        None if plan.commands.is_empty() => Outcome::NothingToDo { why: remarks() },
-        None => {
-            let reasons: Vec<&str> = plan.commands.iter().map(|planned| planned.reason.as_str()).collect();
-            Outcome::NothingToDo { why: reasons.join("; ") }
+        None if plan.remarks.is_empty() && plan.changes_something() => {
+            Outcome::NothingToDo { why: "it was carried out before".into() }
         }
+        None => Outcome::NothingToDo { why: why() },
     }
 }
 

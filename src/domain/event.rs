@@ -46,6 +46,8 @@ pub enum Fact {
     CaseCreated {
         /// Which.
         case: RecordRef,
+        /// The status it had then, as this webhook says.
+        status: Option<String>,
     },
     /// A case moved to another status in CASEpeer.
     CaseStatusChanged {
@@ -83,7 +85,7 @@ impl Fact {
         match self {
             Self::ContactCreated { contact } | Self::ContactUpdated { contact } => contact,
             Self::LeadCreated { lead } | Self::LeadUpdated { lead } => lead,
-            Self::CaseCreated { case } | Self::CaseStatusChanged { case, .. } => case,
+            Self::CaseCreated { case, .. } | Self::CaseStatusChanged { case, .. } => case,
             Self::TaskCreated { task, .. } | Self::TaskCompleted { task, .. } => task,
             Self::NoteCreated { note, .. } => note,
         }

@@ -11,16 +11,17 @@ const SYNCED_TAG: &str = "cp:synced";
 
 /// Creates or links its contact, or merges the two; then the initial tasks, if the matter came into being there.
 pub(super) fn plan(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
-    let mut plan = introduce(view, snapshot, rules);
-    if let (Some(link), Some(contact)) = (&view.link, &view.contact) {
-        let pair = Pair { link: own_link(link, &view.matter.record), matter: view.matter.clone() };
-        if link.casepeer != view.matter.record {
-            plan.add(
-                Command::Link(pair.link.clone()),
-                format!("{} was {}", view.matter.record, link.casepeer),
-            );
-        }
-        merge_pair(&mut plan, contact, &pair, rules);
+    let (Some(link), Some(contact)) = (&view.link, &view.contact) else {
+        return introduce(view, snapshot, rules);
+    };
+    let mut plan = Plan::default();
+    let own = own_link(link, &view.matter.record);
+    if own.casepeer != link.casepeer {
+        plan.add(Command::Link(own.clone()), format!("{} was {}", own.casepeer, link.casepeer));
+    }
+    merge_pair(&mut plan, contact, &Pair { link: own, matter: view.matter.clone() }, rules);
+    if link.origin == System::CasePeer {
+        initial_tasks(&mut plan, view, snapshot, rules);
     }
     plan
 }
@@ -37,31 +38,28 @@ fn own_link(link: &Link, matter: &RecordRef) -> Link {
 pub(super) fn introduce(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
     let matter = &view.matter;
     let mut plan = Plan::default();
-    let mut origin = view.link.as_ref().map(|link| link.origin);
-    if view.link.is_none() {
-        let known =
-            view.candidates.iter().find_map(|one| Some((one, evidence(one, matter, &snapshot.location)?)));
-        if let Some((contact, evidence)) = known {
-            let from = evidence.origin();
-            let link = Link::new(contact.record.clone(), matter.record.clone(), from, Base::default());
-            plan.add(
-                Command::Link(link.clone()),
-                format!("{} is the same person: {}", contact.record, evidence.words()),
-            );
-            merge_pair(&mut plan, contact, &Pair { link, matter: matter.clone() }, rules);
-            origin = Some(from);
-        } else {
-            let contact = NewContact {
-                matter: matter.record.clone(),
-                fields: matter.fields.clone(),
-                tags: vec![SYNCED_TAG.into()],
-                source: matter.source.clone(),
-            };
-            plan.add(Command::CreateContact(contact), "HighLevel does not know this client");
-            origin = Some(System::CasePeer);
-        }
-    }
-    if origin == Some(System::CasePeer) {
+    let known =
+        view.candidates.iter().find_map(|one| Some((one, evidence(one, matter, &snapshot.location)?)));
+    let origin = if let Some((contact, evidence)) = known {
+        let origin = evidence.origin();
+        let link = Link::new(contact.record.clone(), matter.record.clone(), origin, Base::default());
+        plan.add(
+            Command::Link(link.clone()),
+            format!("{} is the same person: {}", contact.record, evidence.words()),
+        );
+        merge_pair(&mut plan, contact, &Pair { link, matter: matter.clone() }, rules);
+        origin
+    } else {
+        let contact = NewContact {
+            matter: matter.record.clone(),
+            fields: matter.fields.clone(),
+            tags: vec![SYNCED_TAG.into()],
+            source: matter.source.clone(),
+        };
+        plan.add(Command::CreateContact(contact), "HighLevel does not know this client");
+        System::CasePeer
+    };
+    if origin == System::CasePeer {
         initial_tasks(&mut plan, view, snapshot, rules);
     }
     plan

@@ -24,11 +24,8 @@ pub fn plan(event: &Event, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
     match (&snapshot.view, &event.fact) {
         (View::Gone, fact) => Plan::nothing(format!("{} is no longer there", fact.subject())),
         (View::Contact(view), _) => contact::plan(view, snapshot, rules),
-        (View::Matter(view), Fact::CaseStatusChanged { status, .. }) => {
+        (View::Matter(view), Fact::CaseCreated { status, .. } | Fact::CaseStatusChanged { status, .. }) => {
             status::plan(view, status.as_deref(), snapshot, rules)
-        }
-        (View::Matter(view), Fact::CaseCreated { .. }) => {
-            status::plan(view, view.matter.status.as_deref(), snapshot, rules)
         }
         (View::Matter(view), _) => matter::plan(view, snapshot, rules),
         (View::Task(view), _) => match event.source {

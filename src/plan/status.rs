@@ -4,14 +4,17 @@ use super::snapshot::{MatterView, Snapshot};
 use crate::domain::{
     Command, EffectKey, Field, NewOpportunity, Opportunity, OpportunityStatus, Plan, RecordKind, Target,
 };
-use crate::rules::{StatusRule, SyncRules};
+use crate::rules::{Milestone, StatusRule, SyncRules};
 
 /// Everything a changed matter needs, then the milestone and the opportunity. `told` is the status this webhook
 /// speaks of; the opportunity mirrors the one the case has now.
 pub(super) fn plan(view: &MatterView, told: Option<&str>, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
     let mut plan = super::matter::plan(view, snapshot, rules);
-    if let Some(rule) = told.and_then(|status| rules.status(status)) {
-        milestone(&mut plan, view, rule);
+    let said = told.and_then(|status| rules.status(status)?.milestone);
+    // A firm may skip the status that means "signed", but it dates the retainer.
+    let dated = view.matter.retained_at.as_ref().map(|_| Milestone::Signed);
+    for milestone in said.into_iter().chain(dated.filter(|dated| Some(*dated) != said)) {
+        latch(&mut plan, view, milestone);
     }
     match view.matter.status.as_deref() {
         None => plan.remark("the case has no status"),
@@ -26,8 +29,7 @@ pub(super) fn plan(view: &MatterView, told: Option<&str>, snapshot: &Snapshot, r
 }
 
 /// Latched once: the tag stays when the status goes back, and a later return does not count again.
-fn milestone(plan: &mut Plan, view: &MatterView, rule: &StatusRule) {
-    let Some(milestone) = rule.milestone else { return };
+fn latch(plan: &mut Plan, view: &MatterView, milestone: Milestone) {
     let case = &view.matter.record;
     let tags = Command::AddTags {
         contact: Target::CounterpartOf(case.clone()),

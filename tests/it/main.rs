@@ -1,2 +1,5 @@
 //! The integration tests, in one binary.
+
+mod story;
 mod stub;
+mod support;

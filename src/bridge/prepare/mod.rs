@@ -23,7 +23,7 @@ pub(super) async fn prepare(
         }
         Fact::LeadCreated { lead: matter }
         | Fact::LeadUpdated { lead: matter }
-        | Fact::CaseCreated { case: matter }
+        | Fact::CaseCreated { case: matter, .. }
         | Fact::CaseStatusChanged { case: matter, .. } => {
             matter::view(session, matter, now).await?.map(Box::new).map(View::Matter)
         }

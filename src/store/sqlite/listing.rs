@@ -96,7 +96,7 @@ pub(super) fn event(
 
 fn calls(connection: &Connection, event: i64) -> Result<Vec<CallRecord>, StoreError> {
     let sql = "SELECT operation, target, effect_key, status, class, started_at, duration_ms, detail FROM call
-        WHERE event = ? ORDER BY started_at, id";
+        WHERE event = ? ORDER BY started_at, effect_key IS NOT NULL, id";
     let mut select = connection.prepare_cached(sql)?;
     let rows = select.query_map(params![event], |row| {
         Ok(CallRecord {

@@ -38,13 +38,12 @@ pub fn read_event(kind: &str, body: &[u8]) -> Result<Reading, Unreadable> {
     let record = Record::of(&body, kind)
         .ok_or_else(|| Unreadable(format!("{kind} without an object `data.{word}`")))?;
     let subject = record.subject().ok_or_else(|| Unreadable(format!("{kind} without `data.{word}.id`")))?;
+    let status = || text(record.fields, "status");
     let fact = match kind {
         "lead.created" => Fact::LeadCreated { lead: subject },
         "lead.updated" => Fact::LeadUpdated { lead: subject },
-        "case.created" => Fact::CaseCreated { case: subject },
-        "case.status_changed" => {
-            Fact::CaseStatusChanged { case: subject, status: text(record.fields, "status") }
-        }
+        "case.created" => Fact::CaseCreated { case: subject, status: status() },
+        "case.status_changed" => Fact::CaseStatusChanged { case: subject, status: status() },
         "task.created" => Fact::TaskCreated { task: subject, owner: record.owner() },
         "task.completed" => Fact::TaskCompleted { task: subject, owner: record.owner() },
         _ => Fact::NoteCreated { note: subject, owner: record.owner() },

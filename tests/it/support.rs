@@ -1,0 +1,273 @@
+//! A bridge in this process: the real receiver over HTTP, the real store on a fresh file, and the real worker stepped
+//! by hand. No test sleeps: [`TestBridge::settle`] runs until nothing is left to do, and time is a clock that is moved.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use casebridge::bridge::{Bridge, Worker, WorkerOptions};
+use casebridge::clock::{ManualClock, SharedClock};
+use casebridge::config::{self, Config};
+use casebridge::domain::EventState;
+use casebridge::http::{self, Listener, Readiness, Shared};
+use casebridge::store::sqlite::SqliteStore;
+use casebridge::store::{EventFilter, EventRow, EventStory, SharedStore};
+use casebridge::telemetry;
+use casebridge::twin::{CasePeer, HighLevel, Twin, TwinConfig};
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+
+/// The moment every test begins at.
+pub const START: &str = "2026-11-24T12:00:00Z";
+
+/// The firm's settings that most tests share; a test may give its own.
+pub const SYNC: &str = r#"
+[firms.sync]
+[[firms.sync.initial_tasks]]
+case_type = "Auto Accident"
+key = "police-report"
+title = "Order the police report"
+due_in = "2d"
+[[firms.sync.initial_tasks]]
+case_type = "*"
+key = "welcome"
+title = "Send the welcome package"
+[firms.sync.statuses."Intake"]
+milestone = "lead_open"
+pipeline = "Intake"
+stage = "In intake"
+[firms.sync.statuses."Treating"]
+milestone = "signed"
+pipeline = "Intake"
+stage = "Signed"
+opportunity = "won"
+[firms.sync.statuses."Turned down"]
+milestone = "rejected"
+pipeline = "Intake"
+stage = "Closed"
+opportunity = "lost"
+[firms.sync.notes]
+to_highlevel = ["Intake"]
+[firms.sync.tasks]
+text_to_highlevel = true
+"#;
+
+/// The two vendors a bridge is told of.
+pub struct Vendors<'a> {
+    pub highlevel_url: &'a str,
+    pub highlevel_key: &'a str,
+    pub location: &'a str,
+    pub highlevel_token: &'a str,
+    pub casepeer_url: &'a str,
+    pub casepeer_token: &'a str,
+    pub inbound_token: &'a str,
+    pub webhook_secret: &'a str,
+}
+
+/// A bridge without vendors of its own.
+pub struct Installation {
+    pub bridge: Arc<Bridge>,
+    pub store: SharedStore,
+    pub clock: Arc<ManualClock>,
+    pub url: String,
+    pub admin_url: String,
+    pub readiness: Readiness,
+    worker: Worker,
+    directory: TempDir,
+}
+
+impl Installation {
+    /// Starts a bridge for one firm, `acme`, with these `[firms.sync]` settings.
+    pub fn start(vendors: &Vendors<'_>, sync: &str, clock: Arc<ManualClock>) -> Self {
+        let directory = TempDir::new().unwrap();
+        let config = configuration(directory.path(), vendors, sync);
+        let shared_clock: SharedClock = clock.clone();
+        let keyring = Arc::new(config.crypto.keyring().unwrap());
+        let path = directory.path().join("bridge.db");
+        let store: SharedStore =
+            Arc::new(SqliteStore::open(&path, keyring.clone(), shared_clock.clone()).unwrap());
+        let bridge = Arc::new(Bridge::new(&config, store.clone(), keyring, shared_clock).unwrap());
+        let readiness = Readiness::default();
+        let shared = Arc::new(Shared {
+            bridge: bridge.clone(),
+            readiness: readiness.clone(),
+            admin_token: None,
+            metrics: telemetry::metrics(),
+        });
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let public =
+            Listener::serve(Listener::bind(anywhere).unwrap(), http::public(shared.clone())).unwrap();
+        let admin = Listener::serve(Listener::bind(anywhere).unwrap(), http::admin(shared)).unwrap();
+        readiness.ready();
+        let worker = Worker::new(bridge.clone(), "test", WorkerOptions::default());
+        let (url, admin_url) =
+            (format!("http://{}", public.address()), format!("http://{}", admin.address()));
+        Self { bridge, store, clock, url, admin_url, readiness, worker, directory }
+    }
+
+    /// Lets the worker take every turn that is due; how many those were.
+    pub async fn step(&self) -> usize {
+        self.worker.step().await.unwrap()
+    }
+
+    /// Every event, the oldest first.
+    pub async fn events(&self) -> Vec<EventRow> {
+        let mut rows =
+            self.store.events(EventFilter { limit: 100_000, ..EventFilter::default() }).await.unwrap();
+        rows.reverse();
+        rows
+    }
+
+    /// The newest event's story.
+    pub async fn last_story(&self) -> EventStory {
+        let newest = self.events().await.pop().expect("an event was received");
+        self.store.event(newest.id).await.unwrap().unwrap()
+    }
+
+    /// Every event's story as text, for a failing test's message.
+    pub async fn tell(&self) -> String {
+        let mut text = String::new();
+        for row in self.events().await {
+            let story = self.store.event(row.id).await.unwrap().unwrap();
+            text.push_str(&format!("{} {} {} {:?}\n", row.source, row.kind, row.state, row.reason));
+            text.push_str(&format!("    about {:?}\n", story.records));
+            for planned in story.plan.iter().flat_map(|plan| &plan.commands) {
+                text.push_str(&format!("    plan {} ({})\n", planned.command, planned.reason));
+            }
+            for call in &story.calls {
+                text.push_str(&format!("    {} {:?} {:?}\n", call.target, call.status, call.detail));
+            }
+        }
+        text
+    }
+
+    /// How many events are in this state.
+    pub async fn count(&self, state: EventState) -> u64 {
+        self.store.counts().await.unwrap().of(state)
+    }
+
+    /// Fails if an event is neither settled well nor waiting for its time.
+    pub async fn assert_nothing_undelivered(&self) {
+        let bad: Vec<_> =
+            self.events().await.into_iter().filter(|row| row.state == EventState::Undelivered).collect();
+        assert!(bad.is_empty(), "{bad:#?}");
+    }
+
+    /// Where its files are.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// A configuration as a file would have it; secrets are files, as in a container.
+pub fn configuration(directory: &Path, vendors: &Vendors<'_>, sync: &str) -> Config {
+    let secret = |name: &str, value: &str| {
+        let path = directory.join(name);
+        std::fs::write(&path, value).unwrap();
+        format!("{{ file = {:?} }}", path.display().to_string())
+    };
+    let key = secret("key", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=");
+    let token = secret("token", vendors.highlevel_token);
+    let workflow = secret("workflow", "workflow-token-of-acme");
+    let workflow_header = secret("workflow-header", "workflow-secret");
+    let inbound = secret("inbound", vendors.inbound_token);
+    let webhook = secret("webhook", vendors.webhook_secret);
+    let older = secret("webhook-older", "the-secret-before-the-rotation");
+    let bearer = secret("bearer", vendors.casepeer_token);
+    let text = format!(
+        r#"
+[crypto]
+keys = [{{ id = "k1", secret = {key} }}]
+[highlevel]
+base_url = "{highlevel_url}"
+webhook_keys = ["ed25519:{highlevel_key}"]
+[[firms]]
+id = "acme"
+[firms.highlevel]
+location_id = "{location}"
+token = {token}
+workflow_token = {workflow}
+workflow_header = {{ name = "X-Bridge-Secret", secret = {workflow_header} }}
+[firms.casepeer]
+base_url = "{casepeer_url}"
+inbound_token = {inbound}
+webhook_secrets = [{webhook}, {older}]
+auth = {{ kind = "bearer_static", token = {bearer} }}
+{sync}
+"#,
+        highlevel_url = vendors.highlevel_url,
+        highlevel_key = vendors.highlevel_key,
+        location = vendors.location,
+        casepeer_url = vendors.casepeer_url,
+    );
+    config::parse("test.toml", &text, &Vec::new()).unwrap()
+}
+
+/// A clock that stands at [`START`].
+pub fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(START.parse::<Timestamp>().unwrap()))
+}
+
+/// A bridge between the two halves of a twin.
+pub struct TestBridge {
+    pub highlevel: HighLevel,
+    pub casepeer: CasePeer,
+    pub installation: Installation,
+    twin: Twin,
+}
+
+impl TestBridge {
+    /// With the settings most tests share.
+    pub async fn start() -> Self {
+        Self::with(SYNC).await
+    }
+
+    /// With these `[firms.sync]` settings.
+    pub async fn with(sync: &str) -> Self {
+        let clock = clock();
+        let config = TwinConfig { unlimited: true, ..TwinConfig::new(clock.clone()) };
+        let (inbound_token, webhook_secret) = (config.inbound_token.clone(), config.webhook_secret.clone());
+        let twin = Twin::start(config).await.unwrap();
+        let vendors = Vendors {
+            highlevel_url: &twin.highlevel.url(),
+            highlevel_key: &twin.highlevel.public_key(),
+            location: twin.highlevel.location(),
+            highlevel_token: "twin-token",
+            casepeer_url: &twin.casepeer.url(),
+            casepeer_token: "twin-token",
+            inbound_token: &inbound_token,
+            webhook_secret: &webhook_secret,
+        };
+        let installation = Installation::start(&vendors, sync, clock);
+        twin.set_bridge(&installation.url);
+        Self { highlevel: twin.highlevel.clone(), casepeer: twin.casepeer.clone(), installation, twin }
+    }
+
+    /// Delivers every webhook and takes every turn that is due, until neither is left.
+    pub async fn settle(&self) {
+        // Far above any real chain of events and echoes: a loop fails the test instead of hanging it.
+        for _ in 0..200 {
+            self.twin.flush().await;
+            if self.installation.step().await == 0 {
+                return;
+            }
+        }
+        panic!("events and echoes do not come to an end");
+    }
+
+    /// Moves the clock and settles what is due by then.
+    pub async fn wait(&self, span: SignedDuration) {
+        self.installation.clock.advance(span);
+        self.settle().await;
+    }
+
+    /// Delivers every webhook without taking a turn.
+    pub async fn deliver(&self) {
+        self.twin.flush().await;
+    }
+
+    /// Successful API writes on both sides: what the bridge did.
+    pub fn writes(&self) -> usize {
+        self.highlevel.writes() + self.casepeer.writes()
+    }
+}
