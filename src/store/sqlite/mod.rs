@@ -62,8 +62,9 @@ pub enum CannotOpenStore {
     },
 }
 
-/// How long a statement waits for another process, such as the CLI, to end its write.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement waits for another process, such as the CLI, to end its write. Senders expect an answer within
+/// seconds, and a refused webhook comes again.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl SqliteStore {
     /// Opens the file, creates it if it is not there, and brings its schema up to date.
