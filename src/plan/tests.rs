@@ -1,1 +1,169 @@
-//! Plans as tables.
+//! Plans as tables: what is seen → what is done. The whole flow is tested in `tests/it/story.rs`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::domain::{
+    Base, Contact, EventId, Field, Fields, FirmId, Link, Matter, Note, RecordKind, RecordRef, external_ref,
+};
+
+const LOCATION: &str = "loc";
+
+fn contact_ref(id: &str) -> RecordRef {
+    RecordRef::highlevel(RecordKind::Contact, id)
+}
+
+fn lead_ref(id: &str) -> RecordRef {
+    RecordRef::casepeer(RecordKind::Lead, id)
+}
+
+fn person(first: &str, last: &str, email: &str) -> Fields {
+    Fields::default().with(Field::FirstName, first).with(Field::LastName, last).with(Field::Email, email)
+}
+
+fn contact(fields: Fields) -> Contact {
+    Contact { record: contact_ref("c"), fields, tags: Vec::new(), source: None, custom: BTreeMap::new() }
+}
+
+fn lead(fields: Fields) -> Matter {
+    Matter {
+        record: lead_ref("L"),
+        lead: None,
+        case: None,
+        client: None,
+        external_ref: None,
+        fields,
+        status: None,
+        case_type: None,
+        source: None,
+        retained_at: None,
+        version: None,
+    }
+}
+
+fn stranger(contact: Contact, candidates: Vec<Matter>) -> View {
+    View::Contact(Box::new(ContactView {
+        contact,
+        pairs: Vec::new(),
+        candidates,
+        tasks: Vec::new(),
+        notes: Vec::new(),
+    }))
+}
+
+fn decide(fact: Fact, view: View) -> Plan {
+    let source = fact.subject().system;
+    let now = Timestamp::UNIX_EPOCH;
+    let event =
+        Event { id: EventId(uuid::Uuid::nil()), firm: FirmId::new("acme"), source, received_at: now, fact };
+    plan(&event, &Snapshot { now, location: LOCATION.into(), view }, &SyncRules::default())
+}
+
+fn summary(plan: &Plan) -> Vec<String> {
+    plan.commands.iter().map(|planned| planned.command.summary()).collect()
+}
+
+#[test]
+fn a_look_alike_is_linked_only_if_nothing_contradicts() {
+    let ada = || person("Ada", "Byron", "ada@example.com");
+    let phone = |fields: Fields| fields.with(Field::Phone, "+15125550100");
+    let unnamed = Fields::default().with(Field::Email, "ada@example.com");
+    let named = Matter { external_ref: Some(external_ref(LOCATION, "c")), ..lead(Fields::default()) };
+    let others = Matter { external_ref: Some(external_ref(LOCATION, "other")), ..lead(ada()) };
+    let cases = [
+        ("same e-mail and name", contact(ada()), lead(ada()), true),
+        ("case of letters", contact(ada()), lead(person("ADA", "byron", "ada@example.com")), true),
+        ("a missing last name", contact(ada()), lead(ada_without_last_name()), true),
+        ("another first name", contact(ada()), lead(person("Ralph", "Byron", "ada@example.com")), false),
+        ("no name in common", contact(unnamed), lead(ada()), false),
+        (
+            "same phone, other e-mail",
+            contact(phone(ada())),
+            lead(phone(person("Ada", "Byron", "a@b.co"))),
+            true,
+        ),
+        ("nothing in common but the name", contact(ada()), lead(person("Ada", "Byron", "a@b.co")), false),
+        ("it names the contact", contact(ada()), named, true),
+        ("it names another contact", contact(ada()), others, false),
+    ];
+    for (what, contact, matter, links) in cases {
+        let plan =
+            decide(Fact::ContactCreated { contact: contact_ref("c") }, stranger(contact, vec![matter]));
+        let first = summary(&plan).remove(0);
+        let expected =
+            if links { "link highlevel:contact:c with casepeer:lead:L" } else { "create a lead in CASEpeer" };
+        assert_eq!(first, expected, "{what}");
+    }
+}
+
+fn ada_without_last_name() -> Fields {
+    Fields::default().with(Field::FirstName, "Ada").with(Field::Email, "ada@example.com")
+}
+
+#[test]
+fn what_was_never_agreed_on_and_differs_is_left_alone() {
+    let here = person("Ada", "Byron", "ada@example.com").with(Field::City, "Austin");
+    let there = person("Ada", "Byron", "ada@example.com").with(Field::City, "Dallas");
+    let plan = decide(
+        Fact::ContactCreated { contact: contact_ref("c") },
+        stranger(contact(here), vec![lead(there)]),
+    );
+    assert_eq!(
+        summary(&plan),
+        [
+            "link highlevel:contact:c with casepeer:lead:L",
+            "note that highlevel:contact:c and casepeer:lead:L agree"
+        ]
+    );
+    assert!(plan.remarks[0].starts_with("city differs"), "{:?}", plan.remarks);
+}
+
+#[test]
+fn until_signing_marketing_owns_a_conflict_and_afterwards_the_case_file_does() {
+    let base = person("Ada", "Byron", "ada@example.com").with(Field::City, "Austin");
+    let here = base.clone().with(Field::City, "Dallas");
+    let there = base.clone().with(Field::City, "Houston");
+    for (retained_at, expected) in [
+        (None, "set city of casepeer:lead:L"),
+        (Some("2026-01-02".to_owned()), "set city of highlevel:contact:c"),
+    ] {
+        let matter = Matter { retained_at, ..lead(there.clone()) };
+        let link =
+            Link::new(contact_ref("c"), lead_ref("L"), System::HighLevel, Base::of_fields(base.clone()));
+        let view = ContactView {
+            contact: contact(here.clone()),
+            pairs: vec![Pair { link, matter }],
+            candidates: Vec::new(),
+            tasks: Vec::new(),
+            notes: Vec::new(),
+        };
+        let plan = decide(Fact::ContactUpdated { contact: contact_ref("c") }, View::Contact(Box::new(view)));
+        assert_eq!(summary(&plan), [expected]);
+        assert!(plan.remarks[0].contains("changed on both sides"));
+    }
+}
+
+#[test]
+fn by_default_no_note_leaves_casepeer() {
+    let note = Note {
+        record: RecordRef::casepeer(RecordKind::Note, "N"),
+        owner: Some(lead_ref("L")),
+        body: "MRI on Tuesday".into(),
+        category: Some("Medical".into()),
+        external_ref: None,
+    };
+    let owner = Owner::Linked { here: lead_ref("L"), there: contact_ref("c") };
+    let fact = Fact::NoteCreated { note: note.record.clone(), owner: Some(lead_ref("L")) };
+    let view = View::Note(CopyView { record: note, link: None, is_ours: false, owner });
+    let plan = decide(fact, view);
+    assert!(plan.commands.is_empty());
+    assert!(plan.remarks[0].contains("stay in CASEpeer"));
+}
+
+#[test]
+fn what_is_gone_is_no_fault() {
+    let plan = decide(Fact::ContactUpdated { contact: contact_ref("c") }, View::Gone);
+    assert_eq!(plan, Plan::nothing("highlevel:contact:c is no longer there"));
+}

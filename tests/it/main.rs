@@ -1,5 +1,6 @@
 //! The integration tests, in one binary.
 
+mod admin;
 mod independent;
 mod story;
 mod stub;
