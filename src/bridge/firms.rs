@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
+use super::breaker::Breaker;
 use crate::clock::SharedClock;
 use crate::config::{Config, FirmConfig, Secret};
 use crate::domain::FirmId;
@@ -31,6 +32,7 @@ pub struct Firm {
     pub casepeer: CasePeerClient,
     pub(super) workflow_header: Option<(String, Secret)>,
     pub(super) webhook_secrets: Vec<Secret>,
+    pub(super) breaker: Breaker,
     pub(super) custom_fields: Cached<CustomFields>,
     pub(super) pipelines: Cached<Pipelines>,
 }
@@ -116,6 +118,7 @@ impl Firm {
                 .clone()
                 .map(|header| (header.name, header.secret)),
             webhook_secrets: casepeer.webhook_secrets.clone(),
+            breaker: Breaker::default(),
             custom_fields: Cached::default(),
             pipelines: Cached::default(),
         })

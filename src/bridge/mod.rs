@@ -4,6 +4,7 @@
 //! takes each through the rest. Everything that is decided is decided in [`crate::plan`].
 
 mod act;
+mod breaker;
 mod firms;
 mod prepare;
 mod process;

@@ -1,9 +1,10 @@
 //! One claimed event: what it means → snapshot → plan → calls → outcome.
 
 use super::session::{Session, Stop};
+use super::settle::Circumstances;
 use super::{Bridge, Firm, act, prepare, settle};
 use crate::crypto::random_fraction;
-use crate::domain::{Event, Fact, Outcome, Plan, System};
+use crate::domain::{Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, System};
 use crate::plan::plan;
 use crate::store::{CallRecord, Claim, PlanRecord, Settled, Settlement, StoreError};
 use crate::webhook::{Reading, Unreadable, casepeer, highlevel};
@@ -11,43 +12,49 @@ use crate::webhook::{Reading, Unreadable, casepeer, highlevel};
 impl Bridge {
     /// Takes an event through its turn and settles it.
     pub(super) async fn process(&self, claim: Claim) -> Result<(), StoreError> {
-        let settlement = match (self.firms.find(&claim.lease.firm), read(&claim)) {
-            (_, Err(why)) => Some(at_once(Outcome::Undelivered { why: format!("cannot be read: {why}") })),
-            (_, Ok(Reading::NoRule)) => {
-                Some(at_once(Outcome::NothingToDo { why: "no rule for this type".into() }))
-            }
-            (None, Ok(Reading::Fact(_))) => {
-                let why = format!("the configuration has no firm `{}`", claim.lease.firm);
-                Some(at_once(Outcome::Undelivered { why }))
-            }
-            (Some(firm), Ok(Reading::Fact(fact))) => self.sync(firm, &claim, fact).await,
-        };
-        let Some(settlement) = settlement else { return Ok(()) };
-        let state = state_word(&settlement.outcome);
-        let failure = match &settlement.outcome {
-            Outcome::Undelivered { why } | Outcome::RetryAt { why, .. } => Some(why.clone()),
-            _ => None,
-        };
+        let Some(settlement) = self.work_on(&claim).await else { return Ok(()) };
+        let (state, trouble) = summary(&settlement.outcome);
         let settled = self.store.settle(&claim.lease, settlement).await?;
         if settled == Settled::LeaseLost {
             tracing::warn!(event.id = %claim.lease.event, "the lease was lost before the event could be settled");
             return Ok(());
         }
-        metrics::counter!("casebridge_events_settled_total", "source" => claim.source.as_str(), "state" => state)
+        metrics::counter!("casebridge_events_settled_total", "source" => claim.source.as_str(), "state" => state.as_str())
             .increment(1);
         let (id, firm) = (claim.lease.event, &claim.lease.firm);
-        match failure {
+        match trouble {
             Some(why) => {
-                tracing::warn!(event.id = %id, event.type = claim.kind, firm = %firm, state, "{why}")
+                tracing::warn!(event.id = %id, event.type = claim.kind, firm = %firm, %state, "{why}")
             }
-            None => tracing::info!(event.id = %id, event.type = claim.kind, firm = %firm, state, "settled"),
+            None => tracing::info!(event.id = %id, event.type = claim.kind, firm = %firm, %state, "settled"),
         }
         Ok(())
     }
 
-    /// Brings the other system in step; nothing if the event is no longer ours to settle.
+    /// How the turn ends; nothing if the event is no longer ours to settle.
+    async fn work_on(&self, claim: &Claim) -> Option<Settlement> {
+        let give_up = |cause, why| Some(at_once(Outcome::Undelivered { cause, why }));
+        // Attempts are counted by turns that ended; one more was begun and never did, as when the program crashed.
+        if claim.failed_attempts >= MAX_ATTEMPTS {
+            let why = format!("this program broke off {MAX_ATTEMPTS} times while it worked on this event");
+            return give_up(Cause::Exhausted, why);
+        }
+        let fact = match read(&claim.source, &claim.kind, &claim.payload) {
+            Err(why) => return give_up(Cause::Unreadable, format!("cannot be read: {why}")),
+            Ok(Reading::NoRule) => {
+                return Some(at_once(Outcome::NothingToDo { why: "no rule for this type".into() }));
+            }
+            Ok(Reading::Fact(fact)) => fact,
+        };
+        match self.firms.find(&claim.lease.firm) {
+            Some(firm) => self.sync(firm, claim, fact).await,
+            None => give_up(Cause::NotOurs, format!("the configuration has no firm `{}`", claim.lease.firm)),
+        }
+    }
+
+    /// Brings the other system in step.
     async fn sync(&self, firm: &Firm, claim: &Claim, fact: Fact) -> Option<Settlement> {
-        let session = Session::new(firm, &self.store, &claim.lease);
+        let session = Session::new(self, firm, &claim.lease);
         let event = Event {
             id: claim.lease.event,
             firm: firm.id.clone(),
@@ -63,10 +70,16 @@ impl Bridge {
                 if let Stop::Store(error) = stop {
                     tracing::error!(event.id = %event.id, "the event is claimed again once its lease ends: {error}");
                 }
-                settle::stopped(stop, claim.failed_attempts, self.clock.now(), random_fraction())?
+                settle::stopped(stop, self.circumstances(firm, stop, claim.failed_attempts))?
             }
         };
-        Some(settlement(outcome, made, session.take_reads()))
+        let supersedes = is_update(claim).then_some(claim.horizon);
+        Some(Settlement { supersedes, ..settlement(outcome, made, session.take_reads()) })
+    }
+
+    fn circumstances(&self, firm: &Firm, stop: &Stop, failed_attempts: u32) -> Circumstances {
+        let is_down = matches!(stop, Stop::Vendor { system, .. } if firm.breaker.is_open(*system));
+        Circumstances { failed_attempts, now: self.clock.now(), jitter: random_fraction(), is_down }
     }
 
     async fn plan_and_act(
@@ -75,18 +88,31 @@ impl Bridge {
         event: &Event,
         made: &mut Option<PlanRecord>,
     ) -> Result<Outcome, Stop> {
-        let snapshot = prepare::prepare(session, event.source, &event.fact, self.clock.now()).await?;
-        let plan: Plan = plan(event, &snapshot, &session.firm.rules);
+        let plan = self.plan_for(session, event).await?;
         *made = Some(settle::plan_record(&plan));
         let sent = act::act(session, &plan).await?;
         Ok(settle::carried_out(&plan, sent))
     }
+
+    /// What would be done about an event now.
+    pub(super) async fn plan_for(&self, session: &Session<'_>, event: &Event) -> Result<Plan, Stop> {
+        let snapshot = prepare::prepare(session, event.source, &event.fact, self.clock.now()).await?;
+        Ok(plan(event, &snapshot, &session.firm.rules))
+    }
 }
 
-fn read(claim: &Claim) -> Result<Reading, Unreadable> {
+/// What a stored body means.
+pub(super) fn read(source: &System, kind: &str, payload: &[u8]) -> Result<Reading, Unreadable> {
+    match source {
+        System::HighLevel => highlevel::read_event(kind, payload),
+        System::CasePeer => casepeer::read_event(kind, payload),
+    }
+}
+
+fn is_update(claim: &Claim) -> bool {
     match claim.source {
-        System::HighLevel => highlevel::read_event(&claim.kind, &claim.payload),
-        System::CasePeer => casepeer::read_event(&claim.kind, &claim.payload),
+        System::HighLevel => highlevel::is_update(&claim.kind),
+        System::CasePeer => casepeer::is_update(&claim.kind),
     }
 }
 
@@ -95,14 +121,19 @@ fn at_once(outcome: Outcome) -> Settlement {
 }
 
 fn settlement(outcome: Outcome, plan: Option<PlanRecord>, reads: Vec<CallRecord>) -> Settlement {
-    Settlement { outcome, plan, reads }
+    Settlement { outcome, plan, reads, supersedes: None }
 }
 
-fn state_word(outcome: &Outcome) -> &'static str {
+/// The state an outcome leads to, and what went wrong if something did.
+fn summary(outcome: &Outcome) -> (EventState, Option<String>) {
     match outcome {
-        Outcome::Done => "done",
-        Outcome::NothingToDo { .. } => "nothing_to_do",
-        Outcome::RetryAt { .. } => "retrying",
-        Outcome::Undelivered { .. } => "undelivered",
+        Outcome::Done => (EventState::Done, None),
+        Outcome::NothingToDo { .. } => (EventState::NothingToDo, None),
+        Outcome::RetryAt { why, .. } => (EventState::Retrying, Some(why.clone())),
+        Outcome::Parked { cause, system, why } => {
+            let why = format!("the firm is parked ({cause}, {}): {why}", system.title());
+            (EventState::Parked, Some(why))
+        }
+        Outcome::Undelivered { why, .. } => (EventState::Undelivered, Some(why.clone())),
     }
 }

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::{Bridge, Firm};
-use crate::domain::{EventId, FirmId, System};
+use crate::domain::{Cause, EventId, FirmId, System};
 use crate::store::{Arrival, DeliveryKey, Recorded, StoreError};
 use crate::webhook::highlevel::Signatures;
 use crate::webhook::{Envelope, Refusal, Unreadable, Verified, casepeer, highlevel};
@@ -67,7 +67,8 @@ impl Bridge {
         let envelope = highlevel::read_workflow_envelope(&verified);
         let other = envelope.as_ref().ok().and_then(|envelope| envelope.tenant.as_deref());
         let problem = other.filter(|location| *location != firm.location).map(|location| {
-            format!("it speaks of location {location}, which is not the one of this firm's URL")
+            let why = format!("it speaks of location {location}, which is not the one of this firm's URL");
+            (Cause::NotOurs, why)
         });
         self.record(firm.id.clone(), System::HighLevel, verified, envelope, problem).await
     }
@@ -88,20 +89,21 @@ impl Bridge {
     }
 
     /// What keeps an app's webhook from being worked on.
-    fn problem_of(&self, envelope: &Envelope, has_firm: bool) -> Option<String> {
+    fn problem_of(&self, envelope: &Envelope, has_firm: bool) -> Option<(Cause, String)> {
         if let (Some(ours), Some(theirs)) = (&self.highlevel_app, &envelope.app)
             && ours != theirs
         {
-            return Some(format!("it was sent for another app ({theirs})"));
+            return Some((Cause::NotOurs, format!("it was sent for another app ({theirs})")));
         }
         if !has_firm {
-            return Some(match &envelope.tenant {
+            let why = match &envelope.tenant {
                 Some(location) => format!("no firm for this location ({location})"),
                 None => "no firm: it names no location".into(),
-            });
+            };
+            return Some((Cause::NotOurs, why));
         }
         let age = self.clock.now().duration_since(envelope.sent_at?);
-        (age > OLDEST).then(|| "it is older than 7 days".into())
+        (age > OLDEST).then(|| (Cause::TooOld, "it is older than 7 days".into()))
     }
 
     async fn record(
@@ -110,19 +112,23 @@ impl Bridge {
         source: System,
         verified: Verified,
         envelope: Result<Envelope, Unreadable>,
-        problem: Option<String>,
+        problem: Option<(Cause, String)>,
     ) -> Result<Recorded, Refused> {
         let received_at = self.clock.now();
         let (envelope, problem) = match envelope {
             Ok(envelope) => (envelope, problem),
-            Err(why) => (
-                Envelope { kind: UNREADABLE.into(), ..Envelope::default() },
-                Some(format!("cannot be read: {why}")),
-            ),
+            Err(why) => {
+                let envelope = Envelope { kind: UNREADABLE.into(), ..Envelope::default() };
+                (envelope, Some((Cause::Unreadable, format!("cannot be read: {why}"))))
+            }
         };
         let delivery_key = match envelope.delivery_id {
             Some(id) => DeliveryKey::Sender(id),
             None => DeliveryKey::Body(self.keyring.fingerprint("delivery", verified.body())),
+        };
+        let is_update = match source {
+            System::HighLevel => highlevel::is_update(&envelope.kind),
+            System::CasePeer => casepeer::is_update(&envelope.kind),
         };
         let arrival = Arrival {
             id: EventId(Uuid::now_v7()),
@@ -135,6 +141,7 @@ impl Bridge {
             payload: verified.body().clone(),
             sent_at: envelope.sent_at,
             received_at,
+            is_update,
             undeliverable: problem,
         };
         let recorded = self.store.record(arrival).await?;

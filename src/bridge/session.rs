@@ -2,12 +2,16 @@
 
 use std::sync::Mutex;
 
-use crate::domain::{CallClass, EffectKey};
+use jiff::Timestamp;
+
+use crate::clock::SharedClock;
+use crate::crypto::Keyring;
+use crate::domain::{CallClass, EffectKey, System};
 use crate::operations::{Request, Response, Unexpected};
 use crate::store::{CallRecord, Lease, SharedStore, StoreError};
 use crate::vendors::{Exchange, Failure};
 
-use super::Firm;
+use super::{Bridge, Firm};
 
 /// Why work on an event ends early.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +19,8 @@ pub(super) enum Stop {
     /// A vendor did not do what was asked.
     #[error("{operation} {failure}")]
     Vendor {
+        /// Which vendor.
+        system: System,
         /// What was asked.
         operation: &'static str,
         /// What came of it.
@@ -32,6 +38,18 @@ pub(super) enum Stop {
     /// Another worker has taken the event over.
     #[error("the lease was lost to another worker")]
     LeaseLost,
+    /// Another create of the same person is under way.
+    #[error("the same person is being created by another event")]
+    Rival,
+    /// A create may have been carried out; it is too early to say that it was not.
+    #[error("a create was not answered: looking for its result before it is sent again")]
+    Unsure {
+        /// When it can be said.
+        until: Timestamp,
+    },
+    /// A create may have been carried out, and several records could be its result.
+    #[error("{0}: it was not answered, and several records could be its result")]
+    Ambiguous(String),
     /// A command needs a record that is not linked.
     #[error("{0} has no counterpart on the other side")]
     NoCounterpart(String),
@@ -41,13 +59,21 @@ pub(super) enum Stop {
 pub(super) struct Session<'a> {
     pub(super) firm: &'a Firm,
     pub(super) store: &'a SharedStore,
+    pub(super) keyring: &'a Keyring,
     pub(super) lease: &'a Lease,
+    clock: &'a SharedClock,
     reads: Mutex<Vec<CallRecord>>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(firm: &'a Firm, store: &'a SharedStore, lease: &'a Lease) -> Self {
-        Self { firm, store, lease, reads: Mutex::new(Vec::new()) }
+    pub(super) fn new(bridge: &'a Bridge, firm: &'a Firm, lease: &'a Lease) -> Self {
+        let Bridge { store, keyring, clock, .. } = bridge;
+        Self { firm, store, keyring, lease, clock, reads: Mutex::new(Vec::new()) }
+    }
+
+    /// The present moment.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The calls made so far to read.
@@ -57,27 +83,36 @@ impl<'a> Session<'a> {
 
     /// Reads from HighLevel; nothing if the record is not there.
     pub(super) async fn read_highlevel(&self, request: &Request) -> Result<Option<Response>, Stop> {
-        self.read(self.firm.highlevel.send(request, None).await)
+        self.read(System::HighLevel, self.firm.highlevel.send(request, None).await)
     }
 
     /// Reads from CASEpeer; nothing if the record is not there.
     pub(super) async fn read_casepeer(&self, request: &Request) -> Result<Option<Response>, Stop> {
-        self.read(self.firm.casepeer.send(request, None, None).await)
+        self.read(System::CasePeer, self.firm.casepeer.send(request, None, None).await)
     }
 
-    fn read(&self, exchange: Exchange) -> Result<Option<Response>, Stop> {
-        self.reads.lock().expect("nothing panics while it holds the list").push(record(&exchange, None));
+    fn read(&self, system: System, exchange: Exchange) -> Result<Option<Response>, Stop> {
+        let call = record(self.firm, system, &exchange, None);
+        self.reads.lock().expect("nothing panics while it holds the list").push(call);
         match exchange.result {
             Ok(answer) => Ok(Some(answer)),
             Err(failure) if failure.is_not_found() => Ok(None),
-            Err(failure) => Err(Stop::Vendor { operation: exchange.operation, failure: Box::new(failure) }),
+            Err(failure) => {
+                Err(Stop::Vendor { system, operation: exchange.operation, failure: Box::new(failure) })
+            }
         }
     }
 }
 
-/// The record of an exchange.
-pub(super) fn record(exchange: &Exchange, effect_key: Option<&EffectKey>) -> CallRecord {
+/// The record of an exchange, which also tells whether the vendor is there at all.
+pub(super) fn record(
+    firm: &Firm,
+    system: System,
+    exchange: &Exchange,
+    effect_key: Option<&EffectKey>,
+) -> CallRecord {
     let class = exchange.class();
+    firm.breaker.note(system, class);
     metrics::counter!("casebridge_calls_total", "operation" => exchange.operation, "class" => class.as_str())
         .increment(1);
     metrics::histogram!("casebridge_call_seconds", "operation" => exchange.operation)

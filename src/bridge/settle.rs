@@ -3,17 +3,18 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::session::Stop;
-use crate::domain::{CallClass, MAX_ATTEMPTS, Outcome, Plan, retry_delay};
+use crate::domain::{CallClass, Cause, MAX_ATTEMPTS, Outcome, ParkCause, Plan, System, retry_delay};
 use crate::store::{PlanRecord, PlannedRecord};
 use crate::vendors::Failure;
 
 /// How long to wait for a quota when the vendor does not say: HighLevel's is counted in spans of 10 s
 /// (its documentation, "Rate limits").
 const QUOTA_SPAN: SignedDuration = SignedDuration::from_secs(10);
-/// How long to wait before a credential that was refused is tried again. Somebody has to mend it, and nothing is lost.
-const CREDENTIAL_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 /// How long to wait after somebody else changed the record in between: it is read afresh.
 const CONFLICT_PAUSE: SignedDuration = SignedDuration::from_millis(500);
+
+/// How long to leave a rival that creates the same person.
+const RIVAL_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 
 /// The outcome of a plan that was carried out.
 pub(super) fn carried_out(plan: &Plan, sent: usize) -> Outcome {
@@ -25,7 +26,7 @@ pub(super) fn carried_out(plan: &Plan, sent: usize) -> Outcome {
         plan.commands.iter().map(|planned| planned.reason.as_str()).collect::<Vec<_>>().join("; ")
     };
     match &plan.unmet {
-        Some(why) => Outcome::Undelivered { why: why.clone() },
+        Some(why) => Outcome::Undelivered { cause: Cause::Setup, why: why.clone() },
         None if sent > 0 => Outcome::Done,
         None if plan.remarks.is_empty() && plan.changes_something() => {
             Outcome::NothingToDo { why: "it was carried out before".into() }
@@ -34,39 +35,67 @@ pub(super) fn carried_out(plan: &Plan, sent: usize) -> Outcome {
     }
 }
 
-/// The outcome of work that ended early; none if the event is no longer ours to settle. `jitter` is from 0 to 1.
-pub(super) fn stopped(stop: &Stop, failed_attempts: u32, now: Timestamp, jitter: f64) -> Option<Outcome> {
+/// What the outcome of work that ended early depends on besides why it ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Circumstances {
+    /// How many attempts failed before.
+    pub(super) failed_attempts: u32,
+    /// The present moment.
+    pub(super) now: Timestamp,
+    /// From 0 to 1.
+    pub(super) jitter: f64,
+    /// Whether the vendor that failed is taken to be down.
+    pub(super) is_down: bool,
+}
+
+/// The outcome of work that ended early; none if the event is no longer ours to settle.
+///
+/// | why | outcome |
+/// |---|---|
+/// | credential refused | the firm is parked |
+/// | vendor down (calls failed in a row) | the firm is parked |
+/// | rate limited | again when the vendor says, else in 10 s; uses no attempt |
+/// | unreachable, timed out, ambiguous | again after the backoff, or later if the vendor says; uses an attempt |
+/// | changed meanwhile | again in half a second; uses an attempt |
+/// | a rival creates the same person | again in a second; uses no attempt |
+/// | a create that may have happened | again when absence counts; uses no attempt |
+/// | rejected | undelivered |
+/// | ten attempts used | undelivered |
+pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
     let why = stop.to_string();
     Some(match stop {
-        Stop::Vendor { failure, .. } => after_failure(failure, why, failed_attempts, now, jitter),
+        Stop::Vendor { system, failure, .. } => after_failure(*system, failure, why, at),
         // The vendor did something, but what, its answer does not say.
-        Stop::Answer(_) | Stop::NoCounterpart(_) => again(why, failed_attempts, now, jitter),
+        Stop::Answer(_) | Stop::NoCounterpart(_) => again(why, at),
+        Stop::Rival => at.wait(RIVAL_PAUSE, why, false),
+        Stop::Unsure { until } => at.wait(until.duration_since(at.now).max(RIVAL_PAUSE), why, false),
+        Stop::Ambiguous(_) => Outcome::Undelivered { cause: Cause::Ambiguous, why },
         // Nothing can be written now; the lease runs out and the event is claimed again.
         Stop::Store(_) | Stop::Moved | Stop::LeaseLost => return None,
     })
 }
 
-fn after_failure(
-    failure: &Failure,
-    why: String,
-    failed_attempts: u32,
-    now: Timestamp,
-    jitter: f64,
-) -> Outcome {
-    let wait = |pause: SignedDuration, why, counts| {
-        let pause = pause + QUOTA_SPAN.mul_f64(jitter) / 10;
-        Outcome::RetryAt { at: now.saturating_add(pause).unwrap_or(Timestamp::MAX), why, counts }
-    };
+impl Circumstances {
+    /// Again after a pause, which jitter makes up to a second longer.
+    fn wait(self, pause: SignedDuration, why: String, counts: bool) -> Outcome {
+        let pause = pause + SignedDuration::from_secs(1).mul_f64(self.jitter);
+        Outcome::RetryAt { at: self.now.saturating_add(pause).unwrap_or(Timestamp::MAX), why, counts }
+    }
+}
+
+fn after_failure(system: System, failure: &Failure, why: String, at: Circumstances) -> Outcome {
     match failure.class {
-        CallClass::RateLimited => wait(failure.retry_after.unwrap_or(QUOTA_SPAN), why, false),
-        CallClass::Unauthorised => wait(CREDENTIAL_PAUSE, why, false),
-        CallClass::Conflict if failed_attempts + 1 < MAX_ATTEMPTS => wait(CONFLICT_PAUSE, why, true),
-        CallClass::Conflict | CallClass::Rejected => Outcome::Undelivered { why },
+        CallClass::RateLimited => at.wait(failure.retry_after.unwrap_or(QUOTA_SPAN), why, false),
+        CallClass::Unauthorised => Outcome::Parked { cause: ParkCause::Credentials, system, why },
+        CallClass::Conflict if at.failed_attempts + 1 < MAX_ATTEMPTS => at.wait(CONFLICT_PAUSE, why, true),
+        CallClass::Conflict => Outcome::Undelivered { cause: Cause::Conflict, why },
+        CallClass::Rejected => Outcome::Undelivered { cause: Cause::Rejected, why },
+        _ if at.is_down => Outcome::Parked { cause: ParkCause::Outage, system, why },
         CallClass::Ok | CallClass::Unreachable | CallClass::Timeout | CallClass::Ambiguous => {
-            match (again(why, failed_attempts, now, jitter), failure.retry_after) {
-                (Outcome::RetryAt { at, why, counts }, Some(asked)) => {
-                    let asked = now.saturating_add(asked).unwrap_or(Timestamp::MAX);
-                    Outcome::RetryAt { at: at.max(asked), why, counts }
+            match (again(why, at), failure.retry_after) {
+                (Outcome::RetryAt { at: backoff, why, counts }, Some(asked)) => {
+                    let asked = at.now.saturating_add(asked).unwrap_or(Timestamp::MAX);
+                    Outcome::RetryAt { at: backoff.max(asked), why, counts }
                 }
                 (outcome, _) => outcome,
             }
@@ -74,13 +103,14 @@ fn after_failure(
     }
 }
 
-fn again(why: String, failed_attempts: u32, now: Timestamp, jitter: f64) -> Outcome {
-    let attempt = failed_attempts + 1;
+fn again(why: String, at: Circumstances) -> Outcome {
+    let attempt = at.failed_attempts + 1;
     if attempt >= MAX_ATTEMPTS {
-        return Outcome::Undelivered { why: format!("{why}; given up after {attempt} attempts") };
+        let why = format!("{why}; given up after {attempt} attempts");
+        return Outcome::Undelivered { cause: Cause::Exhausted, why };
     }
-    let at = now.saturating_add(retry_delay(attempt, jitter)).unwrap_or(Timestamp::MAX);
-    Outcome::RetryAt { at, why, counts: true }
+    let due = at.now.saturating_add(retry_delay(attempt, at.jitter)).unwrap_or(Timestamp::MAX);
+    Outcome::RetryAt { at: due, why, counts: true }
 }
 
 /// A plan as it is kept.
@@ -100,43 +130,64 @@ mod tests {
     fn failure(class: CallClass, retry_after: Option<i64>) -> Stop {
         let retry_after = retry_after.map(SignedDuration::from_secs);
         let failure = Failure { class, retry_after, detail: "answered".into(), answer: None };
-        Stop::Vendor { operation: "lead.create", failure: Box::new(failure) }
+        Stop::Vendor { system: System::CasePeer, operation: "lead.create", failure: Box::new(failure) }
     }
 
-    /// (class, Retry-After, failed attempts before) → seconds to wait and whether it counts, or undelivered.
+    fn at(failed_attempts: u32, is_down: bool) -> Circumstances {
+        Circumstances { failed_attempts, now: Timestamp::UNIX_EPOCH, jitter: 0.0, is_down }
+    }
+
+    #[derive(Debug, PartialEq)]
+    enum Then {
+        Again(i64, bool),
+        Parked(ParkCause),
+        Undelivered(Cause),
+    }
+
+    fn then(stop: &Stop, at: Circumstances) -> Then {
+        match stopped(stop, at).unwrap() {
+            Outcome::RetryAt { at, counts, .. } => Then::Again(at.as_second(), counts),
+            Outcome::Parked { cause, .. } => Then::Parked(cause),
+            Outcome::Undelivered { cause, .. } => Then::Undelivered(cause),
+            other => panic!("{stop:?} settles as {other:?}"),
+        }
+    }
+
     #[test]
     fn every_row_of_the_table() {
         use CallClass::{Ambiguous, Conflict, RateLimited, Rejected, Timeout, Unauthorised, Unreachable};
-        let now = Timestamp::UNIX_EPOCH;
         #[rustfmt::skip]
         let table = [
-            (RateLimited,  None,      0, Some((10, false))),
-            (RateLimited,  Some(30),  9, Some((30, false))),
-            (Unauthorised, None,      9, Some((60, false))),
-            (Unreachable,  None,      0, Some((2, true))),
-            (Unreachable,  Some(100), 0, Some((100, true))),
-            (Timeout,      None,      1, Some((7, true))),
-            (Ambiguous,    None,      2, Some((22, true))),
-            (Unreachable,  None,      9, None),
-            (Conflict,     None,      0, Some((0, true))),
-            (Conflict,     None,      9, None),
-            (Rejected,     None,      0, None),
+            (RateLimited,  None,      0, false, Then::Again(10, false)),
+            (RateLimited,  Some(30),  9, true,  Then::Again(30, false)),
+            (Unauthorised, None,      9, false, Then::Parked(ParkCause::Credentials)),
+            (Unreachable,  None,      0, false, Then::Again(2, true)),
+            (Unreachable,  Some(100), 0, false, Then::Again(100, true)),
+            (Unreachable,  None,      0, true,  Then::Parked(ParkCause::Outage)),
+            (Timeout,      None,      1, false, Then::Again(7, true)),
+            (Ambiguous,    None,      2, false, Then::Again(22, true)),
+            (Unreachable,  None,      9, false, Then::Undelivered(Cause::Exhausted)),
+            (Conflict,     None,      0, false, Then::Again(0, true)),
+            (Conflict,     None,      9, false, Then::Undelivered(Cause::Conflict)),
+            (Rejected,     None,      0, true,  Then::Undelivered(Cause::Rejected)),
         ];
-        for (class, retry_after, failed, expected) in table {
-            let outcome = stopped(&failure(class, retry_after), failed, now, 0.0).unwrap();
-            let found = match outcome {
-                Outcome::RetryAt { at, counts, .. } => Some((at.as_second(), counts)),
-                Outcome::Undelivered { .. } => None,
-                other => panic!("{class:?} settles as {other:?}"),
-            };
-            assert_eq!(found, expected, "{class:?} {retry_after:?} {failed}");
+        for (class, retry_after, failed, is_down, expected) in table {
+            let found = then(&failure(class, retry_after), at(failed, is_down));
+            assert_eq!(found, expected, "{class:?} {retry_after:?} {failed} {is_down}");
         }
+    }
+
+    #[test]
+    fn waiting_for_a_rival_or_for_certainty_uses_no_attempt() {
+        assert_eq!(then(&Stop::Rival, at(9, false)), Then::Again(1, false));
+        let until = Timestamp::from_second(90).unwrap();
+        assert_eq!(then(&Stop::Unsure { until }, at(9, false)), Then::Again(90, false));
     }
 
     #[test]
     fn what_is_no_longer_ours_is_not_settled() {
         for stop in [Stop::LeaseLost, Stop::Moved] {
-            assert_eq!(stopped(&stop, 0, Timestamp::UNIX_EPOCH, 0.0), None);
+            assert_eq!(stopped(&stop, at(0, false)), None);
         }
     }
 }

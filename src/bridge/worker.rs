@@ -1,14 +1,18 @@
 //! Claims what is due and works on several people's events at once.
 
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Bridge;
-use crate::store::StoreError;
+use crate::domain::FirmId;
+use crate::store::{Claim, ClaimRoom, StoreError};
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -45,24 +49,21 @@ impl Worker {
 
     /// Works until asked to stop, then finishes what it has claimed.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut running = JoinSet::new();
-        loop {
+        let mut turns = Turns::default();
+        let mut looked_at_parking = None;
+        while !stop.is_cancelled() {
             // Interest is registered before the store is asked, so that no ring in between is missed.
             let rung = self.bridge.wake.notified();
             tokio::pin!(rung);
             rung.as_mut().enable();
-            let free = self.options.concurrency - running.len();
-            let claimed = if free == 0 || stop.is_cancelled() {
-                Ok(0)
-            } else {
-                self.claim_into(&mut running, free).await
-            };
-            if stop.is_cancelled() {
-                break;
+            // Parked firms are looked after at the pace of the poll, however often the bell rings.
+            if looked_at_parking.is_none_or(|at: Instant| at.elapsed() >= self.options.poll) {
+                looked_at_parking = Some(Instant::now());
+                self.probe().await;
             }
-            let pause = match claimed {
-                // There may be more, and there is room for them.
-                Ok(claimed) if claimed > 0 && running.len() < self.options.concurrency => continue,
+            let pause = match self.claim_into(&mut turns).await {
+                // There may be more, and there is room for it.
+                Ok(claimed) if claimed > 0 && turns.len() < self.options.concurrency => continue,
                 Ok(_) => self.options.poll,
                 Err(error) => {
                     tracing::error!("no events can be claimed: {error}");
@@ -70,40 +71,103 @@ impl Worker {
                 }
             };
             tokio::select! {
-                () = stop.cancelled() => break,
+                () = stop.cancelled() => {}
                 () = rung => {}
-                Some(_) = running.join_next() => {}
+                true = turns.end_one() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        while running.join_next().await.is_some() {}
+        while turns.end_one().await {}
     }
 
     /// Works on everything that is due now, including what becomes due by that; the number of turns taken.
     pub async fn step(&self) -> Result<usize, StoreError> {
-        let mut turns = 0;
-        let mut running = JoinSet::new();
+        self.bridge.store.probe().await?;
+        let mut taken = 0;
+        let mut turns = Turns::default();
         loop {
-            let free = self.options.concurrency - running.len();
-            turns += self.claim_into(&mut running, free).await?;
-            if running.join_next().await.is_none() {
-                return Ok(turns);
+            taken += self.claim_into(&mut turns).await?;
+            if !turns.end_one().await {
+                return Ok(taken);
             }
         }
     }
 
-    async fn claim_into(&self, running: &mut JoinSet<()>, limit: usize) -> Result<usize, StoreError> {
-        let claims = self.bridge.store.claim(&self.name, limit, self.options.lease).await?;
+    /// Gives back what was claimed and not finished.
+    pub async fn release(&self) {
+        match self.bridge.store.release(&self.name).await {
+            Ok(0) => {}
+            Ok(released) => {
+                tracing::info!(released, "events that had been claimed wait for their turn again")
+            }
+            Err(error) => tracing::error!("claimed events wait until their leases end: {error}"),
+        }
+    }
+
+    async fn probe(&self) {
+        match self.bridge.store.probe().await {
+            Ok(0) => {}
+            Ok(firms) => tracing::info!(firms, "parked firms are tried again with one event each"),
+            Err(error) => tracing::error!("parked firms cannot be tried again: {error}"),
+        }
+    }
+
+    async fn claim_into(&self, turns: &mut Turns) -> Result<usize, StoreError> {
+        let free = self.options.concurrency - turns.len();
+        if free == 0 {
+            return Ok(0);
+        }
+        // One firm's slow vendor must leave room for the others'.
+        let per_firm = (self.options.concurrency - self.options.concurrency / 4).max(1);
+        let room = ClaimRoom { total: free, per_firm, busy: turns.busy.clone() };
+        let claims = self.bridge.store.claim(&self.name, &room, self.options.lease).await?;
         let claimed = claims.len();
         for claim in claims {
-            let bridge = Arc::clone(&self.bridge);
-            running.spawn(async move {
-                let id = claim.lease.event;
-                if let Err(error) = bridge.process(claim).await {
-                    tracing::error!(event.id = %id, "an event could not be settled: {error}");
-                }
-            });
+            turns.begin(Arc::clone(&self.bridge), claim);
         }
         Ok(claimed)
+    }
+}
+
+/// The events that are being worked on.
+#[derive(Default)]
+struct Turns {
+    running: JoinSet<FirmId>,
+    busy: BTreeMap<FirmId, usize>,
+}
+
+impl Turns {
+    fn len(&self) -> usize {
+        self.running.len()
+    }
+
+    fn begin(&mut self, bridge: Arc<Bridge>, claim: Claim) {
+        *self.busy.entry(claim.lease.firm.clone()).or_default() += 1;
+        self.running.spawn(async move {
+            let (id, firm) = (claim.lease.event, claim.lease.firm.clone());
+            // A fault of ours must not end the worker: the event's lease runs out, and after ten such turns it is
+            // given up and shown.
+            let turn = AssertUnwindSafe(bridge.process(claim)).catch_unwind().await;
+            match turn {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(event.id = %id, "an event could not be settled: {error}"),
+                Err(_) => tracing::error!(event.id = %id, "a turn ended by a fault of this program"),
+            }
+            firm
+        });
+    }
+
+    /// Waits for one to end; false if none is running.
+    async fn end_one(&mut self) -> bool {
+        let Some(ended) = self.running.join_next().await else { return false };
+        if let Ok(firm) = ended
+            && let Some(busy) = self.busy.get_mut(&firm)
+        {
+            *busy -= 1;
+            if *busy == 0 {
+                self.busy.remove(&firm);
+            }
+        }
+        true
     }
 }

@@ -80,7 +80,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb {
         Verb::List { config, firm, state, undelivered, limit, json } => {
             let states = if undelivered { vec![EventState::Undelivered] } else { state };
-            let filter = EventFilter { firm: firm.map(FirmId::new), states, before: None, limit };
+            let filter = EventFilter { firm: firm.map(FirmId::new), states, limit, ..EventFilter::default() };
             list(&open(&config)?, filter, json).await
         }
         Verb::Show { config, id, json } => {

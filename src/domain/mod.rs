@@ -17,7 +17,7 @@ pub use command::{
 pub use event::{Event, Fact};
 pub use ids::{EventId, FirmId, RecordId, RecordKind, RecordRef, System};
 pub use link::{Base, Link, counterpart};
-pub use outcome::{CallClass, EventState, Outcome};
+pub use outcome::{CallClass, Cause, EventState, Outcome, ParkCause};
 pub use person::{Email, Field, Fields, Phone, split_name};
 pub use record::{
     Contact, Matter, Note, Opportunity, OpportunityStatus, Task, external_ref, parse_external_ref,

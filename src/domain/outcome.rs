@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use super::System;
 use super::ids::UnknownWord;
 
 macro_rules! closed_list {
@@ -98,6 +99,40 @@ closed_list! {
     }
 }
 
+closed_list! {
+    /// Why an event was given up, for a person who looks at many.
+    Cause as "cause" {
+        /// This build cannot read the body.
+        Unreadable = "unreadable",
+        /// Nobody knows whose it is, or it is another app's or another firm's.
+        NotOurs = "not_ours",
+        /// It is older than any sender's retries.
+        TooOld = "too_old",
+        /// A vendor understood the call and said no.
+        Rejected = "rejected",
+        /// The record kept changing under our hands.
+        Conflict = "conflict",
+        /// Every attempt failed.
+        Exhausted = "exhausted",
+        /// Something must be set up or corrected first.
+        Setup = "setup",
+        /// Nobody can tell whether a create was carried out.
+        Ambiguous = "ambiguous",
+    }
+}
+
+closed_list! {
+    /// Why a firm's events are parked.
+    ParkCause as "cause of parking" {
+        /// A credential is not accepted.
+        Credentials = "credentials",
+        /// A vendor is down.
+        Outage = "outage",
+        /// A person paused the firm.
+        Paused = "paused",
+    }
+}
+
 /// How the processing of an event ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -117,8 +152,19 @@ pub enum Outcome {
         /// Whether this uses one of the attempts.
         counts: bool,
     },
+    /// Keep it, and everything else of the firm, until the connection works again.
+    Parked {
+        /// Why.
+        cause: ParkCause,
+        /// Which connection.
+        system: System,
+        /// What happened.
+        why: String,
+    },
     /// Give up and show a person.
     Undelivered {
+        /// What kind of trouble it is.
+        cause: Cause,
         /// Why.
         why: String,
     },

@@ -17,6 +17,8 @@ pub struct Contact {
     pub tags: Vec<String>,
     /// Where the lead came from, in HighLevel's words.
     pub source: Option<String>,
+    /// When HighLevel says it was added.
+    pub added_at: Option<Timestamp>,
     /// Custom fields by key, where the location's definitions name one.
     pub custom: BTreeMap<String, String>,
 }
@@ -94,6 +96,8 @@ pub struct Note {
     pub category: Option<String>,
     /// What the creator called it.
     pub external_ref: Option<String>,
+    /// When HighLevel says it was added.
+    pub added_at: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Note {

@@ -24,7 +24,14 @@ fn person(first: &str, last: &str, email: &str) -> Fields {
 }
 
 fn contact(fields: Fields) -> Contact {
-    Contact { record: contact_ref("c"), fields, tags: Vec::new(), source: None, custom: BTreeMap::new() }
+    Contact {
+        record: contact_ref("c"),
+        fields,
+        tags: Vec::new(),
+        source: None,
+        added_at: None,
+        custom: BTreeMap::new(),
+    }
 }
 
 fn lead(fields: Fields) -> Matter {
@@ -153,6 +160,7 @@ fn by_default_no_note_leaves_casepeer() {
         body: "MRI on Tuesday".into(),
         category: Some("Medical".into()),
         external_ref: None,
+        added_at: None,
     };
     let owner = Owner::Linked { here: lead_ref("L"), there: contact_ref("c") };
     let fact = Fact::NoteCreated { note: note.record.clone(), owner: Some(lead_ref("L")) };

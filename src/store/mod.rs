@@ -6,14 +6,16 @@
 pub mod sqlite;
 mod types;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 pub use types::{
-    Arrival, Begun, CallRecord, Claim, DeliveryKey, EventFilter, EventRow, EventStory, Intent, LaneState,
-    Lease, LinkChange, PlanRecord, PlannedRecord, Recorded, Rejoined, Settled, Settlement,
+    Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
+    EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
+    PlannedRecord, Recorded, Rejoined, Settled, Settlement,
 };
 
 use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
@@ -45,18 +47,20 @@ pub trait Store: Send + Sync {
 
     // Working.
 
-    /// Leases up to `limit` due events, each the head of its lane, the longest due first. Leases that ran out are
-    /// taken over.
+    /// Leases due events within this room, each the head of its lane, the longest due first and no firm before its
+    /// share. Leases that ran out are taken over.
     async fn claim(
         &self,
         worker: &str,
-        limit: usize,
+        room: &ClaimRoom,
         lease: SignedDuration,
     ) -> Result<Vec<Claim>, StoreError>;
     /// Ends an event's turn and promotes the next of its lane. A lost lease changes nothing.
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<Settled, StoreError>;
     /// Moves an event to the lane of the person this record belongs to, if that is another lane than its own.
     async fn rejoin(&self, lease: &Lease, owner: &RecordRef) -> Result<Rejoined, StoreError>;
+    /// Gives up the leases of a worker that is gone; of every worker, where only one process may serve the store.
+    async fn release(&self, worker: &str) -> Result<u64, StoreError>;
     /// When the next event is due, if any waits.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
@@ -66,28 +70,44 @@ pub trait Store: Send + Sync {
     async fn links_of(&self, firm: &FirmId, records: &[RecordRef]) -> Result<Vec<Link>, StoreError>;
     /// Remembers links and bases without a call, merging the lanes of people who turn out to be one.
     async fn save_links(&self, lease: &Lease, changes: Vec<LinkChange>) -> Result<Settled, StoreError>;
-    /// Writes down what is about to be sent, unless it was carried out before.
+    /// Writes down what is about to be sent, unless it was carried out before or a rival is about to.
     async fn begin_effect(&self, lease: &Lease, key: &EffectKey, intent: Intent)
     -> Result<Begun, StoreError>;
     /// Writes down that it was carried out, the record that came of it, and what is linked now; all at once.
+    /// No call, if it was found to have been carried out by an earlier one.
     async fn complete_effect(
         &self,
         lease: &Lease,
         key: &EffectKey,
         result: Option<RecordRef>,
         links: Vec<LinkChange>,
-        call: CallRecord,
+        call: Option<CallRecord>,
     ) -> Result<Settled, StoreError>;
-    /// Writes down a call that failed. A refused intent is withdrawn, so that a corrected one may take its place.
+    /// Writes down a call that failed, and what is known of the effect.
     async fn fail_effect(
         &self,
         lease: &Lease,
         key: &EffectKey,
-        is_refused: bool,
+        failure: EffectFailure,
         call: CallRecord,
     ) -> Result<Settled, StoreError>;
+    /// Counts a look at the vendor that did not find an ambiguous effect.
+    async fn note_look(&self, lease: &Lease, key: &EffectKey) -> Result<(), StoreError>;
     /// Whether one of our own calls created this record.
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError>;
+    /// Which of these effects have been carried out.
+    async fn completed(&self, firm: &FirmId, keys: &[EffectKey]) -> Result<BTreeSet<EffectKey>, StoreError>;
+
+    // Parking.
+
+    /// Keeps a firm's events without working on them, as a person asks.
+    async fn pause(&self, firm: &FirmId, why: &str) -> Result<(), StoreError>;
+    /// Lets a firm's parked events go on, in order; how many those were. `None` if the firm is not parked.
+    async fn resume(&self, firm: &FirmId) -> Result<Option<u64>, StoreError>;
+    /// Lets one event of each firm whose time it is go ahead, to see whether the connection works again.
+    async fn probe(&self) -> Result<u64, StoreError>;
+    /// The firms that are parked.
+    async fn parkings(&self) -> Result<Vec<Parking>, StoreError>;
 
     // People asking.
 
@@ -95,6 +115,10 @@ pub trait Store: Send + Sync {
     async fn events(&self, filter: EventFilter) -> Result<Vec<EventRow>, StoreError>;
     /// One event's whole story.
     async fn event(&self, id: EventId) -> Result<Option<EventStory>, StoreError>;
+    /// One event's bytes as they arrived, while they are kept.
+    async fn payload(&self, id: EventId) -> Result<Option<Vec<u8>>, StoreError>;
+    /// What was given up, by firm and cause.
+    async fn causes(&self) -> Result<Vec<CauseRow>, StoreError>;
     /// Puts a settled event at the tail of its lane. `None` if there is none, `false` if it is not settled.
     async fn replay(&self, id: EventId) -> Result<Option<bool>, StoreError>;
     /// Settles an undelivered event as needing no effect. `None` if there is none, `false` if it is not undelivered.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Base, CallClass, EventId, EventState, FirmId, Link, Outcome, RecordRef, System};
+use crate::domain::{
+    Base, CallClass, Cause, EventId, EventState, FirmId, Link, Outcome, ParkCause, RecordRef, System,
+};
 
 /// A verified webhook on its way into the store.
 #[derive(Debug, Clone)]
@@ -30,8 +32,10 @@ pub struct Arrival {
     pub sent_at: Option<Timestamp>,
     /// When it arrived.
     pub received_at: Timestamp,
+    /// Whether it tells of a change whose like may be settled together: only the newest state matters.
+    pub is_update: bool,
     /// Why it cannot be worked on: it is then kept as undelivered.
-    pub undeliverable: Option<String>,
+    pub undeliverable: Option<(Cause, String)>,
 }
 
 /// What makes a repeat of a delivery recognisable.
@@ -84,6 +88,19 @@ pub struct Claim {
     pub failed_attempts: u32,
     /// When it arrived.
     pub received_at: Timestamp,
+    /// Everything up to here had been received when it was claimed.
+    pub horizon: i64,
+}
+
+/// How many events may be claimed, and of whom.
+#[derive(Debug, Clone, Default)]
+pub struct ClaimRoom {
+    /// Altogether.
+    pub total: usize,
+    /// Of one firm, counting those that are being worked on.
+    pub per_firm: usize,
+    /// How many of each firm are being worked on.
+    pub busy: BTreeMap<FirmId, usize>,
 }
 
 /// How an event's turn ended.
@@ -95,6 +112,9 @@ pub struct Settlement {
     pub plan: Option<PlanRecord>,
     /// Calls that were made to read.
     pub reads: Vec<CallRecord>,
+    /// Settle with it the waiting updates of the same record that had been received by this horizon: what they tell
+    /// of was read already.
+    pub supersedes: Option<i64>,
 }
 
 /// A plan as it is kept: words that name no person.
@@ -162,8 +182,32 @@ pub struct Intent {
     pub body: Vec<u8>,
     /// Whether a retry resends the body that was written down first. Otherwise the newer one replaces it.
     pub is_create: bool,
-    /// Whether it may be sent again although it was carried out before.
+    /// The same for every attempt.
     pub idempotency_key: String,
+    /// Blind keys of the person it creates: while one create holds them, a rival's waits.
+    pub match_keys: Vec<[u8; 32]>,
+}
+
+/// What is known of a create that may or may not have been carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ambiguity {
+    /// When the intent was written down: nothing older can be its work.
+    pub begun_at: Timestamp,
+    /// When its answer stayed away.
+    pub since: Timestamp,
+    /// How often the vendor has been looked at for it.
+    pub looks: u32,
+}
+
+/// How an attempt to carry an effect out failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EffectFailure {
+    /// The vendor refused it: the intent is withdrawn, so that a corrected one may take its place.
+    Refused,
+    /// It was not carried out; the same bytes are sent again.
+    NotDone,
+    /// It may have been carried out.
+    Unknown,
 }
 
 /// What [`super::Store::begin_effect`] found.
@@ -175,7 +219,11 @@ pub enum Begun {
         body: Vec<u8>,
         /// The same for every attempt.
         idempotency_key: String,
+        /// What is known if an earlier attempt may have been carried out.
+        ambiguity: Option<Ambiguity>,
     },
+    /// Another create of the same person is under way.
+    Rival,
     /// It was carried out before, with this result.
     AlreadyDone(Option<RecordRef>),
     /// The lease had been lost to another worker.
@@ -212,10 +260,52 @@ pub struct EventFilter {
     pub firm: Option<FirmId>,
     /// In these states only; empty is any.
     pub states: Vec<EventState>,
+    /// Given up for this cause only.
+    pub cause: Option<Cause>,
+    /// Received at or after this moment.
+    pub since: Option<Timestamp>,
     /// Older than this one: the last of the page before.
     pub before: Option<EventId>,
     /// How many.
     pub limit: usize,
+}
+
+/// How many events were given up for a cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CauseRow {
+    /// Whose.
+    #[schema(value_type = String, example = "acme")]
+    pub firm: FirmId,
+    /// Why.
+    #[schema(value_type = String, example = "rejected")]
+    pub cause: Cause,
+    /// How many.
+    pub events: u64,
+    /// When the oldest was received, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    pub oldest: Timestamp,
+}
+
+/// A firm whose events are kept and not worked on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Parking {
+    /// Which firm.
+    #[schema(value_type = String, example = "acme")]
+    pub firm: FirmId,
+    /// Why.
+    #[schema(value_type = String, example = "credentials")]
+    pub cause: ParkCause,
+    /// Which connection; none if a person paused the firm.
+    #[schema(value_type = Option<String>, example = "highlevel")]
+    pub system: Option<System>,
+    /// What happened.
+    pub reason: String,
+    /// Since when, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// When it is tried again; never by itself if a person paused the firm.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub probe_at: Option<Timestamp>,
 }
 
 /// An event in a list.
@@ -264,6 +354,9 @@ pub struct EventStory {
     /// When it was settled.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub settled_at: Option<Timestamp>,
+    /// Why it was given up, if it was.
+    #[schema(value_type = Option<String>, example = "rejected")]
+    pub cause: Option<Cause>,
     /// How many attempts failed.
     pub failed_attempts: u32,
     /// What was planned last.

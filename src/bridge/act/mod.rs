@@ -1,13 +1,15 @@
 //! Carrying commands out: each is one API call, written down before it is sent and after it is answered.
 
+mod look;
 mod request;
 mod result;
 
+use self::look::Found;
 use super::session::{Session, Stop, record};
-use crate::domain::{CallClass, Command, Plan, System};
+use crate::domain::{CallClass, Command, EffectKey, Field, Fields, Plan, RecordRef, System};
 use crate::operations::{Effect, Request};
-use crate::store::{Begun, Intent, LinkChange, Settled};
-use crate::vendors::Exchange;
+use crate::store::{Ambiguity, Begun, EffectFailure, Intent, LinkChange, Settled};
+use crate::vendors::{Exchange, Failure};
 
 /// Carries the commands out in order; the number that were sent, not having been done before.
 pub(super) async fn act(session: &Session<'_>, plan: &Plan) -> Result<usize, Stop> {
@@ -24,37 +26,115 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
         return Ok(false);
     };
     let (system, request) = request::build(session, command).await?;
-    let body = request.body.as_ref().map(|json| json.to_string().into_bytes()).unwrap_or_default();
-    let intent = Intent {
-        operation: request.operation,
-        body,
-        is_create: request.effect == Effect::Create,
-        idempotency_key: format!("{}/{key}", session.firm.id),
-    };
-    let (body, idempotency_key) = match session.store.begin_effect(session.lease, &key, intent).await? {
-        Begun::Send { body, idempotency_key } => (body, idempotency_key),
+    let begun_at = session.now();
+    let (body, idempotency_key, ambiguity) = match session
+        .store
+        .begin_effect(session.lease, &key, intent(session, command, &request, &key))
+        .await?
+    {
+        Begun::Send { body, idempotency_key, ambiguity } => (body, idempotency_key, ambiguity),
         Begun::AlreadyDone(_) => return Ok(false),
+        Begun::Rival => return Err(Stop::Rival),
         Begun::LeaseLost => return Err(Stop::LeaseLost),
     };
+    // CASEpeer's contract answers the same idempotency key with the first result; HighLevel has nothing like it.
+    if let (Some(ambiguity), System::HighLevel) = (ambiguity, system)
+        && let Some(found) = look_again(session, command, &key, ambiguity).await?
+    {
+        complete(session, command, &key, Some(found), None).await?;
+        return Ok(true);
+    }
     let exchange = send(session, system, &request, body, &idempotency_key).await;
-    let call = record(&exchange, Some(&key));
-    match result::read(command, &exchange) {
+    let call = record(session.firm, system, &exchange, Some(&key));
+    let failure = match result::read(command, &exchange) {
         Ok(Some(result)) => {
-            let links = result::links(command, result.as_ref());
-            held(session.store.complete_effect(session.lease, &key, result, links, call).await?)?;
-            Ok(true)
+            complete(session, command, &key, result, Some(call)).await?;
+            return Ok(true);
         }
-        Ok(None) => {
-            let Err(failure) = exchange.result else { unreachable!("a call without a result has failed") };
-            let refused = matches!(failure.class, CallClass::Rejected | CallClass::Conflict);
-            held(session.store.fail_effect(session.lease, &key, refused, call).await?)?;
-            Err(Stop::Vendor { operation: exchange.operation, failure: Box::new(failure) })
-        }
+        Ok(None) => exchange.result.err(),
         Err(unexpected) => {
-            held(session.store.fail_effect(session.lease, &key, false, call).await?)?;
-            Err(unexpected.into())
+            // It was carried out, but the answer does not say what came of it.
+            held(session.store.fail_effect(session.lease, &key, EffectFailure::Unknown, call).await?)?;
+            return Err(unexpected.into());
+        }
+    };
+    let failure = failure.expect("a call without a result has failed");
+    let known = what_is_known(&failure, &request);
+    held(session.store.fail_effect(session.lease, &key, known, call).await?)?;
+    // HighLevel may answer 422 to a create that it carried out (highlevel-api-docs issue 64).
+    let may_exist = failure.answer.as_ref().is_some_and(|answer| answer.status == 422);
+    if may_exist && request.effect == Effect::Create && system == System::HighLevel {
+        let ambiguity = Ambiguity { begun_at, since: begun_at, looks: 0 };
+        if let Found::One(record) = look::look(session, command, ambiguity).await? {
+            // The refusal withdrew the intent: it is written down again as what it was.
+            session.store.begin_effect(session.lease, &key, intent(session, command, &request, &key)).await?;
+            complete(session, command, &key, Some(record), None).await?;
+            return Ok(true);
         }
     }
+    Err(Stop::Vendor { system, operation: exchange.operation, failure: Box::new(failure) })
+}
+
+fn intent(session: &Session<'_>, command: &Command, request: &Request, key: &EffectKey) -> Intent {
+    let person = match command {
+        Command::CreateLead(new) => Some(&new.fields),
+        Command::CreateContact(new) => Some(&new.fields),
+        _ => None,
+    };
+    Intent {
+        operation: request.operation,
+        body: request.body.as_ref().map(|json| json.to_string().into_bytes()).unwrap_or_default(),
+        is_create: request.effect == Effect::Create,
+        idempotency_key: format!("{}/{key}", session.firm.id),
+        match_keys: person.map(|fields| match_keys(session, fields)).unwrap_or_default(),
+    }
+}
+
+/// What a person is recognised by, without the values themselves.
+fn match_keys(session: &Session<'_>, fields: &Fields) -> Vec<[u8; 32]> {
+    let key = |purpose, field| Some(session.keyring.fingerprint(purpose, fields.get(field)?.as_bytes()));
+    [key("email", Field::Email), key("phone", Field::Phone)].into_iter().flatten().collect()
+}
+
+/// Looks whether an earlier attempt was carried out after all. Nothing, once it is certain enough that it was not.
+async fn look_again(
+    session: &Session<'_>,
+    command: &Command,
+    key: &EffectKey,
+    ambiguity: Ambiguity,
+) -> Result<Option<RecordRef>, Stop> {
+    match look::look(session, command, ambiguity).await? {
+        Found::One(record) => Ok(Some(record)),
+        Found::Several => Err(Stop::Ambiguous(command.summary())),
+        Found::Nothing => {
+            session.store.note_look(session.lease, key).await?;
+            let certain_at = ambiguity.since.saturating_add(look::ABSENCE_COUNTS_AFTER);
+            let certain_at = certain_at.unwrap_or(jiff::Timestamp::MAX);
+            if ambiguity.looks + 1 >= look::LOOKS && session.now() >= certain_at {
+                return Ok(None);
+            }
+            Err(Stop::Unsure { until: certain_at })
+        }
+    }
+}
+
+fn what_is_known(failure: &Failure, request: &Request) -> EffectFailure {
+    match failure.class {
+        CallClass::Rejected | CallClass::Conflict => EffectFailure::Refused,
+        CallClass::Ambiguous if request.effect == Effect::Create => EffectFailure::Unknown,
+        _ => EffectFailure::NotDone,
+    }
+}
+
+async fn complete(
+    session: &Session<'_>,
+    command: &Command,
+    key: &EffectKey,
+    result: Option<RecordRef>,
+    call: Option<crate::store::CallRecord>,
+) -> Result<(), Stop> {
+    let links = result::links(command, result.as_ref());
+    held(session.store.complete_effect(session.lease, key, result, links, call).await?)
 }
 
 async fn send(

@@ -60,7 +60,7 @@ pub(super) async fn build(session: &Session<'_>, command: &Command) -> Result<(S
     })
 }
 
-async fn resolve(session: &Session<'_>, target: &Target) -> Result<RecordRef, Stop> {
+pub(super) async fn resolve(session: &Session<'_>, target: &Target) -> Result<RecordRef, Stop> {
     match target {
         Target::Record(record) => Ok(record.clone()),
         Target::CounterpartOf(record) => {

@@ -73,6 +73,7 @@ pub async fn list(
         states: states.collect::<Result<_, _>>()?,
         before: query.before.as_deref().map(parse).transpose()?,
         limit: query.limit.unwrap_or(100).min(LARGEST_PAGE),
+        ..EventFilter::default()
     };
     shared.bridge.store.events(filter).await.map(Json).map_err(unavailable)
 }

@@ -48,6 +48,7 @@ pub fn read_listed_note(answer: &Response, id: &str, owner: &RecordRef) -> Resul
             body: text(item, "body").unwrap_or_default(),
             category: text(item, "category"),
             external_ref: text(item, "external_ref"),
+            added_at: None,
         }),
         None => Err(answer.body.get("page").and_then(|page| text(page, "next_cursor"))),
     }

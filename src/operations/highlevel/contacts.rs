@@ -81,6 +81,7 @@ pub fn read_contact(answer: &Response, definitions: &CustomFields) -> Result<Con
         fields: read_fields(contact),
         tags: tags.filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
         source: text(contact, "source"),
+        added_at: text(contact, "dateAdded").and_then(|added| added.parse().ok()),
         custom: read_custom_values(contact, definitions),
     })
 }

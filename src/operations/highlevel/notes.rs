@@ -47,5 +47,6 @@ fn read_one(note: &Value, contact: &str) -> Option<Note> {
         body: text(note, "body").unwrap_or_default(),
         category: None,
         external_ref: None,
+        added_at: text(note, "dateAdded").and_then(|added| added.parse().ok()),
     })
 }

@@ -1,9 +1,10 @@
 //! Opportunities and pipelines: `opportunities.json`, scopes `opportunities.readonly` and `opportunities.write`.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Effect, Method, Operation, Request};
-use crate::domain::Opportunity;
+use crate::domain::{Opportunity, RecordKind, RecordRef};
 use crate::operations::{Response, Unexpected, text};
 
 const CREATE: Operation =
@@ -14,8 +15,26 @@ const UPDATE: Operation = Operation::new(
     "/opportunities/{id}",
     Effect::Idempotent,
 );
+const SEARCH: Operation =
+    Operation::new("opportunities.search-opportunity", Method::Get, "/opportunities/search", Effect::Read);
 const PIPELINES: Operation =
     Operation::new("opportunities.get-pipelines", Method::Get, "/opportunities/pipelines", Effect::Read);
+
+/// Look for a contact's opportunities in a pipeline.
+pub fn search_opportunities(location: &str, contact: &str, pipeline: &str) -> Request {
+    let request = SEARCH.request(&[]).query("location_id", location);
+    request.query("contact_id", contact).query("pipeline_id", pipeline)
+}
+
+/// The opportunities in an answer to [`search_opportunities`], each with when it was added.
+pub fn read_opportunities(answer: &Response) -> Vec<(RecordRef, Option<Timestamp>)> {
+    let items = answer.body.get("opportunities").and_then(Value::as_array).into_iter().flatten();
+    let read = |item: &Value| {
+        let added_at = text(item, "createdAt").and_then(|added| added.parse().ok());
+        Some((RecordRef::highlevel(RecordKind::Opportunity, text(item, "id")?), added_at))
+    };
+    items.filter_map(read).collect()
+}
 
 /// Read a location's pipelines with their stages.
 pub fn get_pipelines(location: &str) -> Request {

@@ -1,59 +1,90 @@
-//! Working on events: claiming, settling, replaying.
+//! Working on events: claiming, settling, moving to the right lane.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{Id, Millis, Word};
-use super::{effects, lanes, listing, receive};
+use super::{effects, lanes, listing, parking, receive};
 use crate::crypto::Keyring;
-use crate::domain::{EventId, EventState, FirmId, Outcome, RecordRef, System};
-use crate::store::{Claim, Lease, Rejoined, Settled, Settlement, StoreError};
+use crate::domain::{EventState, FirmId, Outcome, RecordRef, System};
+use crate::store::{Claim, ClaimRoom, Lease, Rejoined, Settled, Settlement, StoreError};
 
 pub(super) fn claim(
     connection: &Connection,
     keyring: &Keyring,
     worker: &str,
-    limit: usize,
+    room: &ClaimRoom,
     lease: SignedDuration,
     now: Timestamp,
 ) -> Result<Vec<Claim>, StoreError> {
-    let until = Millis(now.saturating_add(lease).unwrap_or(Timestamp::MAX));
-    let sql = "UPDATE event SET state = 'ready' WHERE state = 'running' AND lease_until < ?";
+    // A turn that never ended counts: an event that brings the program down must not do so for ever.
+    let sql = "UPDATE event SET state = 'ready', failed_attempts = failed_attempts + 1
+        WHERE state = 'running' AND lease_until < ?";
     connection.prepare_cached(sql)?.execute([Millis(now)])?;
-    let sql = "UPDATE event SET state = 'running', claims = claims + 1, lease_owner = ?1, lease_until = ?2
-        WHERE seq IN (SELECT seq FROM event WHERE state IN ('ready', 'retrying') AND due_at <= ?3
-            ORDER BY due_at, seq LIMIT ?4)
-        RETURNING seq, id, firm, source, type, claims, failed_attempts, received_at";
+    let until = Millis(now.saturating_add(lease).unwrap_or(Timestamp::MAX));
+    let horizon: i64 = connection
+        .prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?
+        .query_row([], |row| row.get(0))?;
+    let sql = "UPDATE event SET state = 'running', claims = claims + 1, lease_owner = ?, lease_until = ? WHERE seq = ?
+        RETURNING id, firm, source, type, claims, failed_attempts, received_at";
     let mut update = connection.prepare_cached(sql)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = update.query(params![worker, until, Millis(now), limit])?;
-    let mut claims = Vec::new();
-    while let Some(row) = rows.next()? {
-        let seq: i64 = row.get(0)?;
-        let event = row.get::<_, Id>(1)?.0;
-        let lease = Lease { event, firm: FirmId::new(row.get::<_, String>(2)?), claim: row.get(5)? };
-        let source = row.get::<_, Word<System>>(3)?.0;
-        let claim = Claim {
-            lease,
-            source,
-            kind: row.get(4)?,
-            payload: Vec::new(),
-            failed_attempts: row.get(6)?,
-            received_at: row.get::<_, Millis>(7)?.0,
-        };
-        claims.push((seq, claim));
-    }
-    // Which rows an UPDATE returns first is the database's choice.
-    claims.sort_by_key(|(seq, _)| *seq);
     let mut payload = connection.prepare_cached("SELECT sealed_body FROM payload WHERE event = ?")?;
-    claims
-        .into_iter()
-        .map(|(seq, claim)| {
-            let sealed: Vec<u8> = payload.query_row([seq], |row| row.get(0))?;
-            let payload = keyring.open(receive::place(&claim.lease.event.to_string()), &sealed)?;
-            Ok(Claim { payload, ..claim })
-        })
-        .collect()
+    let mut claims = Vec::new();
+    for seq in due(connection, room, now)? {
+        let mut claim = update.query_row(params![worker, until, seq], |row| {
+            let lease = Lease {
+                event: row.get::<_, Id>(0)?.0,
+                firm: FirmId::new(row.get::<_, String>(1)?),
+                claim: row.get(4)?,
+            };
+            Ok(Claim {
+                lease,
+                source: row.get::<_, Word<System>>(2)?.0,
+                kind: row.get(3)?,
+                payload: Vec::new(),
+                failed_attempts: row.get(5)?,
+                received_at: row.get::<_, Millis>(6)?.0,
+                horizon,
+            })
+        })?;
+        let sealed: Vec<u8> = payload.query_row([seq], |row| row.get(0))?;
+        claim.payload = keyring.open(receive::place(&claim.lease.event.to_string()), &sealed)?;
+        claims.push(claim);
+    }
+    Ok(claims)
+}
+
+/// The due events that fit: the firms take turns, the least busy first, and within a firm the longest due comes first.
+fn due(connection: &Connection, room: &ClaimRoom, now: Timestamp) -> Result<Vec<i64>, StoreError> {
+    // Steps from firm to firm along the index instead of reading every due event.
+    let sql = "WITH RECURSIVE next (firm) AS (
+            SELECT min(firm) FROM event WHERE state IN ('ready', 'retrying')
+            UNION ALL
+            SELECT (SELECT min(firm) FROM event WHERE state IN ('ready', 'retrying') AND firm > next.firm)
+            FROM next WHERE next.firm IS NOT NULL)
+        SELECT firm FROM next WHERE firm IS NOT NULL";
+    let mut firms = connection.prepare_cached(sql)?;
+    let firms = firms.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    let mut turns: Vec<(usize, i64, i64)> = Vec::new();
+    let sql =
+        "SELECT seq, due_at FROM event WHERE state IN ('ready', 'retrying') AND firm = ? AND due_at <= ?
+        ORDER BY due_at, seq LIMIT ?";
+    let mut of_firm = connection.prepare_cached(sql)?;
+    for firm in firms {
+        let busy = room.busy.get(&FirmId::new(&firm)).copied().unwrap_or_default();
+        let most = room.per_firm.saturating_sub(busy).min(room.total);
+        let rows = of_firm
+            .query_map(params![firm, Millis(now), i64::try_from(most).unwrap_or(i64::MAX)], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            })?;
+        for (turn, row) in rows.enumerate() {
+            let (seq, due_at) = row?;
+            // A firm with less under way goes first.
+            turns.push((busy + turn, due_at, seq));
+        }
+    }
+    turns.sort_unstable();
+    Ok(turns.into_iter().take(room.total).map(|(_, _, seq)| seq).collect())
 }
 
 /// The row and lane of an event while the lease on it holds.
@@ -73,21 +104,26 @@ pub(super) fn settle(
     now: Timestamp,
 ) -> Result<Settled, StoreError> {
     let Some((seq, person)) = held(connection, lease)? else { return Ok(Settled::LeaseLost) };
-    let (state, reason, due_at, failed) = match &settlement.outcome {
-        Outcome::Done => (EventState::Done, None, now, 0),
-        Outcome::NothingToDo { why } => (EventState::NothingToDo, Some(why), now, 0),
-        Outcome::Undelivered { why } => (EventState::Undelivered, Some(why), now, 1),
-        Outcome::RetryAt { at, why, counts } => (EventState::Retrying, Some(why), *at, u32::from(*counts)),
+    let outcome = parking::outcome_of(connection, lease, &settlement.outcome, now)?;
+    let (state, reason, cause, due_at, failed) = match &outcome {
+        Outcome::Done => (EventState::Done, None, None, now, 0),
+        Outcome::NothingToDo { why } => (EventState::NothingToDo, Some(why), None, now, 0),
+        Outcome::Undelivered { cause, why } => (EventState::Undelivered, Some(why), Some(*cause), now, 1),
+        Outcome::Parked { why, .. } => (EventState::Parked, Some(why), None, now, 0),
+        Outcome::RetryAt { at, why, counts } => {
+            (EventState::Retrying, Some(why), None, *at, u32::from(*counts))
+        }
     };
     for call in &settlement.reads {
         effects::add_call(connection, seq, call)?;
     }
     let plan = settlement.plan.as_ref().map(|plan| listing::seal_plan(keyring, lease.event, plan));
-    let sql = "UPDATE event SET state = ?, reason = ?, due_at = ?, failed_attempts = failed_attempts + ?,
+    let sql = "UPDATE event SET state = ?, reason = ?, cause = ?, due_at = ?, failed_attempts = failed_attempts + ?,
         settled_at = ?, sealed_plan = coalesce(?, sealed_plan), lease_owner = NULL, lease_until = NULL WHERE seq = ?";
     connection.prepare_cached(sql)?.execute(params![
         state.as_str(),
         reason,
+        cause.map(|cause| cause.as_str()),
         Millis(due_at),
         failed,
         state.is_settled().then_some(Millis(now)),
@@ -95,9 +131,29 @@ pub(super) fn settle(
         seq,
     ])?;
     if state.is_settled() {
+        effects::release_reservations(connection, lease)?;
+        if let (Some(horizon), EventState::Done | EventState::NothingToDo) = (settlement.supersedes, state) {
+            supersede(connection, lease, seq, person, horizon, now)?;
+        }
         lanes::promote(connection, person)?;
     }
     Ok(Settled::Yes)
+}
+
+/// Settles the waiting updates of the same record whose change had been read already.
+fn supersede(
+    connection: &Connection,
+    lease: &Lease,
+    seq: i64,
+    person: Option<i64>,
+    horizon: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE event SET state = 'superseded', reason = ?, settled_at = ? WHERE person = ? AND state = 'waiting'
+        AND is_update = 1 AND subject = (SELECT subject FROM event WHERE seq = ?) AND seq <= ?";
+    let reason = format!("settled together with {}, which read the record afterwards", lease.event);
+    connection.prepare_cached(sql)?.execute(params![reason, Millis(now), person, seq, horizon])?;
+    Ok(())
 }
 
 pub(super) fn rejoin(
@@ -114,7 +170,7 @@ pub(super) fn rejoin(
     connection.prepare_cached(sql)?.execute(params![home, seq])?;
     // The event's own record started the lane it leaves; from now on it is the owner's.
     let sql = "UPDATE person_record SET person = ?1 WHERE firm = ?2
-        AND record = (SELECT json_extract(records, '$[0]') FROM event WHERE seq = ?3)";
+        AND record = (SELECT subject FROM event WHERE seq = ?3)";
     connection.prepare_cached(sql)?.execute(params![home, lease.firm.as_str(), seq])?;
     lanes::promote(connection, person)?;
     if let Some(home) = home {
@@ -123,59 +179,20 @@ pub(super) fn rejoin(
     Ok(Rejoined::Moved)
 }
 
+pub(super) fn release(connection: &Connection, worker: &str) -> Result<u64, StoreError> {
+    let sql = "UPDATE event SET state = 'ready', lease_owner = NULL, lease_until = NULL
+        WHERE state = 'running' AND lease_owner = ?";
+    Ok(connection.prepare_cached(sql)?.execute([worker])? as u64)
+}
+
 pub(super) fn next_due(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
     let due = "SELECT min(due_at) FROM event WHERE state IN ('ready', 'retrying')";
     let lease = "SELECT min(lease_until) FROM event WHERE state = 'running'";
+    let probe = "SELECT min(probe_at) FROM parking";
     let mut soonest: Option<Timestamp> = None;
-    for sql in [due, lease] {
+    for sql in [due, lease, probe] {
         let found: Option<Millis> = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
         soonest = [soonest, found.map(|at| at.0)].into_iter().flatten().min();
     }
     Ok(soonest)
-}
-
-pub(super) fn replay(
-    connection: &Connection,
-    id: EventId,
-    now: Timestamp,
-) -> Result<Option<bool>, StoreError> {
-    let Some((seq, firm, state, records)) = find(connection, id)? else { return Ok(None) };
-    if !state.is_settled() {
-        return Ok(Some(false));
-    }
-    // An event that was set aside on arrival was given no lane then.
-    let records: Vec<RecordRef> = records.iter().filter_map(|record| record.parse().ok()).collect();
-    let person = lanes::person_of(connection, &firm, &records)?;
-    let state = if lanes::has_head(connection, person)? { EventState::Waiting } else { EventState::Ready };
-    let sql = "UPDATE event SET state = ?, reason = 'replayed', person = ?, due_at = ?, failed_attempts = 0,
-        settled_at = NULL WHERE seq = ?";
-    connection.prepare_cached(sql)?.execute(params![state.as_str(), person, Millis(now), seq])?;
-    Ok(Some(true))
-}
-
-pub(super) fn discard(
-    connection: &Connection,
-    id: EventId,
-    why: &str,
-    now: Timestamp,
-) -> Result<Option<bool>, StoreError> {
-    let Some((seq, _, state, _)) = find(connection, id)? else { return Ok(None) };
-    if state != EventState::Undelivered {
-        return Ok(Some(false));
-    }
-    let sql = "UPDATE event SET state = 'discarded', reason = ?, settled_at = ? WHERE seq = ?";
-    connection.prepare_cached(sql)?.execute(params![why, Millis(now), seq])?;
-    Ok(Some(true))
-}
-
-type Found = (i64, String, EventState, Vec<String>);
-
-fn find(connection: &Connection, id: EventId) -> Result<Option<Found>, StoreError> {
-    let sql = "SELECT seq, firm, state, records FROM event WHERE id = ?";
-    let found = connection.prepare_cached(sql)?.query_row([Id(id)], |row| {
-        let records: String = row.get(3)?;
-        let state = row.get::<_, Word<EventState>>(2)?.0;
-        Ok((row.get(0)?, row.get(1)?, state, serde_json::from_str(&records).unwrap_or_default()))
-    });
-    Ok(found.optional()?)
 }

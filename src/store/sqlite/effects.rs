@@ -1,5 +1,7 @@
 //! What has been, or is being, achieved, and the calls that were made for it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -7,7 +9,7 @@ use super::claims;
 use super::rows::{Id, Millis, Word};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EffectKey, FirmId, RecordRef};
-use crate::store::{Begun, CallRecord, Intent, Lease, Settled, StoreError};
+use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, Lease, Settled, StoreError};
 
 fn place(row: &str) -> Place<'_> {
     Place { table: "effect", column: "sealed_request", row }
@@ -30,24 +32,39 @@ pub(super) fn begin(
     }
     let firm = lease.firm.as_str();
     let row = row_name(firm, key);
-    let sql = "SELECT completed_at IS NOT NULL, result, idempotency_key, sealed_request FROM effect
-        WHERE firm = ? AND key = ?";
+    let sql = "SELECT completed_at IS NOT NULL, result, idempotency_key, sealed_request, begun_at, ambiguous_at, looks
+        FROM effect WHERE firm = ? AND key = ?";
     let known = connection
         .prepare_cached(sql)?
         .query_row(params![firm, key.0], |row| {
             let result = row.get::<_, Option<Word<RecordRef>>>(1)?.map(|word| word.0);
-            Ok((row.get::<_, bool>(0)?, result, row.get::<_, String>(2)?, row.get::<_, Vec<u8>>(3)?))
+            let begun_at = row.get::<_, Millis>(4)?.0;
+            let ambiguous_at = row.get::<_, Option<Millis>>(5)?.map(|at| at.0);
+            let looks = row.get(6)?;
+            let ambiguity = ambiguous_at.map(|since| Ambiguity { begun_at, since, looks });
+            Ok((
+                row.get::<_, bool>(0)?,
+                result,
+                row.get::<_, String>(2)?,
+                row.get::<_, Vec<u8>>(3)?,
+                ambiguity,
+            ))
         })
         .optional()?;
+    if let Some((true, result, ..)) = known {
+        return Ok(Begun::AlreadyDone(result));
+    }
+    if !reserve(connection, firm, key, &intent.match_keys)? {
+        return Ok(Begun::Rival);
+    }
     match known {
-        Some((true, result, ..)) => Ok(Begun::AlreadyDone(result)),
-        Some((false, _, idempotency_key, sealed)) if intent.is_create => {
+        Some((_, _, idempotency_key, sealed, ambiguity)) if intent.is_create => {
             let body = keyring.open(place(&row), &sealed)?;
-            Ok(Begun::Send { body, idempotency_key })
+            Ok(Begun::Send { body, idempotency_key, ambiguity })
         }
         open => {
             let sealed = keyring.seal(place(&row), &intent.body);
-            let idempotency_key = open.map_or(intent.idempotency_key, |(_, _, key, _)| key);
+            let idempotency_key = open.map_or(intent.idempotency_key, |(_, _, key, ..)| key);
             let sql =
                 "INSERT INTO effect (firm, key, event, operation, idempotency_key, sealed_request, begun_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -61,9 +78,46 @@ pub(super) fn begin(
                 sealed,
                 Millis(now)
             ])?;
-            Ok(Begun::Send { body: intent.body, idempotency_key })
+            Ok(Begun::Send { body: intent.body, idempotency_key, ambiguity: None })
         }
     }
+}
+
+/// Holds these blind keys for an effect, unless another create holds one of them.
+fn reserve(
+    connection: &Connection,
+    firm: &str,
+    key: &EffectKey,
+    match_keys: &[[u8; 32]],
+) -> Result<bool, StoreError> {
+    let mut find =
+        connection.prepare_cached("SELECT effect FROM reservation WHERE firm = ? AND match_key = ?")?;
+    for match_key in match_keys {
+        let holder: Option<String> = find.query_row(params![firm, match_key], |row| row.get(0)).optional()?;
+        if holder.is_some_and(|holder| holder != key.0) {
+            return Ok(false);
+        }
+    }
+    let sql = "INSERT INTO reservation (firm, match_key, effect) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    let mut add = connection.prepare_cached(sql)?;
+    for match_key in match_keys {
+        add.execute(params![firm, match_key, key.0])?;
+    }
+    Ok(true)
+}
+
+fn release_reservation(connection: &Connection, firm: &str, key: &EffectKey) -> Result<(), StoreError> {
+    let sql = "DELETE FROM reservation WHERE firm = ? AND effect = ?";
+    connection.prepare_cached(sql)?.execute(params![firm, key.0])?;
+    Ok(())
+}
+
+/// Lets go of what a settled event's unfinished effects hold: nobody would wait for them in vain.
+pub(super) fn release_reservations(connection: &Connection, lease: &Lease) -> Result<(), StoreError> {
+    let sql = "DELETE FROM reservation WHERE firm = ?1
+        AND effect IN (SELECT key FROM effect WHERE event = ?2 AND completed_at IS NULL AND firm = ?1)";
+    connection.prepare_cached(sql)?.execute(params![lease.firm.as_str(), Id(lease.event)])?;
+    Ok(())
 }
 
 /// Writes down that an effect was carried out. Kept even if the lease was lost: it happened.
@@ -72,33 +126,67 @@ pub(super) fn complete(
     lease: &Lease,
     key: &EffectKey,
     result: Option<&RecordRef>,
-    call: &CallRecord,
+    call: Option<&CallRecord>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let sql =
         "UPDATE effect SET completed_at = ?, result = ? WHERE firm = ? AND key = ? AND completed_at IS NULL";
     let result = result.map(ToString::to_string);
     connection.prepare_cached(sql)?.execute(params![Millis(now), result, lease.firm.as_str(), key.0])?;
-    add_call_of(connection, lease, call)
+    release_reservation(connection, lease.firm.as_str(), key)?;
+    call.map_or(Ok(()), |call| add_call_of(connection, lease, call))
 }
 
-/// Writes down a call that failed, and withdraws the intent if the vendor refused it.
+/// Writes down a call that failed, and what is known of the effect.
 pub(super) fn fail(
     connection: &Connection,
     lease: &Lease,
     key: &EffectKey,
-    is_refused: bool,
+    failure: EffectFailure,
     call: &CallRecord,
+    now: Timestamp,
 ) -> Result<Settled, StoreError> {
     add_call_of(connection, lease, call)?;
     if claims::held(connection, lease)?.is_none() {
         return Ok(Settled::LeaseLost);
     }
-    if is_refused {
-        let sql = "DELETE FROM effect WHERE firm = ? AND key = ? AND completed_at IS NULL";
-        connection.prepare_cached(sql)?.execute(params![lease.firm.as_str(), key.0])?;
+    let firm = lease.firm.as_str();
+    match failure {
+        EffectFailure::NotDone => {}
+        EffectFailure::Refused => {
+            let sql = "DELETE FROM effect WHERE firm = ? AND key = ? AND completed_at IS NULL";
+            connection.prepare_cached(sql)?.execute(params![firm, key.0])?;
+            release_reservation(connection, firm, key)?;
+        }
+        EffectFailure::Unknown => {
+            let sql = "UPDATE effect SET ambiguous_at = ?, looks = 0
+                WHERE firm = ? AND key = ? AND completed_at IS NULL";
+            connection.prepare_cached(sql)?.execute(params![Millis(now), firm, key.0])?;
+        }
     }
     Ok(Settled::Yes)
+}
+
+pub(super) fn note_look(connection: &Connection, lease: &Lease, key: &EffectKey) -> Result<(), StoreError> {
+    let sql = "UPDATE effect SET looks = looks + 1 WHERE firm = ? AND key = ?";
+    connection.prepare_cached(sql)?.execute(params![lease.firm.as_str(), key.0])?;
+    Ok(())
+}
+
+pub(super) fn completed(
+    connection: &Connection,
+    firm: &FirmId,
+    keys: &[EffectKey],
+) -> Result<BTreeSet<EffectKey>, StoreError> {
+    let sql = "SELECT 1 FROM effect WHERE firm = ? AND key = ? AND completed_at IS NOT NULL";
+    let mut find = connection.prepare_cached(sql)?;
+    let mut done = BTreeSet::new();
+    for key in keys {
+        if find.query_row(params![firm.as_str(), key.0], |_| Ok(())).optional()?.is_some() {
+            done.insert(key.clone());
+        }
+    }
+    Ok(done)
 }
 
 fn add_call_of(connection: &Connection, lease: &Lease, call: &CallRecord) -> Result<(), StoreError> {

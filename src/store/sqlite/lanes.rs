@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::domain::RecordRef;
+use crate::domain::{EventState, RecordRef};
 use crate::store::StoreError;
 
 /// The states of a lane's head. Must be spelt as in the index `event_head`, or SQLite does not use it.
@@ -45,10 +45,17 @@ pub(super) fn has_head(connection: &Connection, person: Option<i64>) -> Result<b
     Ok(connection.prepare_cached(&sql)?.query_row([person], |_| Ok(())).optional()?.is_some())
 }
 
+/// What the head of a lane of this firm is: parked with its firm, or ready.
+pub(super) fn head_state(connection: &Connection, firm: &str) -> Result<EventState, StoreError> {
+    let sql = "SELECT 1 FROM parking WHERE firm = ?";
+    let is_parked = connection.prepare_cached(sql)?.query_row([firm], |_| Ok(())).optional()?.is_some();
+    Ok(if is_parked { EventState::Parked } else { EventState::Ready })
+}
+
 /// Makes the oldest waiting event the head, if the lane has none.
 pub(super) fn promote(connection: &Connection, person: Option<i64>) -> Result<(), StoreError> {
     if !has_head(connection, person)? {
-        let sql = "UPDATE event SET state = 'ready' WHERE seq = (
+        let sql = "UPDATE event SET state = iif(firm IN (SELECT firm FROM parking), 'parked', 'ready') WHERE seq = (
             SELECT seq FROM event WHERE person = ? AND state = 'waiting' ORDER BY seq LIMIT 1)";
         connection.prepare_cached(sql)?.execute([person])?;
     }
@@ -58,7 +65,8 @@ pub(super) fn promote(connection: &Connection, person: Option<i64>) -> Result<()
 /// Puts a lane in order of receipt again after events joined it: heads that nobody holds go back to waiting, and the
 /// oldest is promoted once every lease has settled.
 pub(super) fn reform(connection: &Connection, person: i64) -> Result<(), StoreError> {
-    let sql = "UPDATE event SET state = 'waiting' WHERE person = ? AND state IN ('ready', 'retrying')";
+    let sql =
+        "UPDATE event SET state = 'waiting' WHERE person = ? AND state IN ('ready', 'retrying', 'parked')";
     connection.prepare_cached(sql)?.execute([person])?;
     promote(connection, Some(person))
 }

@@ -3,10 +3,13 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
+use super::receive;
 use super::rows::{Id, Millis, Word};
 use crate::crypto::{Keyring, Place};
-use crate::domain::{CallClass, EventId, EventState, FirmId, System};
-use crate::store::{CallRecord, EventFilter, EventRow, EventStory, LaneState, PlanRecord, StoreError};
+use crate::domain::{CallClass, Cause, EventId, EventState, FirmId, System};
+use crate::store::{
+    CallRecord, CauseRow, EventFilter, EventRow, EventStory, LaneState, PlanRecord, StoreError,
+};
 
 const COLUMNS: &str = "id, firm, source, type, state, reason, received_at";
 
@@ -42,6 +45,14 @@ pub(super) fn events(connection: &Connection, filter: &EventFilter) -> Result<Ve
         sql.push_str(&format!(" AND state IN ({places})"));
         values.extend(filter.states.iter().map(|state| Value::from(state.as_str().to_owned())));
     }
+    if let Some(cause) = filter.cause {
+        sql.push_str(" AND cause = ?");
+        values.push(cause.as_str().to_owned().into());
+    }
+    if let Some(since) = filter.since {
+        sql.push_str(" AND received_at >= ?");
+        values.push(since.as_millisecond().into());
+    }
     if let Some(before) = filter.before {
         sql.push_str(" AND seq < (SELECT seq FROM event WHERE id = ?)");
         values.push(before.0.as_bytes().to_vec().into());
@@ -59,7 +70,7 @@ pub(super) fn event(
     id: EventId,
 ) -> Result<Option<EventStory>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS}, verified_by, records, sent_at, due_at, settled_at, failed_attempts, sealed_plan, seq
+        "SELECT {COLUMNS}, verified_by, records, sent_at, due_at, settled_at, failed_attempts, sealed_plan, seq, cause
         FROM event WHERE id = ?"
     );
     let found = connection
@@ -73,6 +84,7 @@ pub(super) fn event(
                 sent_at: row.get::<_, Option<Millis>>(9)?.map(|at| at.0),
                 due_at: row.get::<_, Option<Millis>>(10)?.map(|at| at.0),
                 settled_at: row.get::<_, Option<Millis>>(11)?.map(|at| at.0),
+                cause: row.get::<_, Option<Word<Cause>>>(15)?.map(|word| word.0),
                 failed_attempts: row.get(12)?,
                 plan: None,
                 calls: Vec::new(),
@@ -108,6 +120,32 @@ fn calls(connection: &Connection, event: i64) -> Result<Vec<CallRecord>, StoreEr
             started_at: row.get::<_, Millis>(5)?.0,
             duration_ms: row.get::<_, i64>(6)?.unsigned_abs(),
             detail: row.get(7)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn payload(
+    connection: &Connection,
+    keyring: &Keyring,
+    id: EventId,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let sql = "SELECT sealed_body FROM payload WHERE event = (SELECT seq FROM event WHERE id = ?)";
+    let sealed: Option<Vec<u8>> =
+        connection.prepare_cached(sql)?.query_row([Id(id)], |row| row.get(0)).optional()?;
+    Ok(sealed.map(|sealed| keyring.open(receive::place(&id.to_string()), &sealed)).transpose()?)
+}
+
+pub(super) fn causes(connection: &Connection) -> Result<Vec<CauseRow>, StoreError> {
+    let sql = "SELECT firm, cause, count(*), min(received_at) FROM event
+        WHERE state = 'undelivered' AND cause IS NOT NULL GROUP BY firm, cause ORDER BY count(*) DESC";
+    let mut select = connection.prepare_cached(sql)?;
+    let rows = select.query_map([], |row| {
+        Ok(CauseRow {
+            firm: FirmId::new(row.get::<_, String>(0)?),
+            cause: row.get::<_, Word<Cause>>(1)?.0,
+            events: row.get::<_, i64>(2)?.unsigned_abs(),
+            oldest: row.get::<_, Millis>(3)?.0,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

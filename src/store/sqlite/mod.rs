@@ -9,14 +9,18 @@ mod lanes;
 mod links;
 mod listing;
 mod migrations;
+mod parking;
 mod readers;
 mod receive;
+mod replay;
 mod rows;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,8 +30,9 @@ use rusqlite::Connection;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Arrival, Begun, CallRecord, Claim, EventFilter, EventRow, EventStory, Intent, LaneState, Lease,
-    LinkChange, Recorded, Rejoined, Settled, Settlement, Store, StoreError,
+    Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow, EventStory,
+    Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement, Store,
+    StoreError,
 };
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
@@ -39,6 +44,8 @@ pub struct SqliteStore {
     readers: Readers,
     keyring: Arc<Keyring>,
     clock: SharedClock,
+    /// The latest moment seen, in milliseconds since 1970.
+    latest: AtomicI64,
 }
 
 /// Why a database could not be opened.
@@ -77,7 +84,17 @@ impl SqliteStore {
             migrations::Failed::TooNew { found, known } => CannotOpenStore::TooNew { found, known },
         })?;
         let readers = Readers::new(path).map_err(failed)?;
-        Ok(Self { writer: Writer::start(connection), readers, keyring, clock })
+        let sql = "SELECT max(0, coalesce((SELECT received_at FROM event ORDER BY seq DESC LIMIT 1), 0))";
+        let latest = connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed)?;
+        let latest = AtomicI64::new(latest);
+        Ok(Self { writer: Writer::start(connection), readers, keyring, clock, latest })
+    }
+
+    /// The time, which never goes back here: an event must not become due in the future because a clock was set back.
+    fn now(&self) -> Timestamp {
+        let now = self.clock.now().as_millisecond();
+        let latest = self.latest.fetch_max(now, Ordering::Relaxed).max(now);
+        Timestamp::from_millisecond(latest).expect("a moment the clock showed")
     }
 
     async fn write<T, Work>(&self, work: Work) -> Result<T, StoreError>
@@ -145,16 +162,16 @@ impl Store for SqliteStore {
     async fn claim(
         &self,
         worker: &str,
-        limit: usize,
+        room: &ClaimRoom,
         lease: SignedDuration,
     ) -> Result<Vec<Claim>, StoreError> {
-        let (worker, now) = (worker.to_owned(), self.clock.now());
+        let (worker, room, now) = (worker.to_owned(), room.clone(), self.now());
         let keyring = Arc::clone(&self.keyring);
-        self.write(move |connection| claims::claim(connection, &keyring, &worker, limit, lease, now)).await
+        self.write(move |connection| claims::claim(connection, &keyring, &worker, &room, lease, now)).await
     }
 
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<Settled, StoreError> {
-        let (lease, now) = (lease.clone(), self.clock.now());
+        let (lease, now) = (lease.clone(), self.now());
         let keyring = Arc::clone(&self.keyring);
         self.write(move |connection| claims::settle(connection, &keyring, &lease, &settlement, now)).await
     }
@@ -162,6 +179,11 @@ impl Store for SqliteStore {
     async fn rejoin(&self, lease: &Lease, owner: &RecordRef) -> Result<Rejoined, StoreError> {
         let (lease, owner) = (lease.clone(), owner.clone());
         self.write(move |connection| claims::rejoin(connection, &lease, &owner)).await
+    }
+
+    async fn release(&self, worker: &str) -> Result<u64, StoreError> {
+        let worker = worker.to_owned();
+        self.write(move |connection| claims::release(connection, &worker)).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -174,7 +196,7 @@ impl Store for SqliteStore {
     }
 
     async fn save_links(&self, lease: &Lease, changes: Vec<LinkChange>) -> Result<Settled, StoreError> {
-        let (lease, now) = (lease.clone(), self.clock.now());
+        let (lease, now) = (lease.clone(), self.now());
         let keyring = Arc::clone(&self.keyring);
         self.write(move |connection| links::save(connection, &keyring, &lease, &changes, now)).await
     }
@@ -185,7 +207,7 @@ impl Store for SqliteStore {
         key: &EffectKey,
         intent: Intent,
     ) -> Result<Begun, StoreError> {
-        let (lease, key, now) = (lease.clone(), key.clone(), self.clock.now());
+        let (lease, key, now) = (lease.clone(), key.clone(), self.now());
         let keyring = Arc::clone(&self.keyring);
         self.write(move |connection| effects::begin(connection, &keyring, &lease, &key, intent, now)).await
     }
@@ -196,12 +218,12 @@ impl Store for SqliteStore {
         key: &EffectKey,
         result: Option<RecordRef>,
         links: Vec<LinkChange>,
-        call: CallRecord,
+        call: Option<CallRecord>,
     ) -> Result<Settled, StoreError> {
-        let (lease, key, now) = (lease.clone(), key.clone(), self.clock.now());
+        let (lease, key, now) = (lease.clone(), key.clone(), self.now());
         let keyring = Arc::clone(&self.keyring);
         self.write(move |connection| {
-            effects::complete(connection, &lease, &key, result.as_ref(), &call, now)?;
+            effects::complete(connection, &lease, &key, result.as_ref(), call.as_ref(), now)?;
             links::save(connection, &keyring, &lease, &links, now)
         })
         .await
@@ -211,16 +233,45 @@ impl Store for SqliteStore {
         &self,
         lease: &Lease,
         key: &EffectKey,
-        is_refused: bool,
+        failure: EffectFailure,
         call: CallRecord,
     ) -> Result<Settled, StoreError> {
+        let (lease, key, now) = (lease.clone(), key.clone(), self.now());
+        self.write(move |connection| effects::fail(connection, &lease, &key, failure, &call, now)).await
+    }
+
+    async fn note_look(&self, lease: &Lease, key: &EffectKey) -> Result<(), StoreError> {
         let (lease, key) = (lease.clone(), key.clone());
-        self.write(move |connection| effects::fail(connection, &lease, &key, is_refused, &call)).await
+        self.write(move |connection| effects::note_look(connection, &lease, &key)).await
     }
 
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {
         let (firm, record) = (firm.clone(), record.clone());
         self.read(move |connection, _| effects::is_ours(connection, &firm, &record)).await
+    }
+
+    async fn completed(&self, firm: &FirmId, keys: &[EffectKey]) -> Result<BTreeSet<EffectKey>, StoreError> {
+        let (firm, keys) = (firm.clone(), keys.to_vec());
+        self.read(move |connection, _| effects::completed(connection, &firm, &keys)).await
+    }
+
+    async fn pause(&self, firm: &FirmId, why: &str) -> Result<(), StoreError> {
+        let (firm, why, now) = (firm.clone(), why.to_owned(), self.now());
+        self.write(move |connection| parking::pause(connection, &firm, &why, now)).await
+    }
+
+    async fn resume(&self, firm: &FirmId) -> Result<Option<u64>, StoreError> {
+        let (firm, now) = (firm.clone(), self.now());
+        self.write(move |connection| parking::resume(connection, &firm, now)).await
+    }
+
+    async fn probe(&self) -> Result<u64, StoreError> {
+        let now = self.now();
+        self.write(move |connection| parking::probe(connection, now)).await
+    }
+
+    async fn parkings(&self) -> Result<Vec<Parking>, StoreError> {
+        self.read(|connection, _| parking::parkings(connection)).await
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<EventRow>, StoreError> {
@@ -231,14 +282,22 @@ impl Store for SqliteStore {
         self.read(move |connection, keyring| listing::event(connection, keyring, id)).await
     }
 
+    async fn payload(&self, id: EventId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(move |connection, keyring| listing::payload(connection, keyring, id)).await
+    }
+
+    async fn causes(&self) -> Result<Vec<CauseRow>, StoreError> {
+        self.read(|connection, _| listing::causes(connection)).await
+    }
+
     async fn replay(&self, id: EventId) -> Result<Option<bool>, StoreError> {
-        let now = self.clock.now();
-        self.write(move |connection| claims::replay(connection, id, now)).await
+        let now = self.now();
+        self.write(move |connection| replay::replay(connection, id, now)).await
     }
 
     async fn discard(&self, id: EventId, why: &str) -> Result<Option<bool>, StoreError> {
-        let (why, now) = (why.to_owned(), self.clock.now());
-        self.write(move |connection| claims::discard(connection, id, &why, now)).await
+        let (why, now) = (why.to_owned(), self.now());
+        self.write(move |connection| replay::discard(connection, id, &why, now)).await
     }
 
     async fn counts(&self) -> Result<LaneState, StoreError> {

@@ -35,16 +35,17 @@ pub(super) fn record(
     } else if lanes::has_head(connection, person)? {
         EventState::Waiting
     } else {
-        EventState::Ready
+        lanes::head_state(connection, firm)?
     };
     let records: Vec<String> = arrival.records.iter().map(ToString::to_string).collect();
     let records = serde_json::to_string(&records).expect("text is JSON");
     let sql =
         "INSERT INTO event (id, firm, source, type, delivery_key, person, state, due_at, reason, records,
-            verified_by, sent_at, received_at, settled_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?8, ?13)
+            verified_by, sent_at, received_at, settled_at, cause, subject, is_update)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?8, ?13, ?14, ?15, ?16)
         ON CONFLICT (firm, source, delivery_key) DO NOTHING RETURNING seq";
     let received_at = Millis(arrival.received_at);
+    let (cause, reason) = arrival.undeliverable.as_ref().map(|(cause, why)| (cause.as_str(), why)).unzip();
     let inserted = connection
         .prepare_cached(sql)?
         .query_row(
@@ -57,11 +58,14 @@ pub(super) fn record(
                 person,
                 state.as_str(),
                 received_at,
-                arrival.undeliverable,
+                reason,
                 records,
                 arrival.proof,
                 arrival.sent_at.map(Millis),
                 undeliverable.then_some(received_at),
+                cause,
+                arrival.records.first().map(ToString::to_string),
+                arrival.is_update,
             ],
             |row| row.get::<_, i64>(0),
         )

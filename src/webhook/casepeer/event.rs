@@ -19,6 +19,11 @@ pub const EVENTS: [&str; 11] = [
     "contact.merged",
 ];
 
+/// Whether an event of this type only says that a record changed: of several, the newest state is all that matters.
+pub fn is_update(kind: &str) -> bool {
+    kind == "lead.updated"
+}
+
 /// Reads a payload that was stored under this type.
 pub fn read_event(kind: &str, body: &[u8]) -> Result<Reading, Unreadable> {
     let body = parse_object(body)?;

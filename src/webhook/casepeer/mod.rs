@@ -8,5 +8,5 @@ pub mod sign;
 mod verify;
 
 pub use envelope::read_envelope;
-pub use event::{EVENTS, read_event};
+pub use event::{EVENTS, is_update, read_event};
 pub use verify::{TOLERANCE_SECONDS, verify};

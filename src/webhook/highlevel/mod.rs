@@ -12,5 +12,5 @@ mod verify;
 
 pub use envelope::{read_envelope, read_workflow_envelope};
 pub use event::read_event;
-pub use types::{DOCUMENTED, WORKFLOW};
+pub use types::{DOCUMENTED, WORKFLOW, is_update};
 pub use verify::{InvalidKey, Keys, PUBLISHED_KEY, Signatures, verify, verify_secret_header};

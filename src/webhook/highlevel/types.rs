@@ -3,6 +3,11 @@
 /// What a Workflow's webhook is stored as: its body carries no type.
 pub const WORKFLOW: &str = "Workflow";
 
+/// Whether an event of this type only says that a record changed: of several, the newest state is all that matters.
+pub fn is_update(kind: &str) -> bool {
+    matches!(kind, "ContactUpdate" | "ContactTagUpdate" | WORKFLOW)
+}
+
 /// Every type HighLevel documents, as it stands in the payload. Some documents' samples carry none, or another's:
 /// a payload is what its `type` says it is, and one without is stored as `unknown`.
 pub const DOCUMENTED: [&str; 58] = [

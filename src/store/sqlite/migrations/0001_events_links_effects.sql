@@ -21,6 +21,8 @@ CREATE TABLE event (
     firm            TEXT NOT NULL, -- empty while nobody knows whose it is
     source          TEXT NOT NULL,
     type            TEXT NOT NULL,
+    subject         TEXT, -- system:kind:id of what it is about
+    is_update       INTEGER NOT NULL,
     delivery_key    TEXT NOT NULL,
     person          INTEGER REFERENCES person (id), -- none: a lane of its own
     state           TEXT NOT NULL,
@@ -30,6 +32,7 @@ CREATE TABLE event (
     lease_owner     TEXT,
     lease_until     INTEGER,
     reason          TEXT,
+    cause           TEXT, -- why it was given up
     records         TEXT NOT NULL, -- JSON list of system:kind:id
     verified_by     TEXT NOT NULL,
     sent_at         INTEGER,
@@ -39,8 +42,10 @@ CREATE TABLE event (
     UNIQUE (firm, source, delivery_key)
 ) STRICT;
 -- A lane's head is claimed by due time; its next is found by receipt; whether it has a head, by person.
-CREATE INDEX event_due ON event (due_at, seq) WHERE state IN ('ready', 'retrying');
+CREATE INDEX event_due ON event (firm, due_at, seq) WHERE state IN ('ready', 'retrying');
+CREATE INDEX event_parked ON event (firm, seq) WHERE state = 'parked';
 CREATE INDEX event_waiting ON event (person, seq) WHERE state = 'waiting';
+CREATE INDEX event_waiting_update ON event (person, subject, seq) WHERE state = 'waiting' AND is_update = 1;
 CREATE INDEX event_head ON event (person) WHERE state IN ('ready', 'running', 'retrying', 'parked');
 CREATE INDEX event_lease ON event (lease_until) WHERE state = 'running';
 CREATE INDEX event_needs_person ON event (seq) WHERE state IN ('undelivered', 'in_review');
@@ -72,10 +77,13 @@ CREATE TABLE effect (
     idempotency_key TEXT NOT NULL,
     sealed_request  BLOB NOT NULL,
     result          TEXT, -- system:kind:id of what came of it
+    ambiguous_at    INTEGER, -- since when nobody knows whether it was carried out
+    looks           INTEGER NOT NULL DEFAULT 0, -- how often the vendor was looked at for it
     begun_at        INTEGER NOT NULL,
     completed_at    INTEGER,
     PRIMARY KEY (firm, key)
 ) STRICT;
+CREATE INDEX effect_open ON effect (event) WHERE completed_at IS NULL;
 CREATE INDEX effect_by_result ON effect (firm, result) WHERE result IS NOT NULL;
 
 CREATE TABLE call (
@@ -91,3 +99,24 @@ CREATE TABLE call (
     detail      TEXT
 ) STRICT;
 CREATE INDEX call_by_event ON call (event);
+
+-- Blind keys of people who are being created: a rival create waits.
+CREATE TABLE reservation (
+    firm      TEXT NOT NULL,
+    match_key BLOB NOT NULL,
+    effect    TEXT NOT NULL,
+    PRIMARY KEY (firm, match_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reservation_by_effect ON reservation (firm, effect);
+
+-- Firms whose events are kept and not worked on.
+CREATE TABLE parking (
+    firm     TEXT PRIMARY KEY,
+    cause    TEXT NOT NULL,
+    system   TEXT,
+    reason   TEXT NOT NULL,
+    since    INTEGER NOT NULL,
+    probes   INTEGER NOT NULL DEFAULT 0,
+    probe_at INTEGER, -- none: only a person resumes it
+    probe_event BLOB -- the event that was let go ahead
+) STRICT;

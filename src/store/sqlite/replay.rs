@@ -1,0 +1,56 @@
+//! What a person does with a settled event.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::lanes;
+use super::rows::{Id, Millis, Word};
+use crate::domain::{EventId, EventState, RecordRef};
+use crate::store::StoreError;
+
+pub(super) fn replay(
+    connection: &Connection,
+    id: EventId,
+    now: Timestamp,
+) -> Result<Option<bool>, StoreError> {
+    let Some((seq, firm, state, records)) = find(connection, id)? else { return Ok(None) };
+    if !state.is_settled() {
+        return Ok(Some(false));
+    }
+    // An event that was set aside on arrival was given no lane then.
+    let records: Vec<RecordRef> = records.iter().filter_map(|record| record.parse().ok()).collect();
+    let person = lanes::person_of(connection, &firm, &records)?;
+    let waits = lanes::has_head(connection, person)?;
+    let state = if waits { EventState::Waiting } else { lanes::head_state(connection, &firm)? };
+    let sql = "UPDATE event SET state = ?, reason = 'replayed', cause = NULL, person = ?, due_at = ?,
+        failed_attempts = 0, settled_at = NULL WHERE seq = ?";
+    connection.prepare_cached(sql)?.execute(params![state.as_str(), person, Millis(now), seq])?;
+    Ok(Some(true))
+}
+
+pub(super) fn discard(
+    connection: &Connection,
+    id: EventId,
+    why: &str,
+    now: Timestamp,
+) -> Result<Option<bool>, StoreError> {
+    let Some((seq, _, state, _)) = find(connection, id)? else { return Ok(None) };
+    if state != EventState::Undelivered {
+        return Ok(Some(false));
+    }
+    let sql = "UPDATE event SET state = 'discarded', reason = ?, settled_at = ? WHERE seq = ?";
+    connection.prepare_cached(sql)?.execute(params![why, Millis(now), seq])?;
+    Ok(Some(true))
+}
+
+type Found = (i64, String, EventState, Vec<String>);
+
+fn find(connection: &Connection, id: EventId) -> Result<Option<Found>, StoreError> {
+    let sql = "SELECT seq, firm, state, records FROM event WHERE id = ?";
+    let found = connection.prepare_cached(sql)?.query_row([Id(id)], |row| {
+        let records: String = row.get(3)?;
+        let state = row.get::<_, Word<EventState>>(2)?.0;
+        Ok((row.get(0)?, row.get(1)?, state, serde_json::from_str(&records).unwrap_or_default()))
+    });
+    Ok(found.optional()?)
+}
