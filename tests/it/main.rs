@@ -1,2 +1,4 @@
 //! The integration tests, in one binary.
+mod example_config;
+mod house;
 mod stub;
