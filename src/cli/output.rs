@@ -13,3 +13,9 @@ pub(super) fn say(text: &str) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
+
+/// Says something beside the data.
+pub(super) fn note(text: &str) {
+    // With standard error closed there is nobody left to tell.
+    let _ = writeln!(std::io::stderr().lock(), "note: {text}");
+}
