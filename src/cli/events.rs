@@ -1,12 +1,12 @@
 //! `casebridge events`: what came and what was made of it.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
 use super::ConfigArgument;
 use super::failure::Failure;
+use super::output::say;
 use super::serve::{keyring, open_store};
 use crate::clock::{SharedClock, SystemClock};
 use crate::domain::{EventId, EventState, FirmId};
@@ -191,14 +191,4 @@ fn show(story: &EventStory) -> Result<(), Failure> {
 
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     say(&serde_json::to_string(value).expect("rows are JSON"))
-}
-
-/// Prints data. A reader that has gone, such as `head`, is no failure.
-fn say(text: &str) -> Result<(), Failure> {
-    match writeln!(std::io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::failed(error.to_string()))
-        }
-        _ => Ok(()),
-    }
 }

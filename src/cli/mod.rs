@@ -6,6 +6,7 @@ mod demo;
 mod events;
 mod failure;
 mod healthcheck;
+mod output;
 mod send;
 pub mod serve;
 mod twin;

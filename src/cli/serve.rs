@@ -130,13 +130,14 @@ pub(super) fn open_store(
 }
 
 /// SIGTERM and SIGINT.
-struct Signals {
+pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn new() -> Result<Self, Failure> {
+    /// Listens from now on; until then a signal ends the process.
+    pub(super) fn new() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
         let failed =
             |error: std::io::Error| Failure::failed(format!("signals cannot be listened for: {error}"));
@@ -146,7 +147,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    /// Resolves when one arrives.
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -1,9 +1,11 @@
 //! The integration tests, in one binary.
 
 mod admin;
+mod demo;
 mod example_config;
 mod house;
 mod independent;
+mod send;
 mod story;
 mod stub;
 mod support;
