@@ -2,6 +2,7 @@
 
 mod admin;
 mod independent;
+mod store;
 mod story;
 mod stub;
 mod support;
