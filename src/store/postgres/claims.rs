@@ -120,11 +120,11 @@ pub(super) async fn expire(
     firms: &[String],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let sql = "UPDATE event SET failed_attempts = failed_attempts + 1, lease_owner = NULL, lease_until = NULL,
+    let sql =
+        "UPDATE event SET failed_attempts = failed_attempts + 1, lease_owner = NULL, lease_until = NULL,
             state = CASE WHEN firm IN (SELECT firm FROM parking) THEN 'parked' ELSE 'ready' END
         WHERE state = 'running' AND lease_until < $1 AND firm = ANY($2) RETURNING person";
-    let rows =
-        sqlx::query(sql).bind(now.as_millisecond()).bind(firms).fetch_all(&mut *connection).await?;
+    let rows = sqlx::query(sql).bind(now.as_millisecond()).bind(firms).fetch_all(&mut *connection).await?;
     given_back(connection, &rows).await
 }
 
@@ -250,8 +250,7 @@ pub(super) async fn rejoin(
     if home == person {
         return Ok(Rejoined::AlreadyThere);
     }
-    let sql =
-        "UPDATE event SET person = $1, state = 'waiting', lease_owner = NULL, lease_until = NULL WHERE seq = $2";
+    let sql = "UPDATE event SET person = $1, state = 'waiting', lease_owner = NULL, lease_until = NULL WHERE seq = $2";
     sqlx::query(sql).bind(home).bind(seq).execute(&mut *connection).await?;
     // The event's own record started the lane it leaves; from now on it is the owner's.
     let sql = "UPDATE person_record SET person = $1

@@ -27,11 +27,7 @@ pub struct PostgresOptions {
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self {
-            pool: 16,
-            acquire_timeout: Duration::from_secs(2),
-            connect_timeout: Duration::from_secs(10),
-        }
+        Self { pool: 16, acquire_timeout: Duration::from_secs(2), connect_timeout: Duration::from_secs(10) }
     }
 }
 
@@ -98,8 +94,10 @@ impl Core {
             migrations::Failed::Database(error) => failed(error),
             migrations::Failed::TooNew { found, known } => CannotOpenPostgres::TooNew { found, known },
         })?;
-        let sql = "SELECT coalesce((SELECT least(received_at, due_at) FROM event ORDER BY seq DESC LIMIT 1), 0)";
-        let latest = sqlx::query(sql).fetch_one(&pool).await.and_then(|row| row.try_get(0)).map_err(failed)?;
+        let sql =
+            "SELECT coalesce((SELECT least(received_at, due_at) FROM event ORDER BY seq DESC LIMIT 1), 0)";
+        let latest =
+            sqlx::query(sql).fetch_one(&pool).await.and_then(|row| row.try_get(0)).map_err(failed)?;
         Ok((Self { pool, time: Time::new(source, latest) }, migrated))
     }
 
@@ -168,9 +166,7 @@ fn may_pass(error: &sqlx::Error) -> bool {
 }
 
 /// Gives up on a database that does not answer.
-pub(super) async fn within_deadline<T>(
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
+pub(super) async fn within_deadline<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     match tokio::time::timeout(DEADLINE, work).await {
         Ok(result) => result,
         Err(_) => Err(StoreError::Unavailable("the database does not answer".into()).into()),

@@ -30,7 +30,8 @@ struct Known {
 }
 
 async fn find(connection: &mut PgConnection, firm: &str, key: &EffectKey) -> Result<Option<Known>, Fault> {
-    let sql = "SELECT completed_at IS NOT NULL AS is_completed, result, idempotency_key, sealed_request, begun_at,
+    let sql =
+        "SELECT completed_at IS NOT NULL AS is_completed, result, idempotency_key, sealed_request, begun_at,
         ambiguous_at, looks FROM effect WHERE firm = $1 AND key = $2";
     let row = sqlx::query(sql).bind(firm).bind(text(&key.0)).fetch_optional(connection).await?;
     let Some(row) = row else { return Ok(None) };
@@ -74,7 +75,8 @@ pub(super) async fn begin(
             let sealed = keyring.seal(place(&row), &intent.body);
             let idempotency_key =
                 open.map_or_else(|| intent.idempotency_key.clone(), |known| known.idempotency_key);
-            let sql = "INSERT INTO effect (firm, key, event, operation, idempotency_key, sealed_request, begun_at)
+            let sql =
+                "INSERT INTO effect (firm, key, event, operation, idempotency_key, sealed_request, begun_at)
                 VALUES ($1, $2, $3, $4, $5, $6, $7)
                 ON CONFLICT (firm, key) DO UPDATE SET sealed_request = excluded.sealed_request";
             sqlx::query(sql)
@@ -204,7 +206,12 @@ pub(super) async fn completed(
     let stored: Vec<String> = keys.iter().map(|key| text(&key.0)).collect();
     let rows = sqlx::query(sql).bind(firm.as_str()).bind(&stored).fetch_all(pool).await?;
     let done = rows.iter().map(|row| row.try_get(0)).collect::<Result<BTreeSet<String>, sqlx::Error>>()?;
-    Ok(keys.iter().zip(&stored).filter(|(_, stored)| done.contains(*stored)).map(|(key, _)| key.clone()).collect())
+    Ok(keys
+        .iter()
+        .zip(&stored)
+        .filter(|(_, stored)| done.contains(*stored))
+        .map(|(key, _)| key.clone())
+        .collect())
 }
 
 async fn add_call_of(connection: &mut PgConnection, lease: &Lease, call: &CallRecord) -> Result<(), Fault> {

@@ -57,7 +57,8 @@ pub(super) async fn head_state(connection: &mut PgConnection, firm: &str) -> Res
 
 /// Makes the oldest waiting event the head, if the lane has none.
 pub(super) async fn promote(connection: &mut PgConnection, person: Option<i64>) -> Result<(), Fault> {
-    let sql = "UPDATE event SET state = CASE WHEN firm IN (SELECT firm FROM parking) THEN 'parked' ELSE 'ready' END
+    let sql =
+        "UPDATE event SET state = CASE WHEN firm IN (SELECT firm FROM parking) THEN 'parked' ELSE 'ready' END
         WHERE seq = (SELECT seq FROM event WHERE person = $1 AND state = 'waiting' ORDER BY seq LIMIT 1)
             AND NOT EXISTS (SELECT 1 FROM event WHERE person = $1
                 AND state IN ('ready', 'running', 'retrying', 'parked'))";
@@ -68,7 +69,8 @@ pub(super) async fn promote(connection: &mut PgConnection, person: Option<i64>) 
 /// Puts a lane in order of receipt again after events joined it: heads that nobody holds go back to waiting, and the
 /// oldest is promoted once every lease has settled.
 pub(super) async fn reform(connection: &mut PgConnection, person: i64) -> Result<(), Fault> {
-    let sql = "UPDATE event SET state = 'waiting' WHERE person = $1 AND state IN ('ready', 'retrying', 'parked')";
+    let sql =
+        "UPDATE event SET state = 'waiting' WHERE person = $1 AND state IN ('ready', 'retrying', 'parked')";
     sqlx::query(sql).bind(person).execute(&mut *connection).await?;
     promote(connection, Some(person)).await
 }

@@ -32,9 +32,8 @@ fn read_row(row: &PgRow) -> Result<EventRow, Fault> {
 }
 
 pub(super) async fn events(pool: &PgPool, filter: &EventFilter) -> Result<Vec<EventRow>, Fault> {
-    let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(
-        "SELECT id, firm, source, type, state, reason, received_at FROM event WHERE true",
-    );
+    let mut sql: QueryBuilder<Postgres> =
+        QueryBuilder::new("SELECT id, firm, source, type, state, reason, received_at FROM event WHERE true");
     if let Some(firm) = &filter.firm {
         sql.push(" AND firm = ").push_bind(firm.as_str());
     }
@@ -60,7 +59,8 @@ pub(super) async fn event(
     keyring: &Keyring,
     id: EventId,
 ) -> Result<Option<EventStory>, Fault> {
-    let sql = "SELECT id, firm, source, type, state, reason, received_at, verified_by, records, sent_at, due_at,
+    let sql =
+        "SELECT id, firm, source, type, state, reason, received_at, verified_by, records, sent_at, due_at,
         settled_at, failed_attempts, sealed_plan, seq, cause FROM event WHERE id = $1";
     let Some(row) = sqlx::query(sql).bind(id.0).fetch_optional(pool).await? else { return Ok(None) };
     let row_in_list = read_row(&row)?;
@@ -131,7 +131,8 @@ pub(super) async fn causes(pool: &PgPool) -> Result<Vec<CauseRow>, Fault> {
 pub(super) async fn counts(pool: &PgPool) -> Result<LaneState, Fault> {
     let sql = "SELECT state, count(*) AS events FROM event GROUP BY state";
     let rows = sqlx::query(sql).fetch_all(pool).await?;
-    let read =
-        |row: &PgRow| -> Result<(EventState, u64), Fault> { Ok((word(row, "state")?, count(row, "events")?)) };
+    let read = |row: &PgRow| -> Result<(EventState, u64), Fault> {
+        Ok((word(row, "state")?, count(row, "events")?))
+    };
     Ok(LaneState { by_state: rows.iter().map(read).collect::<Result<_, _>>()? })
 }

@@ -111,7 +111,8 @@ pub(super) async fn record(
 ) -> Result<Vec<Recorded>, Fault> {
     let mut known = look_up(connection, batch).await?;
     let mut rows = Rows::default();
-    let recorded = batch.iter().enumerate().map(|(place, sealed)| decide(&mut known, &mut rows, place, sealed));
+    let recorded =
+        batch.iter().enumerate().map(|(place, sealed)| decide(&mut known, &mut rows, place, sealed));
     let recorded = recorded.collect();
     if !rows.events.is_empty() {
         write(connection, batch, &rows, now).await?;
@@ -196,12 +197,14 @@ async fn look_up_people(
     known: &mut Known,
     batch: &[Sealed],
 ) -> Result<(), Fault> {
-    let records = batch.iter().flat_map(|sealed| sealed.lane_records().iter().map(|record| (sealed.firm(), record)));
+    let records =
+        batch.iter().flat_map(|sealed| sealed.lane_records().iter().map(|record| (sealed.firm(), record)));
     let (firms, records): (Vec<&str>, Vec<&String>) = records.collect::<BTreeSet<_>>().into_iter().unzip();
     if firms.is_empty() {
         return Ok(());
     }
-    let sql = "SELECT firm, record, person, EXISTS (SELECT 1 FROM event WHERE event.person = person_record.person
+    let sql =
+        "SELECT firm, record, person, EXISTS (SELECT 1 FROM event WHERE event.person = person_record.person
             AND state IN ('ready', 'running', 'retrying', 'parked')) AS has_head
         FROM unnest($1::text[], $2::text[]) AS given (firm, record) JOIN person_record USING (firm, record)";
     let rows = sqlx::query(sql).bind(firms).bind(records).fetch_all(connection).await?;
@@ -252,8 +255,13 @@ fn decide(known: &mut Known, rows: &mut Rows, place: usize, sealed: &Sealed) -> 
         known.last.insert(person, place);
     }
     if let Key::Body(_) = sealed.key {
-        let latest =
-            Latest { id: arrival.id, person, received_at: arrival.received_at, place: Some(place), is_followed: false };
+        let latest = Latest {
+            id: arrival.id,
+            person,
+            received_at: arrival.received_at,
+            place: Some(place),
+            is_followed: false,
+        };
         known.bodies.insert(name, latest);
     }
     rows.events.push(EventToStore { place, key, person, state });

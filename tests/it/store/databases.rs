@@ -5,7 +5,7 @@ use std::sync::Arc;
 use casebridge::clock::ManualClock;
 use casebridge::crypto::Keyring;
 use casebridge::store::SharedStore;
-use casebridge::store::postgres::{PostgresOptions, PostgresStore, TimeSource};
+use casebridge::store::postgres::{CannotOpenPostgres, PostgresOptions, PostgresStore, TimeSource};
 use casebridge::store::sqlite::SqliteStore;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
@@ -71,8 +71,16 @@ impl PostgresDatabase {
 
     /// One more instance's store on this database.
     pub async fn open(&self, clock: &Arc<ManualClock>, keyring: Arc<Keyring>) -> PostgresStore {
+        self.try_open(clock, keyring).await.unwrap()
+    }
+
+    pub async fn try_open(
+        &self,
+        clock: &Arc<ManualClock>,
+        keyring: Arc<Keyring>,
+    ) -> Result<PostgresStore, CannotOpenPostgres> {
         let options = PostgresOptions { pool: 5, ..PostgresOptions::default() };
-        PostgresStore::open(&self.url, options, keyring, TimeSource::Clock(clock.clone())).await.unwrap()
+        PostgresStore::open(&self.url, options, keyring, TimeSource::Clock(clock.clone())).await
     }
 }
 
@@ -95,6 +103,17 @@ async fn execute(connection: &mut PgConnection, sql: &str) {
 }
 
 impl Database {
+    pub fn as_postgres(&self) -> &PostgresDatabase {
+        match self {
+            Self::Postgres(database) => database,
+            Self::Sqlite(_) => panic!("this test is about PostgreSQL"),
+        }
+    }
+
+    pub async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.as_postgres().url).await.unwrap()
+    }
+
     /// The one payload that is stored, as it lies in its table.
     pub async fn stored_payload(&self) -> Vec<u8> {
         let sql = "SELECT sealed_body FROM payload";
@@ -103,8 +122,8 @@ impl Database {
                 let connection = rusqlite::Connection::open(directory.path().join("bridge.db")).unwrap();
                 connection.query_row(sql, [], |row| row.get(0)).unwrap()
             }
-            Self::Postgres(database) => {
-                let mut connection = PgConnection::connect(&database.url).await.unwrap();
+            Self::Postgres(_) => {
+                let mut connection = self.connect().await;
                 sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
             }
         }

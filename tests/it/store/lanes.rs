@@ -203,11 +203,10 @@ async fn an_event_moves_to_its_persons_lane(test: &TestStore) {
     assert_eq!((head.lease.event, claim.lease.event), (first, moved));
     assert_eq!(test.store.rejoin(&head.lease, &contact("c1")).await.unwrap(), Rejoined::AlreadyThere);
     assert_eq!(test.store.rejoin(&claim.lease, &contact("c1")).await.unwrap(), Rejoined::Moved);
-    assert_eq!(test.states([first, moved, last]).await, [
-        EventState::Running,
-        EventState::Waiting,
-        EventState::Waiting
-    ]);
+    assert_eq!(
+        test.states([first, moved, last]).await,
+        [EventState::Running, EventState::Waiting, EventState::Waiting]
+    );
     let late = test.store.settle(&claim.lease, settlement(Outcome::Done)).await.unwrap();
     assert_eq!(late, Settled::LeaseLost);
     // What waited behind it in the lane it left goes on there.

@@ -14,9 +14,7 @@ use std::sync::Arc;
 
 use casebridge::clock::{Clock, ManualClock};
 use casebridge::domain::{EventId, EventState, FirmId, Outcome, RecordKind, RecordRef, System};
-use casebridge::store::{
-    Arrival, Claim, ClaimRoom, DeliveryKey, Recorded, Settled, Settlement, SharedStore,
-};
+use casebridge::store::{Arrival, Claim, ClaimRoom, DeliveryKey, Recorded, Settled, Settlement, SharedStore};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 

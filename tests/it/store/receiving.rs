@@ -84,8 +84,7 @@ async fn what_cannot_be_worked_on_is_kept_outside_the_lanes(test: &TestStore) {
 }
 
 async fn many_at_once_are_stored_once_each_and_in_order(test: &TestStore) {
-    let arrivals: Vec<Arrival> =
-        (0..400).map(|number| test.arrival(&format!("c{}", number % 7))).collect();
+    let arrivals: Vec<Arrival> = (0..400).map(|number| test.arrival(&format!("c{}", number % 7))).collect();
     let twice = arrivals.iter().chain(&arrivals).cloned();
     let recorded = join_all(twice.map(|arrival| test.store.record(arrival))).await;
     let stored = recorded.iter().filter(|recorded| matches!(recorded, Ok(Recorded::Stored(_))));
