@@ -226,7 +226,7 @@ async fn supersede(
 ) -> Result<(), Fault> {
     let sql = "UPDATE event SET state = 'superseded', reason = $1, settled_at = $2
         WHERE person = $3 AND state = 'waiting' AND is_update
-            AND subject = (SELECT subject FROM event WHERE seq = $4) AND seq <= $5";
+            AND subject = (SELECT subject FROM event WHERE seq = $4) AND coalesce(turn, seq) <= $5";
     let reason = format!("settled together with {}, which read the record afterwards", lease.event);
     sqlx::query(sql)
         .bind(reason)

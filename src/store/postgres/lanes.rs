@@ -59,7 +59,8 @@ pub(super) async fn head_state(connection: &mut PgConnection, firm: &str) -> Res
 pub(super) async fn promote(connection: &mut PgConnection, person: Option<i64>) -> Result<(), Fault> {
     let sql =
         "UPDATE event SET state = CASE WHEN firm IN (SELECT firm FROM parking) THEN 'parked' ELSE 'ready' END
-        WHERE seq = (SELECT seq FROM event WHERE person = $1 AND state = 'waiting' ORDER BY seq LIMIT 1)
+        WHERE seq = (SELECT seq FROM event WHERE person = $1 AND state = 'waiting'
+                ORDER BY coalesce(turn, seq), seq LIMIT 1)
             AND NOT EXISTS (SELECT 1 FROM event WHERE person = $1
                 AND state IN ('ready', 'running', 'retrying', 'parked'))";
     sqlx::query(sql).bind(person).execute(connection).await?;

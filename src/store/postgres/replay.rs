@@ -30,8 +30,10 @@ pub(super) async fn replay(
     let waits = lanes::has_head(connection, person).await?;
     let state =
         if waits { EventState::Waiting } else { lanes::head_state(connection, firm.as_str()).await? };
+    // After all that has been received, and before what comes next: that gets the same number or a higher one, and is
+    // younger.
     let sql = "UPDATE event SET state = $1, reason = 'replayed', cause = NULL, person = $2, due_at = $3,
-        failed_attempts = 0, settled_at = NULL WHERE seq = $4";
+        failed_attempts = 0, settled_at = NULL, turn = (SELECT max(seq) + 1 FROM event) WHERE seq = $4";
     sqlx::query(sql)
         .bind(state.as_str())
         .bind(person)

@@ -156,6 +156,8 @@ impl ServeLock {
 impl Store for SqliteStore {
     async fn record(&self, arrival: Arrival) -> Result<Recorded, StoreError> {
         let sealed = receive::seal(&self.keyring, &arrival);
+        // Should the clock be set back now, this event is due all the same.
+        self.latest.fetch_max(arrival.received_at.as_millisecond(), Ordering::Relaxed);
         self.writer.run_or_refuse(move |connection| receive::record(connection, &arrival, &sealed)).await
     }
 
