@@ -9,6 +9,7 @@ mod firms;
 mod prepare;
 mod process;
 mod receive;
+mod replay;
 mod session;
 mod settle;
 mod worker;
@@ -19,6 +20,7 @@ use tokio::sync::Notify;
 
 pub use firms::{Firm, Firms};
 pub use receive::{Refused, WorkflowHeaders};
+pub use replay::{NoPreview, Preview, Step, Would};
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;

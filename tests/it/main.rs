@@ -1,9 +1,14 @@
 //! The integration tests, in one binary.
 
 mod admin;
+mod demo;
+mod example_config;
+mod house;
 mod independent;
+mod send;
 mod store;
 mod story;
 mod stub;
 mod support;
+mod undelivered;
 mod webhooks;

@@ -1,0 +1,126 @@
+//! `casebridge demo`: the bridge and both simulated vendors in this process, and a story that shows them at work.
+
+mod home;
+mod story;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::home::Home;
+use self::story::Story;
+use super::failure::Failure;
+use super::output::say;
+use super::serve::{Running, Signals};
+use super::twin::random_seed;
+use crate::clock::SystemClock;
+use crate::twin::{Twin, TwinConfig};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Play the story and end: 0 only if everything arrived.
+    #[arg(long)]
+    once: bool,
+    /// The first of four ports: webhooks, administration, the simulated HighLevel, the simulated CASEpeer.
+    #[arg(long, default_value_t = 4700, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_532))]
+    port_base: u16,
+    /// Where configuration, keys and store go, and stay [default: a temporary directory, removed at the end].
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// Everything that runs.
+struct Stage {
+    running: Running,
+    twin: Twin,
+    home: Home,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let mut stage = Stage::build(&arguments).await?;
+    let story = Story::new(&stage.twin, &stage.running.bridge.store);
+    let told = tokio::select! {
+        told = story.tell() => told,
+        () = signals.next() => return stage.strike().await,
+    };
+    if told.is_err() && arguments.once {
+        stage.home.keep();
+    }
+    let config = stage.home.config();
+    let hint = if arguments.once {
+        format!("`casebridge events list --config {}` tells what became of each event", config.display())
+    } else {
+        "`casebridge events list` with the configuration above tells what became of each event".to_owned()
+    };
+    let told = told.map_err(|failure| failure.hint(hint));
+    if !arguments.once {
+        if let Err(failure) = &told {
+            say(&format!("\n✗ {failure}"))?;
+        }
+        say(&stage.places())?;
+        signals.next().await;
+    }
+    stage.strike().await?;
+    told
+}
+
+impl Stage {
+    async fn build(arguments: &Arguments) -> Result<Self, Failure> {
+        let base = arguments.port_base;
+        let address = |offset| SocketAddr::from((Ipv4Addr::LOCALHOST, base + offset));
+        (0..4).try_for_each(|offset| must_be_free(address(offset)))?;
+        let home = Home::make(arguments.dir.as_deref())?;
+        let config = TwinConfig {
+            highlevel: address(2),
+            casepeer: address(3),
+            bridge: Some(format!("http://{}", address(0))),
+            inbound_token: home.inbound_token.clone(),
+            webhook_secret: home.webhook_secret.clone(),
+            seed: random_seed(),
+            ..TwinConfig::new(Arc::new(SystemClock))
+        };
+        let twin = Twin::start(config).await;
+        let twin = twin.map_err(|error| Failure::failed(format!("the simulated vendors: {error}")))?;
+        let running = Running::start(&home.configure(&twin, base)?, Arc::new(SystemClock))?;
+        Ok(Self { running, twin, home })
+    }
+
+    /// Where to look while it is up.
+    fn places(&self) -> String {
+        let admin = format!("http://{}", self.running.admin.address());
+        let twin = self.twin.highlevel.url();
+        let config = self.home.config();
+        format!(
+            "
+Look around
+  {admin}/api/v1/events  what came and what was made of it
+  {admin}/metrics        the figures for Prometheus
+  {admin}/openapi.json   the bridge's own API
+  {twin}/twin/state     every record on both sides
+  {twin}/twin/ledger    every change, in order, and who made it
+  casebridge events list --config {config}
+
+Stop with Ctrl-C.",
+            config = config.display()
+        )
+    }
+
+    async fn strike(self) -> Result<(), Failure> {
+        // The vendors go first, so that no webhook meets a bridge that has gone.
+        self.twin.stop().await;
+        self.running.stop(Duration::ZERO).await;
+        Ok(())
+    }
+}
+
+/// Says beforehand, and by number, which port is taken.
+fn must_be_free(address: SocketAddr) -> Result<(), Failure> {
+    match TcpListener::bind(address) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::failed(format!("port {} cannot be used: {error}", address.port())).hint(
+            "another program may use it; choose four others with --port-base, such as --port-base 5700",
+        )),
+    }
+}
