@@ -3,6 +3,7 @@
 //! An event and the work it causes are one row; a *lane* is a person's pending events in order of receipt, and only
 //! its head may be claimed. Payloads, request bodies and bases are sealed before they reach a table.
 
+pub mod copy;
 pub mod postgres;
 pub mod sqlite;
 mod types;

@@ -69,6 +69,11 @@ impl PostgresStore {
         self.migrated
     }
 
+    /// The connections, for whoever moves rows in bulk.
+    pub(in crate::store) fn pool(&self) -> &sqlx::postgres::PgPool {
+        &self.core.pool
+    }
+
     /// Tells every instance that an event may have become due.
     async fn ring(&self) -> Result<(), Fault> {
         sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&self.core.pool).await?;

@@ -3,6 +3,7 @@
 //! The firms' locks are held, so nothing the decisions rest on changes before the commit. Sequence numbers are drawn
 //! under the lock too: within a firm they are in order of commit.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -272,15 +273,15 @@ fn decide(known: &mut Known, rows: &mut Rows, place: usize, sealed: &Sealed) -> 
 fn person_of(known: &mut Known, rows: &mut Rows, sealed: &Sealed) -> Option<i64> {
     let records = sealed.lane_records();
     let name = |record: &String| (sealed.firm().to_owned(), record.clone());
-    let first = records.first()?;
+    records.first()?;
     let person = records.iter().find_map(|record| known.people.get(&name(record)).copied());
     let person = person.unwrap_or_else(|| {
         rows.people.push(sealed.firm().to_owned());
         -i64::try_from(rows.people.len()).expect("a batch is small")
     });
-    for record in std::iter::once(first).chain(records) {
-        if !known.people.contains_key(&name(record)) {
-            known.people.insert(name(record), person);
+    for record in records {
+        if let Entry::Vacant(unknown) = known.people.entry(name(record)) {
+            unknown.insert(person);
             rows.records.insert(name(record), person);
         }
     }

@@ -66,7 +66,8 @@ pub(super) fn promote(connection: &Connection, person: Option<i64>) -> Result<()
 /// Puts a lane in order of receipt again after events joined it: heads that nobody holds go back to waiting, and the
 /// oldest is promoted once every lease has settled.
 pub(super) fn reform(connection: &Connection, person: i64) -> Result<(), StoreError> {
-    let sql = format!("UPDATE event SET state = 'waiting' WHERE person = ? AND {HEAD} AND state <> 'running'");
+    let sql =
+        format!("UPDATE event SET state = 'waiting' WHERE person = ? AND {HEAD} AND state <> 'running'");
     connection.prepare_cached(&sql)?.execute([person])?;
     promote(connection, Some(person))
 }

@@ -1,6 +1,7 @@
 //! A fresh database for each test, which goes away with it.
 
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 
 use casebridge::clock::ManualClock;
 use casebridge::crypto::Keyring;
@@ -9,6 +10,7 @@ use casebridge::store::postgres::{CannotOpenPostgres, PostgresOptions, PostgresS
 use casebridge::store::sqlite::SqliteStore;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -39,6 +41,29 @@ impl Database {
         let store = database.open(clock, keyring()).await;
         Some((Arc::new(store), Self::Postgres(database)))
     }
+}
+
+/// The store that whole-system tests run on: SQLite, unless `CASEBRIDGE_TEST_STORE=postgres`.
+pub fn open_chosen(
+    path: &Path,
+    keyring: &Arc<Keyring>,
+    clock: &Arc<ManualClock>,
+) -> (SharedStore, Option<PostgresDatabase>) {
+    if std::env::var("CASEBRIDGE_TEST_STORE").is_ok_and(|store| store == "postgres") {
+        // Those tests start without waiting, so the store lives on a runtime of its own, which outlives them.
+        static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+        let (keyring, clock) = (Arc::clone(keyring), Arc::clone(clock));
+        let opening = std::thread::spawn(move || {
+            RUNTIME.block_on(async {
+                let database = PostgresDatabase::create().await.expect("a PostgreSQL");
+                (Arc::new(database.open(&clock, keyring).await), database)
+            })
+        });
+        let (store, database) = opening.join().unwrap();
+        return (store, Some(database));
+    }
+    let store = SqliteStore::open(path, keyring.clone(), clock.clone()).unwrap();
+    (Arc::new(store), None)
 }
 
 /// A database of its own on the server for tests.
@@ -106,7 +131,15 @@ impl Database {
     pub fn as_postgres(&self) -> &PostgresDatabase {
         match self {
             Self::Postgres(database) => database,
-            Self::Sqlite(_) => panic!("this test is about PostgreSQL"),
+            Self::Sqlite(..) => panic!("this test is about PostgreSQL"),
+        }
+    }
+
+    /// The file of a SQLite database.
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::Sqlite(directory) => directory.path().join("bridge.db"),
+            Self::Postgres(_) => panic!("this test is about SQLite"),
         }
     }
 
@@ -118,8 +151,8 @@ impl Database {
     pub async fn stored_payload(&self) -> Vec<u8> {
         let sql = "SELECT sealed_body FROM payload";
         match self {
-            Self::Sqlite(directory) => {
-                let connection = rusqlite::Connection::open(directory.path().join("bridge.db")).unwrap();
+            Self::Sqlite(_) => {
+                let connection = rusqlite::Connection::open(self.path()).unwrap();
                 connection.query_row(sql, [], |row| row.get(0)).unwrap()
             }
             Self::Postgres(_) => {

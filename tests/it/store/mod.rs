@@ -1,10 +1,12 @@
 //! What the bridge may rely on, whatever the database: each promise is one function, kept on SQLite and on PostgreSQL.
 
+mod copying;
 mod databases;
 mod effects;
 mod lanes;
 mod links;
 mod listing;
+mod outage;
 mod parking;
 mod races;
 mod receiving;
@@ -19,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use self::databases::Database;
-pub use self::databases::PostgresDatabase;
+pub use self::databases::{PostgresDatabase, open_chosen};
 
 /// Makes of each promise one test a database.
 macro_rules! on_both {

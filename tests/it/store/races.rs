@@ -121,8 +121,11 @@ async fn people_are_united_while_events_arrive() {
     let uniting: Vec<_> = uniting.collect();
     let recording = (0..200).map(|number: usize| {
         let person = number / 2 % 10;
-        let record =
-            if number % 2 == 0 { contact(&format!("c{person}")) } else { lead(&format!("l{person}")) };
+        let record = if number.is_multiple_of(2) {
+            contact(&format!("c{person}"))
+        } else {
+            lead(&format!("l{person}"))
+        };
         let arrival = Arrival { records: vec![record], ..test.arrival("") };
         let store = Arc::clone(&stores[number % 2]);
         tokio::spawn(async move { store.record(arrival).await.map(drop).unwrap() })
