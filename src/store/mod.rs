@@ -3,6 +3,8 @@
 //! An event and the work it causes are one row; a *lane* is a person's pending events in order of receipt, and only
 //! its head may be claimed. Payloads, request bodies and bases are sealed before they reach a table.
 
+pub mod copy;
+pub mod postgres;
 pub mod sqlite;
 mod types;
 
@@ -61,6 +63,11 @@ pub trait Store: Send + Sync {
     async fn rejoin(&self, lease: &Lease, owner: &RecordRef) -> Result<Rejoined, StoreError>;
     /// Gives up the leases of a worker that is gone; of every worker, where only one process may serve the store.
     async fn release(&self, worker: &str) -> Result<u64, StoreError>;
+    /// Returns when another process has made an event due: a hint, which may be missed or come for nothing. Never, where
+    /// only one process may serve the store.
+    async fn rung(&self) {
+        std::future::pending().await
+    }
     /// When the next event is due, if any waits.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
