@@ -39,10 +39,12 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
     };
     // CASEpeer's contract answers the same idempotency key with the first result; HighLevel has nothing like it.
     if let (Some(ambiguity), System::HighLevel) = (ambiguity, system)
-        && let Some(found) = look_again(session, command, &key, ambiguity).await?
     {
-        complete(session, command, &key, Some(found), None).await?;
-        return Ok(true);
+        if let Some(found) = look_again(session, command, &key, ambiguity).await? {
+            complete(session, command, &key, Some(found), None).await?;
+            return Ok(true);
+        }
+        held(session.store.send_again(session.lease, &key).await?)?;
     }
     let exchange = send(session, system, &request, body, &idempotency_key).await;
     let call = record(session.firm, system, &exchange, Some(&key));

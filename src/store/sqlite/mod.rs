@@ -245,6 +245,11 @@ impl Store for SqliteStore {
         self.write(move |connection| effects::note_look(connection, &lease, &key)).await
     }
 
+    async fn send_again(&self, lease: &Lease, key: &EffectKey) -> Result<Settled, StoreError> {
+        let (lease, key, now) = (lease.clone(), key.clone(), self.now());
+        self.write(move |connection| effects::send_again(connection, &lease, &key, now)).await
+    }
+
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {
         let (firm, record) = (firm.clone(), record.clone());
         self.read(move |connection, _| effects::is_ours(connection, &firm, &record)).await
