@@ -135,15 +135,20 @@ async fn every_published_sample_is_taken_once_and_never_unproven() {
 #[tokio::test]
 async fn every_documented_type_is_known_by_name_and_what_no_rule_is_about_is_settled() {
     let receiver = Receiver::start();
-    let acted_on = ["ContactCreate", "ContactUpdate", "ContactTagUpdate", "TaskCreate", "TaskComplete", "NoteCreate"];
-    let (acted_on, others): (Vec<_>, Vec<_>) = DOCUMENTED.into_iter().partition(|kind| acted_on.contains(kind));
+    let acted_on =
+        ["ContactCreate", "ContactUpdate", "ContactTagUpdate", "TaskCreate", "TaskComplete", "NoteCreate"];
+    let (acted_on, others): (Vec<_>, Vec<_>) =
+        DOCUMENTED.into_iter().partition(|kind| acted_on.contains(kind));
     for (kinds, expected) in [(others, Some("no rule for this type")), (acted_on, None)] {
         for kind in &kinds {
             let body = json!({ "type": kind, "locationId": LOCATION, "webhookId": kind, "id": kind, "contactId": "c" });
-            receipt(receiver.highlevel(body.to_string().as_bytes()).await, StatusCode::ACCEPTED, "recorded").await;
+            receipt(receiver.highlevel(body.to_string().as_bytes()).await, StatusCode::ACCEPTED, "recorded")
+                .await;
         }
         receiver.installation.step().await;
-        for row in receiver.installation.events().await.iter().filter(|row| kinds.contains(&row.kind.as_str())) {
+        for row in
+            receiver.installation.events().await.iter().filter(|row| kinds.contains(&row.kind.as_str()))
+        {
             // What a rule is about waits here for a vendor that cannot be reached.
             assert_eq!(row.state.is_settled(), expected.is_some(), "{row:?}");
             assert!(expected.is_none() || row.reason.as_deref() == expected, "{row:?}");

@@ -88,12 +88,7 @@ pub(super) fn begin(
 }
 
 /// From now on it may have been carried out: nobody would know after a crash.
-fn mark_sent(
-    connection: &Connection,
-    firm: &str,
-    key: &EffectKey,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+fn mark_sent(connection: &Connection, firm: &str, key: &EffectKey, now: Timestamp) -> Result<(), StoreError> {
     let sql =
         "UPDATE effect SET ambiguous_at = ?, looks = 0 WHERE firm = ? AND key = ? AND completed_at IS NULL";
     connection.prepare_cached(sql)?.execute(params![Millis(now), firm, key.0])?;
@@ -151,7 +146,7 @@ pub(super) fn release_reservations(connection: &Connection, lease: &Lease) -> Re
     Ok(())
 }
 
-/// Writes down that an effect was carried out. Kept even if the lease was lost: it happened.
+/// Writes down that an effect was carried out; whether that was news. Kept even if the lease was lost: it happened.
 pub(super) fn complete(
     connection: &Connection,
     lease: &Lease,
@@ -159,13 +154,17 @@ pub(super) fn complete(
     result: Option<&RecordRef>,
     call: Option<&CallRecord>,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let sql =
         "UPDATE effect SET completed_at = ?, result = ? WHERE firm = ? AND key = ? AND completed_at IS NULL";
     let result = result.map(ToString::to_string);
-    connection.prepare_cached(sql)?.execute(params![Millis(now), result, lease.firm.as_str(), key.0])?;
+    let changed =
+        connection.prepare_cached(sql)?.execute(params![Millis(now), result, lease.firm.as_str(), key.0])?;
     release_reservation(connection, lease.firm.as_str(), key)?;
-    call.map_or(Ok(()), |call| add_call_of(connection, lease, call))
+    if let Some(call) = call {
+        add_call_of(connection, lease, call)?;
+    }
+    Ok(changed > 0)
 }
 
 /// Writes down a call that failed, and what is known of the effect.

@@ -1,7 +1,8 @@
-//! A store that comes to a stop at a chosen point, as if the program had been killed there.
+//! A store that comes to a stop at a chosen point, as if the program had been killed, or frozen, there.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use casebridge::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
@@ -12,6 +13,8 @@ use casebridge::store::{
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
+
+use super::PATIENCE;
 
 /// Where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,28 +36,46 @@ impl Point {
         [Self::BeforeIntent, Self::BeforeSend, Self::AfterAnswer, Self::BeforeSettle, Self::AfterSettle];
 }
 
-/// A store that dies once it has reached the point of the effect whose key begins so.
+/// A store that stops once it has reached the point of the effect whose key begins so.
 pub struct Doomed {
     inner: SharedStore,
     point: Point,
     effect: &'static str,
     reached: Notify,
+    thawed: Notify,
+    has_stopped: AtomicBool,
 }
 
 impl Doomed {
     pub fn new(inner: SharedStore, point: Point, effect: &'static str) -> Arc<Self> {
-        Arc::new(Self { inner, point, effect, reached: Notify::new() })
+        Arc::new(Self {
+            inner,
+            point,
+            effect,
+            reached: Notify::new(),
+            thawed: Notify::new(),
+            has_stopped: AtomicBool::new(false),
+        })
     }
 
     /// Resolves at the point.
     pub async fn reached(&self) {
-        self.reached.notified().await;
+        let reached = tokio::time::timeout(PATIENCE, self.reached.notified()).await;
+        assert!(reached.is_ok(), "nobody came to {:?} of {}", self.point, self.effect);
     }
 
-    async fn die_at(&self, point: Point, key: Option<&EffectKey>) {
+    /// Lets it go on, where it had only been frozen.
+    pub fn thaw(&self) {
+        self.thawed.notify_one();
+    }
+
+    async fn stop_at(&self, point: Point, key: Option<&EffectKey>) {
         if self.point == point && key.is_none_or(|key| key.0.starts_with(self.effect)) {
+            if self.has_stopped.swap(true, Ordering::SeqCst) {
+                return;
+            }
             self.reached.notify_one();
-            std::future::pending::<()>().await;
+            self.thawed.notified().await;
         }
     }
 }
@@ -67,9 +88,9 @@ impl Store for Doomed {
         key: &EffectKey,
         intent: Intent,
     ) -> Result<Begun, StoreError> {
-        self.die_at(Point::BeforeIntent, Some(key)).await;
+        self.stop_at(Point::BeforeIntent, Some(key)).await;
         let begun = self.inner.begin_effect(lease, key, intent).await;
-        self.die_at(Point::BeforeSend, Some(key)).await;
+        self.stop_at(Point::BeforeSend, Some(key)).await;
         begun
     }
 
@@ -81,14 +102,14 @@ impl Store for Doomed {
         links: Vec<LinkChange>,
         call: Option<CallRecord>,
     ) -> Result<Settled, StoreError> {
-        self.die_at(Point::AfterAnswer, Some(key)).await;
+        self.stop_at(Point::AfterAnswer, Some(key)).await;
         self.inner.complete_effect(lease, key, result, links, call).await
     }
 
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<Settled, StoreError> {
-        self.die_at(Point::BeforeSettle, None).await;
+        self.stop_at(Point::BeforeSettle, None).await;
         let settled = self.inner.settle(lease, settlement).await;
-        self.die_at(Point::AfterSettle, None).await;
+        self.stop_at(Point::AfterSettle, None).await;
         settled
     }
 

@@ -9,6 +9,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use tokio::sync::Notify;
 
+use super::PATIENCE;
+
 /// Where a request is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
@@ -70,7 +72,8 @@ impl Gate {
 
     /// Resolves when the request is being held.
     pub async fn holds(&self) {
-        self.door.holds.notified().await;
+        let held = tokio::time::timeout(PATIENCE, self.door.holds.notified()).await;
+        assert!(held.is_ok(), "no such request came");
     }
 
     /// How many requests of this method with this in their path have come.

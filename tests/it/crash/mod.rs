@@ -5,8 +5,10 @@
 //! point, and `gate` holds a request on its way, for the moments that cannot be hit from outside. Effects are
 //! counted at the twin, which knows nothing of the bridge.
 
+mod creates;
 mod doomed;
 pub mod gate;
+mod leases;
 mod points;
 
 use std::path::Path;
@@ -16,6 +18,9 @@ use casebridge::domain::EventState;
 use jiff::SignedDuration;
 
 use crate::support::TestBridge;
+
+/// How long a test waits for what must come.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a bridge keeps its events in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
