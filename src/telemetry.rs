@@ -57,5 +57,6 @@ fn describe() {
     );
     describe_counter!("casebridge_calls_total", "API calls by operation and class.");
     describe_histogram!("casebridge_call_seconds", "Duration of API calls by operation.");
+    describe_gauge!("casebridge_firms_parked", "Firms whose events are kept and not worked on, by cause.");
     describe_gauge!("casebridge_events", "Events in the store by state, when last asked.");
 }

@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod events;
 mod failure;
+mod firms;
 mod healthcheck;
 mod output;
 mod send;
@@ -46,6 +47,8 @@ enum Verb {
     Check(check::Arguments),
     /// See what came and what was made of it; replay or discard.
     Events(events::Arguments),
+    /// See the firms and what keeps a parked one; pause and resume.
+    Firms(firms::Arguments),
     /// Sign and send a sample webhook, to try an installation.
     Send(send::Arguments),
     /// Run the simulated HighLevel and CASEpeer alone.
@@ -94,6 +97,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Serve(arguments) => serve::run(arguments).await,
         Verb::Check(arguments) => check::run(arguments).await,
         Verb::Events(arguments) => events::run(arguments).await,
+        Verb::Firms(arguments) => firms::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,
         Verb::Twin(arguments) => twin::run(arguments).await,
         Verb::Healthcheck(arguments) => healthcheck::run(arguments).await,

@@ -12,6 +12,7 @@ use crate::bridge::{Bridge, Worker, WorkerOptions};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, StoreUrl};
 use crate::crypto::Keyring;
+use crate::domain::Phone;
 use crate::http::{self, Listener, Readiness, Shared};
 use crate::store::SharedStore;
 use crate::store::sqlite::{CannotOpenStore, ServeLock, SqliteStore};
@@ -85,6 +86,8 @@ impl Running {
         let stop = stop_worker.clone();
         let worker = tokio::spawn(async move { worker.run(stop).await });
         readiness.ready();
+        // Its tables take tens of milliseconds to load; the first lead should not wait for them.
+        tokio::task::spawn_blocking(|| Phone::parse("+15125550100"));
         Ok(Self { public, admin, bridge, readiness, worker, stop_worker, _lock: lock })
     }
 

@@ -79,6 +79,13 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
             metrics::gauge!("casebridge_events", "state" => state.as_str()).set(counts.of(*state) as f64);
         }
     }
+    if let Ok(parkings) = shared.bridge.store.parkings().await {
+        for cause in crate::domain::ParkCause::ALL {
+            let firms = parkings.iter().filter(|parking| parking.cause == *cause).count();
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; nobody has 2^53 firms")]
+            metrics::gauge!("casebridge_firms_parked", "cause" => cause.as_str()).set(firms as f64);
+        }
+    }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], shared.metrics.render()).into_response()
 }
 

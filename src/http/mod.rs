@@ -41,12 +41,16 @@ pub struct Shared {
 /// The listener the load balancer forwards to. `/webhooks/crm` is `/webhooks/highlevel` for white-label apps, which
 /// may not show its name.
 pub fn public(shared: Arc<Shared>) -> Router {
+    // Each sender is asked to come again in the status it understands, even by a fault of ours.
+    let casepeer = Router::new()
+        .route("/webhooks/casepeer/{token}", post(webhooks::casepeer))
+        .layer(CatchPanicLayer::custom(problem::unavailable_after_panic));
     Router::new()
+        .merge(casepeer)
         .route("/webhooks/highlevel", post(webhooks::highlevel))
         .route("/webhooks/highlevel/{token}", post(webhooks::workflow))
         .route("/webhooks/crm", post(webhooks::highlevel))
         .route("/webhooks/crm/{token}", post(webhooks::workflow))
-        .route("/webhooks/casepeer/{token}", post(webhooks::casepeer))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .fallback(problem::not_found)

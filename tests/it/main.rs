@@ -10,4 +10,5 @@ mod send;
 mod story;
 mod stub;
 mod support;
+mod undelivered;
 mod webhooks;

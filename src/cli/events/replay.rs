@@ -1,0 +1,102 @@
+//! Replaying one event or many.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::Arc;
+
+use super::super::ConfigArgument;
+use super::super::failure::Failure;
+use super::super::output::say;
+use super::super::serve::{keyring, open_store};
+use super::{Which, no_such};
+use crate::bridge::{Bridge, NoPreview};
+use crate::clock::{SharedClock, SystemClock};
+use crate::domain::EventId;
+use crate::store::SharedStore;
+
+/// The most events one command replays.
+const MOST: usize = 100_000;
+
+pub(super) async fn run(
+    config: &ConfigArgument,
+    id: Option<EventId>,
+    which: &Which,
+    dry_run: bool,
+    yes: bool,
+) -> Result<(), Failure> {
+    if id.is_none() && !which.is_anything() {
+        return Err(Failure::usage("say which events: an id, --undelivered, --state or --cause")
+            .hint("`casebridge events causes` counts what was given up"));
+    }
+    let config = config.load()?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let keyring = keyring(&config)?;
+    let store = open_store(&config, &keyring, &clock)?;
+    let mut ids = match id {
+        Some(id) => vec![id],
+        None => store.events(which.filter(MOST)).await?.into_iter().map(|row| row.id).collect(),
+    };
+    // In the order they came: a lane takes them as they are put there.
+    ids.reverse();
+    if dry_run {
+        let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
+        return preview(&bridge, &ids).await;
+    }
+    if id.is_none() && !confirmed(ids.len(), yes)? {
+        return say("nothing was replayed");
+    }
+    replay(&store, &ids, id.is_some()).await
+}
+
+async fn preview(bridge: &Bridge, ids: &[EventId]) -> Result<(), Failure> {
+    say(&format!("{} events; nothing is done", ids.len()))?;
+    for id in ids {
+        let preview = match bridge.preview(*id).await {
+            Ok(preview) => preview,
+            Err(NoPreview::NoEvent) => return Err(no_such(*id)),
+            Err(why) => {
+                say(&format!("{id}\n  cannot be said: {why}"))?;
+                continue;
+            }
+        };
+        let mut text = id.to_string();
+        for step in &preview.steps {
+            text.push_str(&format!("\n  {:<22}  {}: {}", step.would.words(), step.command, step.reason));
+        }
+        for remark in &preview.remarks {
+            text.push_str(&format!("\n  {remark}"));
+        }
+        say(&text)?;
+    }
+    Ok(())
+}
+
+/// Asks a person, where there is one.
+fn confirmed(count: usize, yes: bool) -> Result<bool, Failure> {
+    say(&format!("{count} events match"))?;
+    if yes || count == 0 {
+        return Ok(count > 0);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage("nobody can be asked here")
+            .hint("add --yes to replay them, or --dry-run to look first"));
+    }
+    let mut out = std::io::stderr().lock();
+    let _ = write!(out, "replay them? [y/N] ").and_then(|()| out.flush());
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::failed(error.to_string()))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+async fn replay(store: &SharedStore, ids: &[EventId], is_single: bool) -> Result<(), Failure> {
+    let mut replayed = 0;
+    for id in ids {
+        match store.replay(*id).await? {
+            None if is_single => return Err(no_such(*id)),
+            Some(false) if is_single => return Err(Failure::failed(format!("{id} is not settled yet"))),
+            Some(true) => replayed += 1,
+            // Another hand may have been quicker.
+            None | Some(false) => {}
+        }
+    }
+    say(&format!("{replayed} wait for their turn; a running bridge takes them within a second"))
+}
