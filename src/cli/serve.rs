@@ -84,7 +84,11 @@ impl Running {
         let stop_worker = CancellationToken::new();
         let worker = Worker::new(Arc::clone(&bridge), "worker", WorkerOptions::default());
         let stop = stop_worker.clone();
-        let worker = tokio::spawn(async move { worker.run(stop).await });
+        let worker = tokio::spawn(async move {
+            // Only one process serves the file: what is claimed was claimed by one that broke off.
+            worker.release().await;
+            worker.run(stop).await;
+        });
         readiness.ready();
         // Its tables take tens of milliseconds to load; the first lead should not wait for them.
         tokio::task::spawn_blocking(|| Phone::parse("+15125550100"));

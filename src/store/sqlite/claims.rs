@@ -180,8 +180,9 @@ pub(super) fn rejoin(
 }
 
 pub(super) fn release(connection: &Connection, worker: &str) -> Result<u64, StoreError> {
-    let sql = "UPDATE event SET state = 'ready', lease_owner = NULL, lease_until = NULL
-        WHERE state = 'running' AND lease_owner = ?";
+    // As when a lease runs out, a turn that never ended counts: see `claim`.
+    let sql = "UPDATE event SET state = 'ready', lease_owner = NULL, lease_until = NULL,
+        failed_attempts = failed_attempts + 1 WHERE state = 'running' AND lease_owner = ?";
     Ok(connection.prepare_cached(sql)?.execute([worker])? as u64)
 }
 
