@@ -77,7 +77,8 @@ pub trait Store: Send + Sync {
     async fn links_of(&self, firm: &FirmId, records: &[RecordRef]) -> Result<Vec<Link>, StoreError>;
     /// Remembers links and bases without a call, merging the lanes of people who turn out to be one.
     async fn save_links(&self, lease: &Lease, changes: Vec<LinkChange>) -> Result<Settled, StoreError>;
-    /// Writes down what is about to be sent, unless it was carried out before or a rival is about to.
+    /// Writes down what is about to be sent, unless it was carried out before or a rival is about to. From here on a
+    /// create may have been carried out, until its failure is written down as [`EffectFailure::NotDone`].
     async fn begin_effect(&self, lease: &Lease, key: &EffectKey, intent: Intent)
     -> Result<Begun, StoreError>;
     /// Writes down that it was carried out, the record that came of it, and what is linked now; all at once.
@@ -100,6 +101,9 @@ pub trait Store: Send + Sync {
     ) -> Result<Settled, StoreError>;
     /// Counts a look at the vendor that did not find an ambiguous effect.
     async fn note_look(&self, lease: &Lease, key: &EffectKey) -> Result<(), StoreError>;
+    /// Writes down that an ambiguous create, which was looked for and is certain not to have been carried out, is about
+    /// to be sent again.
+    async fn send_again(&self, lease: &Lease, key: &EffectKey) -> Result<Settled, StoreError>;
     /// Whether one of our own calls created this record.
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError>;
     /// Which of these effects have been carried out.

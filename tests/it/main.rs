@@ -1,6 +1,7 @@
 //! The integration tests, in one binary.
 
 mod admin;
+mod crash;
 mod demo;
 mod example_config;
 mod house;

@@ -69,6 +69,9 @@ pub(super) async fn begin(
     match known {
         Some(known) if intent.is_create => {
             let body = keyring.open(place(&row), &known.sealed)?;
+            if known.ambiguity.is_none() {
+                mark_sent(connection, firm, key, now).await?;
+            }
             Ok(Begun::Send { body, idempotency_key: known.idempotency_key, ambiguity: known.ambiguity })
         }
         open => {
@@ -76,8 +79,8 @@ pub(super) async fn begin(
             let idempotency_key =
                 open.map_or_else(|| intent.idempotency_key.clone(), |known| known.idempotency_key);
             let sql =
-                "INSERT INTO effect (firm, key, event, operation, idempotency_key, sealed_request, begun_at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7)
+                "INSERT INTO effect (firm, key, event, operation, idempotency_key, sealed_request, begun_at,
+                    ambiguous_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                 ON CONFLICT (firm, key) DO UPDATE SET sealed_request = excluded.sealed_request";
             sqlx::query(sql)
                 .bind(firm)
@@ -87,11 +90,39 @@ pub(super) async fn begin(
                 .bind(&idempotency_key)
                 .bind(sealed)
                 .bind(now.as_millisecond())
+                .bind(intent.is_create.then_some(now.as_millisecond()))
                 .execute(connection)
                 .await?;
             Ok(Begun::Send { body: intent.body.clone(), idempotency_key, ambiguity: None })
         }
     }
+}
+
+/// From now on it may have been carried out: nobody would know after a crash.
+async fn mark_sent(
+    connection: &mut PgConnection,
+    firm: &str,
+    key: &EffectKey,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let sql = "UPDATE effect SET ambiguous_at = $1, looks = 0
+        WHERE firm = $2 AND key = $3 AND completed_at IS NULL";
+    sqlx::query(sql).bind(now.as_millisecond()).bind(firm).bind(text(&key.0)).execute(connection).await?;
+    Ok(())
+}
+
+/// An ambiguous create is certain not to have been carried out and about to be sent again.
+pub(super) async fn send_again(
+    connection: &mut PgConnection,
+    lease: &Lease,
+    key: &EffectKey,
+    now: Timestamp,
+) -> Result<Settled, Fault> {
+    if claims::held(connection, lease).await?.is_none() {
+        return Ok(Settled::LeaseLost);
+    }
+    mark_sent(connection, lease.firm.as_str(), key, now).await?;
+    Ok(Settled::Yes)
 }
 
 /// Holds these blind keys for an effect, unless another create holds one of them.
@@ -135,7 +166,7 @@ pub(super) async fn release_reservations(connection: &mut PgConnection, lease: &
     Ok(())
 }
 
-/// Writes down that an effect was carried out. Kept even if the lease was lost: it happened.
+/// Writes down that an effect was carried out; whether that was news. Kept even if the lease was lost: it happened.
 pub(super) async fn complete(
     connection: &mut PgConnection,
     lease: &Lease,
@@ -143,11 +174,11 @@ pub(super) async fn complete(
     result: Option<&RecordRef>,
     call: Option<&CallRecord>,
     now: Timestamp,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let sql = "UPDATE effect SET completed_at = $1, result = $2
         WHERE firm = $3 AND key = $4 AND completed_at IS NULL";
     let firm = lease.firm.as_str();
-    sqlx::query(sql)
+    let changed = sqlx::query(sql)
         .bind(now.as_millisecond())
         .bind(result.map(|record| text(&record.to_string())))
         .bind(firm)
@@ -155,10 +186,10 @@ pub(super) async fn complete(
         .execute(&mut *connection)
         .await?;
     release_reservation(connection, firm, key).await?;
-    match call {
-        Some(call) => add_call_of(connection, lease, call).await,
-        None => Ok(()),
+    if let Some(call) = call {
+        add_call_of(connection, lease, call).await?;
     }
+    Ok(changed.rows_affected() > 0)
 }
 
 /// Writes down a call that failed, and what is known of the effect.
@@ -176,17 +207,17 @@ pub(super) async fn fail(
     }
     let (firm, effect) = (lease.firm.as_str(), text(&key.0));
     match failure {
-        EffectFailure::NotDone => {}
+        EffectFailure::NotDone => {
+            let sql = "UPDATE effect SET ambiguous_at = NULL, looks = 0
+                WHERE firm = $1 AND key = $2 AND completed_at IS NULL";
+            sqlx::query(sql).bind(firm).bind(effect).execute(connection).await?;
+        }
         EffectFailure::Refused => {
             let sql = "DELETE FROM effect WHERE firm = $1 AND key = $2 AND completed_at IS NULL";
             sqlx::query(sql).bind(firm).bind(effect).execute(&mut *connection).await?;
             release_reservation(connection, firm, key).await?;
         }
-        EffectFailure::Unknown => {
-            let sql = "UPDATE effect SET ambiguous_at = $1, looks = 0
-                WHERE firm = $2 AND key = $3 AND completed_at IS NULL";
-            sqlx::query(sql).bind(now.as_millisecond()).bind(firm).bind(effect).execute(connection).await?;
-        }
+        EffectFailure::Unknown => mark_sent(connection, firm, key, now).await?,
     }
     Ok(Settled::Yes)
 }

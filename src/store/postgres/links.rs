@@ -72,7 +72,19 @@ pub(super) async fn save(
     if claims::held(connection, lease).await?.is_none() {
         return Ok(Settled::LeaseLost);
     }
-    let firm = lease.firm.as_str();
+    apply(connection, keyring, &lease.firm, changes, now).await?;
+    Ok(Settled::Yes)
+}
+
+/// Remembers links, whoever holds the lease.
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    keyring: &Keyring,
+    firm: &FirmId,
+    changes: &[LinkChange],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let firm = firm.as_str();
     for change in changes {
         let (highlevel, casepeer, base, origin) = match change {
             LinkChange::Link(link) => (&link.highlevel, &link.casepeer, &link.base, Some(link.origin)),
@@ -108,5 +120,5 @@ pub(super) async fn save(
             (None, None) => {}
         }
     }
-    Ok(Settled::Yes)
+    Ok(())
 }

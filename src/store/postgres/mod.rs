@@ -178,8 +178,14 @@ impl Store for PostgresStore {
         call: Option<CallRecord>,
     ) -> Result<Settled, StoreError> {
         Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| async {
-            effects::complete(connection, lease, key, result.as_ref(), call.as_ref(), now).await?;
-            links::save(connection, &self.keyring, lease, &links, now).await
+            let is_news =
+                effects::complete(connection, lease, key, result.as_ref(), call.as_ref(), now).await?;
+            let held = claims::held(connection, lease).await?.is_some();
+            // What is found to be carried out is not carried out again, so nobody else would link it.
+            if held || is_news {
+                links::apply(connection, &self.keyring, &lease.firm, &links, now).await?;
+            }
+            Ok::<_, Fault>(if held { Settled::Yes } else { Settled::LeaseLost })
         })?)
     }
 
@@ -197,6 +203,12 @@ impl Store for PostgresStore {
 
     async fn note_look(&self, lease: &Lease, key: &EffectKey) -> Result<(), StoreError> {
         read(effects::note_look(&self.core.pool, lease, key)).await
+    }
+
+    async fn send_again(&self, lease: &Lease, key: &EffectKey) -> Result<Settled, StoreError> {
+        Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| {
+            effects::send_again(connection, lease, key, now)
+        })?)
     }
 
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {

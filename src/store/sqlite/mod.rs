@@ -233,8 +233,13 @@ impl Store for SqliteStore {
         let (lease, key, now) = (lease.clone(), key.clone(), self.now());
         let keyring = Arc::clone(&self.keyring);
         self.write(move |connection| {
-            effects::complete(connection, &lease, &key, result.as_ref(), call.as_ref(), now)?;
-            links::save(connection, &keyring, &lease, &links, now)
+            let is_news = effects::complete(connection, &lease, &key, result.as_ref(), call.as_ref(), now)?;
+            let held = claims::held(connection, &lease)?.is_some();
+            // What is found to be carried out is not carried out again, so nobody else would link it.
+            if held || is_news {
+                links::apply(connection, &keyring, &lease.firm, &links, now)?;
+            }
+            Ok(if held { Settled::Yes } else { Settled::LeaseLost })
         })
         .await
     }
@@ -253,6 +258,11 @@ impl Store for SqliteStore {
     async fn note_look(&self, lease: &Lease, key: &EffectKey) -> Result<(), StoreError> {
         let (lease, key) = (lease.clone(), key.clone());
         self.write(move |connection| effects::note_look(connection, &lease, &key)).await
+    }
+
+    async fn send_again(&self, lease: &Lease, key: &EffectKey) -> Result<Settled, StoreError> {
+        let (lease, key, now) = (lease.clone(), key.clone(), self.now());
+        self.write(move |connection| effects::send_again(connection, &lease, &key, now)).await
     }
 
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {
