@@ -30,7 +30,7 @@ pub(super) fn introduce(view: &ContactView, snapshot: &Snapshot, rules: &SyncRul
     if let Some((matter, evidence)) = known {
         // A lead that names the contact was made for it; one that merely looks the same came into being there.
         let link =
-            Link::new(contact.record.clone(), matter.record.clone(), System::CasePeer, Base::default());
+            Link::new(contact.record.clone(), matter.record.clone(), evidence.origin(), Base::default());
         plan.add(
             Command::Link(link.clone()),
             format!("{} is the same person: {}", matter.record, evidence.words()),

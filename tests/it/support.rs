@@ -111,7 +111,6 @@ impl Installation {
         let worker = Worker::new(bridge.clone(), WORKER, WorkerOptions::default());
         let (url, admin_url) =
             (format!("http://{}", public.address()), format!("http://{}", admin.address()));
-        let _database = database;
         Self {
             bridge,
             store,
@@ -123,7 +122,7 @@ impl Installation {
             keyring,
             worker,
             directory,
-            _database,
+            _database: database,
         }
     }
 
@@ -200,6 +199,12 @@ impl Installation {
 
 /// A configuration as a file would have it; secrets are files, as in a container.
 pub fn configuration(directory: &Path, vendors: &Vendors<'_>, sync: &str) -> Config {
+    let text = configuration_text(directory, vendors, sync);
+    config::parse("test.toml", &text, &Vec::new()).unwrap()
+}
+
+/// The file itself, without `[server]` and `[store]`. Keys and secrets are files beside it.
+pub fn configuration_text(directory: &Path, vendors: &Vendors<'_>, sync: &str) -> String {
     let secret = |name: &str, value: &str| {
         let path = directory.join(name);
         std::fs::write(&path, value).unwrap();
@@ -213,7 +218,7 @@ pub fn configuration(directory: &Path, vendors: &Vendors<'_>, sync: &str) -> Con
     let webhook = secret("webhook", vendors.webhook_secret);
     let older = secret("webhook-older", "the-secret-before-the-rotation");
     let bearer = secret("bearer", vendors.casepeer_token);
-    let text = format!(
+    format!(
         r#"
 [crypto]
 keys = [{{ id = "k1", secret = {key} }}]
@@ -238,8 +243,7 @@ auth = {{ kind = "bearer_static", token = {bearer} }}
         highlevel_key = vendors.highlevel_key,
         location = vendors.location,
         casepeer_url = vendors.casepeer_url,
-    );
-    config::parse("test.toml", &text, &Vec::new()).unwrap()
+    )
 }
 
 /// A clock that stands at [`START`].

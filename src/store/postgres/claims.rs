@@ -140,7 +140,9 @@ pub(super) async fn release(
     worker: &str,
     firms: &[String],
 ) -> Result<u64, Fault> {
-    let sql = "UPDATE event SET lease_owner = NULL, lease_until = NULL,
+    // As when a lease runs out, a turn that never ended counts.
+    let sql =
+        "UPDATE event SET lease_owner = NULL, lease_until = NULL, failed_attempts = failed_attempts + 1,
             state = CASE WHEN firm IN (SELECT firm FROM parking) THEN 'parked' ELSE 'ready' END
         WHERE state = 'running' AND lease_owner = $1 AND firm = ANY($2) RETURNING person";
     let rows = sqlx::query(sql).bind(worker).bind(firms).fetch_all(&mut *connection).await?;

@@ -186,7 +186,9 @@ pub(super) fn rejoin(
 }
 
 pub(super) fn release(connection: &Connection, worker: &str) -> Result<u64, StoreError> {
-    let sql = "UPDATE event SET lease_owner = NULL, lease_until = NULL,
+    // As when a lease runs out, a turn that never ended counts: see `claim`.
+    let sql =
+        "UPDATE event SET lease_owner = NULL, lease_until = NULL, failed_attempts = failed_attempts + 1,
             state = iif(firm IN (SELECT firm FROM parking), 'parked', 'ready')
         WHERE state = 'running' AND lease_owner = ? RETURNING person";
     give_back(connection, sql, [worker])

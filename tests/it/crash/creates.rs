@@ -6,6 +6,8 @@ use casebridge::domain::{FirmId, RecordRef};
 use casebridge::twin::highlevel::NewTask;
 use casebridge::twin::{MadeBy, NewNote, Vendor, casepeer};
 
+use serde_json::json;
+
 use super::{assert_all_is_well, run_dry};
 use crate::story::{ada, grace};
 use crate::support::TestBridge;
@@ -119,11 +121,21 @@ pub async fn made(bridge: &TestBridge) -> Made {
     made
 }
 
+/// Everything is settled; then people go on working on the records, and that is settled too.
+pub async fn live_on(bridge: &TestBridge) {
+    run_dry(bridge).await;
+    for lead in bridge.casepeer.leads() {
+        let change = json!({ "client": { "address": { "city": "Dallas" } } });
+        bridge.casepeer.update_lead(lead["id"].as_str().unwrap(), change);
+    }
+    run_dry(bridge).await;
+    assert_all_is_well(bridge).await;
+}
+
 /// What is made when nothing goes wrong.
 pub async fn undisturbed(create: Create) -> Made {
     let bridge = TestBridge::start().await;
     create.cause(&bridge).await;
-    run_dry(&bridge).await;
-    assert_all_is_well(&bridge).await;
+    live_on(&bridge).await;
     made(&bridge).await
 }

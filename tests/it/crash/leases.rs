@@ -1,16 +1,17 @@
 //! Workers that meet: two at once, one that was frozen past its lease, one whose answer comes too late.
 
 use casebridge::bridge::Worker;
+use casebridge::domain::EventState;
 use casebridge::twin::highlevel::NewTask;
 use casebridge::twin::{NewContact, NewLead, NewNote};
 use jiff::SignedDuration;
 use tokio::task::JoinHandle;
 
-use super::creates::{Create, made, undisturbed};
+use super::creates::{Create, live_on, made, undisturbed};
 use super::doomed::{Doomed, Point};
 use super::{PATIENCE, assert_all_is_well, eventually, run_dry};
 use crate::story::{ada, grace};
-use crate::support::TestBridge;
+use crate::support::{TestBridge, WORKER};
 
 /// Longer than a lease.
 const PAST_THE_LEASE: SignedDuration = SignedDuration::from_mins(11);
@@ -72,8 +73,7 @@ async fn a_worker_that_was_frozen_past_its_lease_doubles_nothing() {
             };
             let (taken, ()) = tokio::join!(frozen.step(), meanwhile);
             taken.unwrap();
-            run_dry(&bridge).await;
-            assert_all_is_well(&bridge).await;
+            live_on(&bridge).await;
             assert_eq!(
                 made(&bridge).await,
                 expected,
@@ -114,8 +114,30 @@ async fn an_answer_that_comes_after_another_worker_took_over_is_not_lost() {
         first.await.unwrap();
         begun.thaw();
         second.await.unwrap();
-        run_dry(&bridge).await;
-        assert_all_is_well(&bridge).await;
+        live_on(&bridge).await;
         assert_eq!(made(&bridge).await, expected, "{create:?}\n{}", bridge.installation.tell().await);
     }
+}
+
+#[tokio::test]
+async fn an_event_that_brings_the_program_down_is_given_up_after_ten_times_and_the_others_go_on() {
+    let bridge = TestBridge::start().await;
+    let contact = bridge.highlevel.create_contact(ada());
+    bridge.deliver().await;
+    for _ in 0..10 {
+        let store = Doomed::new(bridge.installation.store.clone(), Point::BeforeIntent, "lead-of:");
+        let worker = bridge.installation.another_worker(WORKER, store.clone());
+        tokio::select! {
+            taken = worker.step() => panic!("{taken:?}: the program was not brought down"),
+            () = store.reached() => {}
+        }
+        bridge.installation.restart().await;
+    }
+    bridge.highlevel.create_task(&contact, NewTask { title: "Call back".into(), ..NewTask::default() });
+    bridge.settle().await;
+    let events = bridge.installation.events().await;
+    assert_eq!(events[0].state, EventState::Undelivered);
+    assert!(events[0].reason.as_ref().unwrap().contains("broke off 10 times"), "{:?}", events[0]);
+    assert_eq!(bridge.casepeer.leads().len(), 1, "the task brings its person along");
+    assert_eq!(bridge.casepeer.tasks().len(), 1);
 }

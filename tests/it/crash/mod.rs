@@ -5,11 +5,19 @@
 //! point, and `gate` holds a request on its way, for the moments that cannot be hit from outside. Effects are
 //! counted at the twin, which knows nothing of the bridge.
 
+mod child;
 mod creates;
+mod credentials;
 mod doomed;
 pub mod gate;
+mod kill;
 mod leases;
+mod load;
+mod outage;
 mod points;
+mod superseding;
+mod traps;
+mod twins;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,9 +1,8 @@
 //! The program dies at each point of each kind of create: afterwards there is one of it, as if nothing had happened.
 
-use super::creates::{Create, made, undisturbed};
+use super::creates::{Create, live_on, made, undisturbed};
 use super::doomed::{Doomed, Point};
 use super::gate::Held;
-use super::{assert_all_is_well, run_dry};
 use crate::support::{Gated, TestBridge, WORKER};
 
 /// A worker works until it has come to the point, and is never heard of again.
@@ -23,8 +22,7 @@ async fn assert_one_of_each_after(create: Create, points: &[Point]) {
         create.cause(&bridge).await;
         die_at(&bridge, *point, create.effect()).await;
         bridge.installation.restart().await;
-        run_dry(&bridge).await;
-        assert_all_is_well(&bridge).await;
+        live_on(&bridge).await;
         assert_eq!(
             made(&bridge).await,
             expected,
@@ -64,8 +62,7 @@ async fn dying_while_the_request_is_under_way_makes_one() {
                 () = gate.holds() => {}
             }
             bridge.installation.restart().await;
-            run_dry(&bridge).await;
-            assert_all_is_well(&bridge).await;
+            live_on(&bridge).await;
             let told = bridge.installation.tell().await;
             assert_eq!(made(&bridge).await, expected, "{create:?} {held:?}\n{told}");
         }
