@@ -185,6 +185,10 @@ fn worker_name(url: &StoreUrl) -> String {
     }
 }
 
+/// What to do where the keys are not those that sealed the store.
+const OTHER_KEY: &str = "crypto.keys must hold every key the store was sealed with, the active one first; restore it from \
+    where you keep its copy";
+
 /// The keys of the configuration; without one nothing is stored.
 pub(super) fn keyring(config: &Config) -> Result<Arc<Keyring>, Failure> {
     let keyring = config.crypto.keyring().map_err(|wrong| {
@@ -218,6 +222,7 @@ pub(super) fn open_sqlite(
         CannotOpenStore::File { .. } => {
             Failure::failed(error.to_string()).hint("see store.url; the directory must exist and be writable")
         }
+        CannotOpenStore::Sealed(_) => Failure::configuration(error.to_string()).hint(OTHER_KEY),
         CannotOpenStore::TooNew { .. } => Failure::failed(error.to_string()),
     })
 }
@@ -239,6 +244,7 @@ pub(super) async fn open_postgres(
         CannotOpenPostgres::Database(_) => Failure::try_again(error.to_string()).hint(
             "see store.url; the database must exist, and its user must be allowed to create tables in it",
         ),
+        CannotOpenPostgres::Sealed(_) => Failure::configuration(error.to_string()).hint(OTHER_KEY),
         CannotOpenPostgres::TooNew { .. } => Failure::failed(error.to_string()),
     })
 }

@@ -153,9 +153,10 @@ async fn answer(
     body: Body,
     take: impl AsyncFnOnce(Bytes) -> Result<Recorded, Refused>,
 ) -> Response {
+    let known = if announces_too_much(headers) { Ok(Err(Unread::TooLarge)) } else { known.map(Ok) };
     let (result, response) = match known {
         Err(refused) => respond(sender, Err(refused)),
-        Ok(()) => match read(shared, headers, body).await {
+        Ok(announced) => match announced.and(read(shared, body)).await_read().await {
             Ok(body) => {
                 let timer = Instant::now();
                 let taken = take(body).await;

@@ -15,11 +15,12 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 pub use types::{
-    Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
+    Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
     EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
     PlannedRecord, Recorded, Rejoined, Settled, Settlement,
 };
 
+use crate::crypto::{CannotOpen, Keyring, Place};
 use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
 
 /// A store that is passed around.
@@ -37,6 +38,30 @@ pub enum StoreError {
     /// What is stored is not what this build writes.
     #[error("stored data is not what this build writes: {0}")]
     Corrupt(String),
+}
+
+/// What is sealed once under each key that a store has used, so that a missing or exchanged key is noticed at the start
+/// and not with the first event.
+const SEAL_CHECK: &[u8] = b"casebridge seal check 1";
+
+/// Where the check of a key lives.
+fn seal_check_place(key_id: &str) -> Place<'_> {
+    Place { table: "seal_check", column: "sealed", row: key_id }
+}
+
+/// Opens what each key that was used sealed; the check to add, if the active key has none yet.
+fn check_seals(
+    keyring: &Keyring,
+    known: &[(String, Vec<u8>)],
+) -> Result<Option<(String, Vec<u8>)>, CannotOpen> {
+    for (key_id, sealed) in known {
+        if keyring.open(seal_check_place(key_id), sealed)? != SEAL_CHECK {
+            return Err(CannotOpen::Mismatch);
+        }
+    }
+    let active = keyring.active();
+    let is_known = known.iter().any(|(key_id, _)| key_id == active);
+    Ok((!is_known).then(|| (active.to_owned(), keyring.seal(seal_check_place(active), SEAL_CHECK))))
 }
 
 /// What the bridge asks of a database.
@@ -130,6 +155,8 @@ pub trait Store: Send + Sync {
     async fn payload(&self, id: EventId) -> Result<Option<Vec<u8>>, StoreError>;
     /// What was given up, by firm and cause.
     async fn causes(&self) -> Result<Vec<CauseRow>, StoreError>;
+    /// Says anew whose a settled event is, what it is and what it is about: a configuration or a build may know by now.
+    async fn readdress(&self, id: EventId, address: Address) -> Result<(), StoreError>;
     /// Puts a settled event at the tail of its lane. `None` if there is none, `false` if it is not settled.
     async fn replay(&self, id: EventId) -> Result<Option<bool>, StoreError>;
     /// Settles an undelivered event as needing no effect. `None` if there is none, `false` if it is not undelivered.

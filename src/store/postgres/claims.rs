@@ -57,7 +57,7 @@ fn read(row: &PgRow, keyring: &Keyring) -> Result<Claim, Fault> {
         lease,
         source: word(row, "source")?,
         kind: row.try_get("type")?,
-        payload: keyring.open(receive::place(&event.to_string()), row.try_get("sealed_body")?)?,
+        payload: keyring.open(receive::place(&event.to_string()), row.try_get("sealed_body")?),
         failed_attempts: small(row, "failed_attempts")?,
         received_at: moment(row, "received_at")?,
         horizon: row.try_get("horizon")?,

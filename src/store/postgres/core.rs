@@ -40,6 +40,9 @@ pub enum CannotOpenPostgres {
     /// It cannot be reached, or does not do as it is told.
     #[error("the database cannot be used: {0}")]
     Database(String),
+    /// What is stored was sealed with a key that is not configured.
+    #[error(transparent)]
+    Sealed(crate::crypto::CannotOpen),
     /// A newer build has been here.
     #[error("the database has schema {found}, this build knows up to {known}: run the newer build")]
     TooNew {

@@ -34,9 +34,9 @@ use self::rows::Fault;
 pub use self::time::TimeSource;
 use self::writer::Writer;
 use super::{
-    Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow, EventStory,
-    Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement, Store,
-    StoreError,
+    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
+    EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
+    Store, StoreError,
 };
 use crate::crypto::Keyring;
 use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
@@ -60,6 +60,7 @@ impl PostgresStore {
         time: TimeSource,
     ) -> Result<Self, CannotOpenPostgres> {
         let (core, migrated) = Core::open(url, options, time).await?;
+        check_seals(&core, &keyring).await?;
         let core = Arc::new(core);
         Ok(Self { writer: Writer::start(&core), core, bell: Bell::default(), keyring, migrated })
     }
@@ -84,6 +85,18 @@ impl PostgresStore {
 /// Runs a statement that needs no transaction.
 async fn read<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, StoreError> {
     Ok(within_deadline(work).await?)
+}
+
+/// Finds out whether the configured keys are those that sealed what is stored.
+async fn check_seals(core: &Core, keyring: &Keyring) -> Result<(), CannotOpenPostgres> {
+    let failed = |error: sqlx::Error| CannotOpenPostgres::Database(error.to_string());
+    let rows = sqlx::query_as("SELECT key_id, sealed FROM seal_check").fetch_all(&core.pool).await;
+    let known: Vec<(String, Vec<u8>)> = rows.map_err(failed)?;
+    if let Some((key_id, sealed)) = super::check_seals(keyring, &known).map_err(CannotOpenPostgres::Sealed)? {
+        let sql = "INSERT INTO seal_check (key_id, sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        sqlx::query(sql).bind(key_id).bind(sealed).execute(&core.pool).await.map_err(failed)?;
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -264,6 +277,12 @@ impl Store for PostgresStore {
 
     async fn causes(&self) -> Result<Vec<CauseRow>, StoreError> {
         read(listing::causes(&self.core.pool)).await
+    }
+
+    async fn readdress(&self, id: EventId, address: Address) -> Result<(), StoreError> {
+        Ok(in_transaction!(&self.core, &[address.firm.as_str()], |connection, _now| replay::readdress(
+            connection, id, &address
+        ))?)
     }
 
     async fn replay(&self, id: EventId) -> Result<Option<bool>, StoreError> {

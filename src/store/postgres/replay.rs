@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnection, PgPool};
 use super::lanes;
 use super::rows::{Fault, text, word};
 use crate::domain::{EventId, EventState, FirmId, RecordRef};
+use crate::store::Address;
 
 /// Whose an event is.
 pub(super) async fn firm_of(pool: &PgPool, id: EventId) -> Result<Option<FirmId>, Fault> {
@@ -42,6 +43,29 @@ pub(super) async fn replay(
         .execute(connection)
         .await?;
     Ok(Some(true))
+}
+
+pub(super) async fn readdress(
+    connection: &mut PgConnection,
+    id: EventId,
+    address: &Address,
+) -> Result<(), Fault> {
+    let records: Vec<String> = address.records.iter().map(ToString::to_string).collect();
+    // If the firm has received the same delivery meanwhile, that one counts, and this stays where it is.
+    let sql = "UPDATE event SET firm = $1, type = $2, records = $3, subject = $4, is_update = $5
+        WHERE id = $6 AND settled_at IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM event other WHERE other.firm = $1 AND other.source = event.source
+            AND other.delivery_key = event.delivery_key AND other.id <> event.id)";
+    sqlx::query(sql)
+        .bind(address.firm.as_str())
+        .bind(text(&address.kind))
+        .bind(text(&serde_json::to_string(&records).expect("text is JSON")))
+        .bind(records.first().map(|record| text(record)))
+        .bind(address.is_update)
+        .bind(id.0)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn discard(

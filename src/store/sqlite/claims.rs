@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::rows::{Id, Millis, Word};
 use super::{effects, lanes, listing, parking, receive};
-use crate::crypto::Keyring;
+use crate::crypto::{CannotOpen, Keyring};
 use crate::domain::{EventState, FirmId, Outcome, RecordRef, System};
 use crate::store::{Claim, ClaimRoom, Lease, Rejoined, Settled, Settlement, StoreError};
 
@@ -45,14 +45,16 @@ pub(super) fn claim(
                 lease,
                 source: row.get::<_, Word<System>>(2)?.0,
                 kind: row.get(3)?,
-                payload: Vec::new(),
+                payload: Err(CannotOpen::Mismatch),
                 failed_attempts: row.get(5)?,
                 received_at: row.get::<_, Millis>(6)?.0,
                 horizon,
             })
         })?;
-        let sealed: Vec<u8> = payload.query_row([seq], |row| row.get(0))?;
-        claim.payload = keyring.open(receive::place(&claim.lease.event.to_string()), &sealed)?;
+        let sealed: Option<Vec<u8>> = payload.query_row([seq], |row| row.get(0)).optional()?;
+        if let Some(sealed) = sealed {
+            claim.payload = keyring.open(receive::place(&claim.lease.event.to_string()), &sealed);
+        }
         claims.push(claim);
     }
     Ok(claims)

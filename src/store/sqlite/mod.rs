@@ -25,15 +25,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 pub use self::migrations::KNOWN as SCHEMA;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
-    Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow, EventStory,
-    Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement, Store,
-    StoreError,
+    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
+    EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
+    Store, StoreError,
 };
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
@@ -62,6 +62,9 @@ pub enum CannotOpenStore {
         /// What the system says.
         why: String,
     },
+    /// What is stored was sealed with a key that is not configured.
+    #[error(transparent)]
+    Sealed(crate::crypto::CannotOpen),
     /// A newer build has been here.
     #[error("the database has schema {found}, this build knows up to {known}: run the newer build")]
     TooNew {
@@ -85,6 +88,10 @@ impl SqliteStore {
         let migrated = migrations::run(&mut connection).map_err(|error| match error {
             migrations::Failed::Sqlite(why) => failed(why),
             migrations::Failed::TooNew { found, known } => CannotOpenStore::TooNew { found, known },
+        })?;
+        check_seals(&connection, &keyring).map_err(|error| match error {
+            StoreError::Sealed(why) => CannotOpenStore::Sealed(why),
+            other => CannotOpenStore::File { path: path.to_owned(), why: other.to_string() },
         })?;
         let readers = Readers::new(path).map_err(failed)?;
         let sql = "SELECT max(0, coalesce((SELECT received_at FROM event ORDER BY seq DESC LIMIT 1), 0))";
@@ -121,6 +128,17 @@ impl SqliteStore {
         let keyring = Arc::clone(&self.keyring);
         self.readers.run(move |connection| work(connection, &keyring)).await
     }
+}
+
+/// Finds out whether the configured keys are those that sealed what is stored.
+fn check_seals(connection: &Connection, keyring: &Keyring) -> Result<(), StoreError> {
+    let mut select = connection.prepare("SELECT key_id, sealed FROM seal_check")?;
+    let known = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<Vec<_>, _>>()?;
+    if let Some((key_id, sealed)) = super::check_seals(keyring, &known)? {
+        let sql = "INSERT INTO seal_check (key_id, sealed) VALUES (?, ?) ON CONFLICT DO NOTHING";
+        connection.execute(sql, params![key_id, sealed])?;
+    }
+    Ok(())
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -308,6 +326,10 @@ impl Store for SqliteStore {
 
     async fn causes(&self) -> Result<Vec<CauseRow>, StoreError> {
         self.read(|connection, _| listing::causes(connection)).await
+    }
+
+    async fn readdress(&self, id: EventId, address: Address) -> Result<(), StoreError> {
+        self.write(move |connection| replay::readdress(connection, id, &address)).await
     }
 
     async fn replay(&self, id: EventId) -> Result<Option<bool>, StoreError> {

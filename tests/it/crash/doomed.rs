@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use casebridge::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
 use casebridge::store::{
-    Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow, EventStory,
-    Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement, SharedStore,
-    Store, StoreError,
+    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
+    EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
+    SharedStore, Store, StoreError,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
@@ -202,6 +202,10 @@ impl Store for Doomed {
 
     async fn causes(&self) -> Result<Vec<CauseRow>, StoreError> {
         self.inner.causes().await
+    }
+
+    async fn readdress(&self, id: EventId, address: Address) -> Result<(), StoreError> {
+        self.inner.readdress(id, address).await
     }
 
     async fn replay(&self, id: EventId) -> Result<Option<bool>, StoreError> {

@@ -65,7 +65,7 @@ async fn a_copy_is_complete_and_goes_on() {
     test.pass(LEASE + SignedDuration::from_secs(1));
     let claims = test.store.claim("worker", &room(2000), LEASE).await.unwrap();
     assert_eq!(claims.len(), 300);
-    assert!(claims.iter().all(|claim| claim.payload == br#"{"type":"ContactUpdate"}"#));
+    assert!(claims.iter().all(|claim| claim.payload.as_deref().unwrap() == br#"{"type":"ContactUpdate"}"#));
     let begun = claims.iter().find(|claim| claim.failed_attempts == 1).unwrap();
     let key = casebridge::domain::EffectKey("lead-of:c0".into());
     let intent = Intent {

@@ -127,3 +127,9 @@ CREATE TABLE parking (
     probe_at    BIGINT, -- none: only a person resumes it
     probe_event UUID -- the event that was let go ahead
 );
+
+-- One value sealed under each key that was used.
+CREATE TABLE seal_check (
+    key_id TEXT COLLATE "C" PRIMARY KEY,
+    sealed BYTEA NOT NULL
+);

@@ -124,3 +124,9 @@ CREATE TABLE parking (
     probe_at INTEGER, -- none: only a person resumes it
     probe_event BLOB -- the event that was let go ahead
 ) STRICT;
+
+-- One value sealed under each key that was used.
+CREATE TABLE seal_check (
+    key_id TEXT PRIMARY KEY,
+    sealed BLOB NOT NULL
+) STRICT;
