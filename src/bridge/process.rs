@@ -66,12 +66,7 @@ impl Bridge {
         let result = self.plan_and_act(&session, &event, &mut made).await;
         let outcome = match &result {
             Ok(outcome) => outcome.clone(),
-            Err(stop) => {
-                if let Stop::Store(error) = stop {
-                    tracing::error!(event.id = %event.id, "the event is claimed again once its lease ends: {error}");
-                }
-                settle::stopped(stop, self.circumstances(firm, stop, claim.failed_attempts))?
-            }
+            Err(stop) => settle::stopped(stop, self.circumstances(firm, stop, claim.failed_attempts))?,
         };
         let supersedes = is_update(claim).then_some(claim.horizon);
         Some(Settlement { supersedes, ..settlement(outcome, made, session.take_reads()) })

@@ -73,6 +73,7 @@ impl Worker {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = rung => {}
+                () = self.bridge.store.rung() => {}
                 true = turns.end_one() => {}
                 () = tokio::time::sleep(pause) => {}
             }

@@ -22,7 +22,9 @@ use crate::rules::SyncRules;
 /// Decides what to do.
 pub fn plan(event: &Event, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
     match (&snapshot.view, &event.fact) {
-        (View::Gone, fact) => Plan::nothing(format!("{} is no longer there", fact.subject())),
+        (View::Gone, fact) => {
+            Plan::nothing(format!("{}, or what it is linked to, has been deleted", fact.subject()))
+        }
         (View::Contact(view), _) => contact::plan(view, snapshot, rules),
         (View::Matter(view), Fact::CaseCreated { status, .. } | Fact::CaseStatusChanged { status, .. }) => {
             status::plan(view, status.as_deref(), snapshot, rules)

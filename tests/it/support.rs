@@ -11,7 +11,6 @@ use casebridge::config::{self, Config};
 use casebridge::crypto::Keyring;
 use casebridge::domain::EventState;
 use casebridge::http::{self, Listener, Readiness, Shared};
-use casebridge::store::sqlite::SqliteStore;
 use casebridge::store::{EventFilter, EventRow, EventStory, SharedStore};
 use casebridge::telemetry;
 use casebridge::twin::{CasePeer, HighLevel, Twin, TwinConfig};
@@ -19,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use crate::crash::gate::Gate;
+use crate::store::PostgresDatabase;
 
 /// The moment every test begins at.
 pub const START: &str = "2026-11-24T12:00:00Z";
@@ -82,6 +82,7 @@ pub struct Installation {
     keyring: Arc<Keyring>,
     worker: Worker,
     directory: TempDir,
+    _database: Option<PostgresDatabase>,
 }
 
 impl Installation {
@@ -92,8 +93,7 @@ impl Installation {
         let shared_clock: SharedClock = clock.clone();
         let keyring = Arc::new(config.crypto.keyring().unwrap());
         let path = directory.path().join("bridge.db");
-        let store: SharedStore =
-            Arc::new(SqliteStore::open(&path, keyring.clone(), shared_clock.clone()).unwrap());
+        let (store, database) = crate::store::open_chosen(&path, &keyring, &clock);
         let bridge = Arc::new(Bridge::new(&config, store.clone(), keyring.clone(), shared_clock).unwrap());
         let readiness = Readiness::default();
         let shared = Arc::new(Shared {
@@ -110,7 +110,19 @@ impl Installation {
         let worker = Worker::new(bridge.clone(), WORKER, WorkerOptions::default());
         let (url, admin_url) =
             (format!("http://{}", public.address()), format!("http://{}", admin.address()));
-        Self { bridge, store, clock, url, admin_url, readiness, config, keyring, worker, directory }
+        Self {
+            bridge,
+            store,
+            clock,
+            url,
+            admin_url,
+            readiness,
+            config,
+            keyring,
+            worker,
+            directory,
+            _database: database,
+        }
     }
 
     /// Lets the worker take every turn that is due; how many those were.

@@ -14,7 +14,7 @@ use crate::plan::{ContactView, Pair};
 /// The most look-alikes that are read.
 const MOST_CANDIDATES: usize = 5;
 
-/// The contact as it is now; nothing if it, or every matter it was linked to, is no longer there.
+/// The contact as it is now; nothing if it, or every matter it was linked to, has been deleted.
 pub(super) async fn view(
     session: &Session<'_>,
     id: &str,
@@ -23,7 +23,9 @@ pub(super) async fn view(
     let record = RecordRef::highlevel(RecordKind::Contact, id);
     let links = session.store.links_of(&session.firm.id, std::slice::from_ref(&record)).await?;
     let links: Vec<Link> = links.into_iter().filter(|link| is_matter(&link.casepeer)).collect();
-    let Some(contact) = read(session, id, now).await? else { return Ok(None) };
+    let Some(contact) = read(session, id, now).await? else {
+        return if links.is_empty() { Err(not_there(&record)) } else { Ok(None) };
+    };
     if !links.is_empty() {
         let pairs = pairs(session, links).await?;
         let view =
@@ -33,6 +35,15 @@ pub(super) async fn view(
     let (candidates, tasks, notes) =
         tokio::try_join!(candidates(session, &contact), open_tasks(session, id), notes(session, id))?;
     Ok(Some(ContactView { contact, pairs: Vec::new(), candidates, tasks, notes }))
+}
+
+/// A record that nothing is known of but its webhook.
+pub(super) fn not_there(record: &RecordRef) -> Stop {
+    let system = record.system.title();
+    Stop::NotThere(format!(
+        "{record} was announced, but {system} does not know it: if it was deleted, discard this event; else see the \
+         address and credential of {system}"
+    ))
 }
 
 fn is_matter(record: &RecordRef) -> bool {

@@ -30,7 +30,7 @@ pub(super) async fn run(
     let config = config.load()?;
     let clock: SharedClock = Arc::new(SystemClock);
     let keyring = keyring(&config)?;
-    let store = open_store(&config, &keyring, &clock)?;
+    let store = open_store(&config, &keyring, &clock).await?;
     let mut ids = match id {
         Some(id) => vec![id],
         None => store.events(which.filter(MOST)).await?.into_iter().map(|row| row.id).collect(),

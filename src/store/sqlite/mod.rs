@@ -27,6 +27,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
+pub use self::migrations::KNOWN as SCHEMA;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::{
@@ -46,6 +47,8 @@ pub struct SqliteStore {
     clock: SharedClock,
     /// The latest moment seen, in milliseconds since 1970.
     latest: AtomicI64,
+    /// How many migrations opening it took.
+    migrated: usize,
 }
 
 /// Why a database could not be opened.
@@ -79,7 +82,7 @@ impl SqliteStore {
         let failed =
             |why: rusqlite::Error| CannotOpenStore::File { path: path.to_owned(), why: why.to_string() };
         let mut connection = connect(path).map_err(failed)?;
-        migrations::run(&mut connection).map_err(|error| match error {
+        let migrated = migrations::run(&mut connection).map_err(|error| match error {
             migrations::Failed::Sqlite(why) => failed(why),
             migrations::Failed::TooNew { found, known } => CannotOpenStore::TooNew { found, known },
         })?;
@@ -87,7 +90,12 @@ impl SqliteStore {
         let sql = "SELECT max(0, coalesce((SELECT received_at FROM event ORDER BY seq DESC LIMIT 1), 0))";
         let latest = connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed)?;
         let latest = AtomicI64::new(latest);
-        Ok(Self { writer: Writer::start(connection), readers, keyring, clock, latest })
+        Ok(Self { writer: Writer::start(connection), readers, keyring, clock, latest, migrated })
+    }
+
+    /// How many migrations opening it took.
+    pub fn migrated(&self) -> usize {
+        self.migrated
     }
 
     /// The time, which never goes back here: an event must not become due in the future because a clock was set back.
@@ -156,6 +164,8 @@ impl ServeLock {
 impl Store for SqliteStore {
     async fn record(&self, arrival: Arrival) -> Result<Recorded, StoreError> {
         let sealed = receive::seal(&self.keyring, &arrival);
+        // Should the clock be set back now, this event is due all the same.
+        self.latest.fetch_max(arrival.received_at.as_millisecond(), Ordering::Relaxed);
         self.writer.run_or_refuse(move |connection| receive::record(connection, &arrival, &sealed)).await
     }
 

@@ -22,8 +22,9 @@ pub(super) fn replay(
     let person = lanes::person_of(connection, &firm, &records)?;
     let waits = lanes::has_head(connection, person)?;
     let state = if waits { EventState::Waiting } else { lanes::head_state(connection, &firm)? };
+    // After all that has been received, and before what comes next: that gets the same number, and is younger.
     let sql = "UPDATE event SET state = ?, reason = 'replayed', cause = NULL, person = ?, due_at = ?,
-        failed_attempts = 0, settled_at = NULL WHERE seq = ?";
+        failed_attempts = 0, settled_at = NULL, turn = (SELECT max(seq) + 1 FROM event) WHERE seq = ?";
     connection.prepare_cached(sql)?.execute(params![state.as_str(), person, Millis(now), seq])?;
     Ok(Some(true))
 }

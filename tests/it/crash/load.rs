@@ -1,23 +1,25 @@
 //! A twin in this process and the real program in its own: people work in both systems, and accounts are kept.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use casebridge::cli::serve::Running;
+use casebridge::bridge::{Bridge, Worker, WorkerOptions};
 use casebridge::clock::{Clock, SystemClock};
 use casebridge::config;
 use casebridge::domain::EventState;
+use casebridge::http::{self, Listener, Readiness, Shared};
 use casebridge::store::{EventFilter, SharedStore};
+use casebridge::telemetry;
 use casebridge::twin::highlevel::NewTask;
 use casebridge::twin::{Delivery, MadeBy, NewContact, NewLead, NewNote, Twin, TwinConfig, Vendor, casepeer};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::Database;
 use super::child::{Child, Home};
-use super::{Database, PATIENCE, eventually};
 use crate::support::{SYNC, Vendors};
 
 /// The system's clock, which a test can move forward.
@@ -36,30 +38,35 @@ impl Clock for MovedClock {
     }
 }
 
+/// How far behind a moment "after" it is.
+const MOMENT: SignedDuration = SignedDuration::from_millis(1);
+
 /// Two vendors and the program between them.
 pub struct World {
     pub twin: Twin,
     pub child: Child,
     clock: Arc<MovedClock>,
+    database: Database,
     directory: TempDir,
+    data: PathBuf,
     people: usize,
 }
 
 impl World {
     /// With a database in the test's own directory.
-    pub async fn start(database: Database, drain_seconds: u64) -> Self {
-        Self::start_in(database, None, drain_seconds).await
+    pub async fn start(drain_seconds: u64) -> Self {
+        Self::start_on(Database::chosen().await, None, drain_seconds).await
     }
 
-    /// With a database elsewhere.
-    pub async fn start_in(database: Database, data: Option<&Path>, drain_seconds: u64) -> Self {
+    /// With this database, a file of which lies in this directory.
+    pub async fn start_on(database: Database, data: Option<&Path>, drain_seconds: u64) -> Self {
         let clock = Arc::new(MovedClock::default());
         let config = TwinConfig { unlimited: true, ..TwinConfig::new(clock.clone()) };
         let (inbound_token, webhook_secret) = (config.inbound_token.clone(), config.webhook_secret.clone());
         let twin = Twin::start(config).await.unwrap();
         let directory = TempDir::new().unwrap();
-        let data = data.unwrap_or(directory.path());
-        let home = Home { directory: directory.path(), data, database, drain_seconds };
+        let data = data.unwrap_or(directory.path()).to_owned();
+        let home = Home { directory: directory.path(), data: &data, database: &database, drain_seconds };
         let vendors = Vendors {
             highlevel_url: &twin.highlevel.url(),
             highlevel_key: &twin.highlevel.public_key(),
@@ -74,7 +81,7 @@ impl World {
         twin.set_bridge(&child.url);
         twin.highlevel.add_senders(7);
         twin.casepeer.add_senders(3);
-        Self { twin, child, clock, directory, people: 0 }
+        Self { twin, child, clock, database, directory, data, people: 0 }
     }
 
     /// People work: so many new contacts, so many new leads, each with a task, a note and a change.
@@ -138,36 +145,41 @@ impl World {
         }
     }
 
-    /// Kills the program for the last time, and lets this process finish what it left, with a clock that needs no
+    /// Ends the program for the last time, and finishes in this process what it left, with a clock that needs no
     /// patience; then holds the accounts against what really happened.
     pub async fn finish(mut self) {
         self.child.kill();
         let text = std::fs::read_to_string(self.directory.path().join("casebridge.toml")).unwrap();
         let config = config::parse("casebridge.toml", &text, &Vec::new()).unwrap();
-        let running = Running::start(&config, self.clock.clone()).map_err(|_| "the program starts").unwrap();
-        let store = running.bridge.store.clone();
-        let look = async || {
+        let (keyring, clock) = (Arc::new(config.crypto.keyring().unwrap()), self.clock.clone());
+        let store = self.database.open(&self.data, keyring.clone(), clock.clone()).await;
+        let bridge = Arc::new(Bridge::new(&config, store.clone(), keyring, clock).unwrap());
+        let shared = Arc::new(Shared {
+            bridge: bridge.clone(),
+            readiness: Readiness::default(),
+            admin_token: None,
+            metrics: telemetry::metrics(),
+        });
+        let socket = Listener::bind(config.server.public).unwrap();
+        let _listener = Listener::serve(socket, http::public(shared)).unwrap();
+        // The leases of the one that was killed run out.
+        let worker = Worker::new(bridge, "the last", WorkerOptions::default());
+        for _ in 0..1_000 {
             self.twin.flush().await;
             self.send_again();
             self.twin.flush().await;
-            let counts = store.counts().await.unwrap();
-            let is_told = self.deliveries().iter().all(is_acknowledged);
-            if counts.pending() == 0 {
-                return is_told.then_some(());
+            if worker.step().await.unwrap() > 0 {
+                continue;
             }
-            let soon = self.clock.now() + SignedDuration::from_secs(1);
-            if counts.of(EventState::Running) == 0
-                && let Some(due) = store.next_due().await.unwrap()
-                && due > soon
-            {
-                self.clock.advance(due.duration_since(soon));
-                running.bridge.ring();
+            match store.next_due().await.unwrap() {
+                Some(due) => self.clock.advance(due.duration_since(self.clock.now()) + MOMENT),
+                None if self.deliveries().iter().all(is_acknowledged) => {
+                    return self.assert_accounts(&store).await;
+                }
+                None => {}
             }
-            None
-        };
-        eventually("everything is settled", 10 * PATIENCE, look).await;
-        self.assert_accounts(&store).await;
-        running.stop(std::time::Duration::ZERO).await;
+        }
+        panic!("events do not come to an end: {:?}", store.counts().await);
     }
 
     async fn assert_accounts(&self, store: &SharedStore) {
