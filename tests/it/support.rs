@@ -2,7 +2,7 @@
 //! by hand. No test sleeps: [`TestBridge::settle`] runs until nothing is left to do, and time is a clock that is moved.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use casebridge::bridge::{Bridge, Worker, WorkerOptions};
@@ -110,6 +110,7 @@ impl Installation {
         let worker = Worker::new(bridge.clone(), WORKER, WorkerOptions::default());
         let (url, admin_url) =
             (format!("http://{}", public.address()), format!("http://{}", admin.address()));
+        let _database = database;
         Self {
             bridge,
             store,
@@ -121,7 +122,7 @@ impl Installation {
             keyring,
             worker,
             directory,
-            _database: database,
+            _database,
         }
     }
 
@@ -182,6 +183,12 @@ impl Installation {
         let bad: Vec<_> =
             self.events().await.into_iter().filter(|row| row.state == EventState::Undelivered).collect();
         assert!(bad.is_empty(), "{bad:#?}");
+    }
+
+    /// Its database, for tests that look at it from outside; none on PostgreSQL.
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        let path = self.directory.path().join("bridge.db");
+        path.exists().then_some(path)
     }
 
     /// Where its files are.

@@ -340,7 +340,7 @@ fn futures_of(
 async fn what_cannot_be_committed_is_asked_for_again() {
     let receiver = Receiver::start();
     // Another process holds the database's write lock for longer than the store waits.
-    let path = receiver.installation.directory().join("bridge.db");
+    let Some(path) = receiver.installation.sqlite_file() else { return };
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let body = live(sample::find("ContactCreate").unwrap(), "1", false);
@@ -377,7 +377,7 @@ async fn what_is_received_is_committed_and_sealed_before_it_is_answered() {
     let id = receipt(receiver.highlevel(body.to_string().as_bytes()).await, StatusCode::ACCEPTED, "recorded")
         .await;
     // Read by another connection, as another process would after a crash.
-    let path = receiver.installation.directory().join("bridge.db");
+    let Some(path) = receiver.installation.sqlite_file() else { return };
     let other = rusqlite::Connection::open(&path).unwrap();
     let count: i64 = other.query_row("SELECT count(*) FROM payload", [], |row| row.get(0)).unwrap();
     assert_eq!(count, 1);
@@ -402,7 +402,7 @@ async fn a_key_that_is_gone_is_named() {
     receiver.installation.store.replay(id.parse().unwrap()).await.unwrap();
     let key = zeroize::Zeroizing::new([9; 32]);
     let keyring = casebridge::crypto::Keyring::new([("other".to_owned(), key)]).unwrap();
-    let path = receiver.installation.directory().join("bridge.db");
+    let Some(path) = receiver.installation.sqlite_file() else { return };
     let store = SqliteStore::open(&path, keyring.into(), clock()).unwrap();
     use casebridge::store::{ClaimRoom, Store};
     let room = ClaimRoom { total: 1, per_firm: 1, ..ClaimRoom::default() };

@@ -105,10 +105,8 @@ async fn mark_sent(
     key: &EffectKey,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let sql = "UPDATE effect SET ambiguous_at = $1, looks = 0
-        WHERE firm = $2 AND key = $3 AND completed_at IS NULL";
-    let update = sqlx::query(sql).bind(now.as_millisecond()).bind(firm).bind(text(&key.0));
-    update.execute(connection).await?;
+    let sql = "UPDATE effect SET ambiguous_at = $1, looks = 0 WHERE firm = $2 AND key = $3 AND completed_at IS NULL";
+    sqlx::query(sql).bind(now.as_millisecond()).bind(firm).bind(text(&key.0)).execute(connection).await?;
     Ok(())
 }
 
@@ -179,7 +177,7 @@ pub(super) async fn complete(
     let sql = "UPDATE effect SET completed_at = $1, result = $2
         WHERE firm = $3 AND key = $4 AND completed_at IS NULL";
     let firm = lease.firm.as_str();
-    let done = sqlx::query(sql)
+    let changed = sqlx::query(sql)
         .bind(now.as_millisecond())
         .bind(result.map(|record| text(&record.to_string())))
         .bind(firm)
@@ -190,7 +188,7 @@ pub(super) async fn complete(
     if let Some(call) = call {
         add_call_of(connection, lease, call).await?;
     }
-    Ok(done.rows_affected() > 0)
+    Ok(changed.rows_affected() > 0)
 }
 
 /// Writes down a call that failed, and what is known of the effect.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use casebridge::clock::Clock;
 use casebridge::domain::{Base, CallClass, Cause, EffectKey, FirmId, Link, Outcome, RecordRef, System};
 use casebridge::store::{Ambiguity, Begun, CallRecord, Claim, EffectFailure, Intent, LinkChange, Settled};
 use jiff::SignedDuration;
@@ -79,7 +80,7 @@ async fn an_intent_is_sent_again_to_the_byte(test: &TestStore) {
     assert_eq!(begin(test, &claim, "k", create("one", &[])).await, send("one", "one", None));
     assert_eq!(fail(test, &claim, "k", EffectFailure::NotDone).await, Settled::Yes);
     assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", None));
-    // The event that comes next wants the same.
+    // The event that comes next wants the same. Nobody said how the second attempt ended, as after a crash.
     test.settle(&claim, Outcome::Done).await;
     let next = claimed(test, "c1").await;
     let begun_at = test.now();
