@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use casebridge::bridge::{Bridge, Worker, WorkerOptions};
 use casebridge::clock::{Clock, SystemClock};
@@ -14,9 +14,11 @@ use casebridge::store::{EventFilter, SharedStore};
 use casebridge::telemetry;
 use casebridge::twin::highlevel::NewTask;
 use casebridge::twin::{Delivery, MadeBy, NewContact, NewLead, NewNote, Twin, TwinConfig, Vendor, casepeer};
+use casebridge::webhook::highlevel::sign::{SIGNATURE_HEADER, SigningKey};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::Database;
 use super::child::{Child, Home};
@@ -41,10 +43,37 @@ impl Clock for MovedClock {
 /// How far behind a moment "after" it is.
 const MOMENT: SignedDuration = SignedDuration::from_millis(1);
 
+/// Signs webhooks as HighLevel does, for senders of a test's own; a cheap handle.
+#[derive(Clone)]
+pub struct Sender {
+    key: Arc<SigningKey>,
+    location: String,
+    acknowledged: Arc<Mutex<Vec<String>>>,
+}
+
+impl Sender {
+    /// Sends a webhook of a type that has no rule, this much larger than it need be; the answer, if one came.
+    pub async fn send(&self, http: &reqwest::Client, url: &str, padding: usize) -> Option<reqwest::Response> {
+        let id = Uuid::now_v7().to_string();
+        let body = json!({
+            "type": "InboundMessage", "locationId": self.location, "webhookId": id, "body": "x".repeat(padding),
+        });
+        let body = body.to_string();
+        let signature = self.key.sign(body.as_bytes());
+        let request = http.post(format!("{url}/webhooks/highlevel")).header(SIGNATURE_HEADER, signature);
+        let answer = request.body(body).send().await.ok()?;
+        if answer.status().is_success() {
+            self.acknowledged.lock().unwrap().push(id);
+        }
+        Some(answer)
+    }
+}
+
 /// Two vendors and the program between them.
 pub struct World {
     pub twin: Twin,
     pub child: Child,
+    pub sender: Sender,
     clock: Arc<MovedClock>,
     database: Database,
     directory: TempDir,
@@ -67,9 +96,14 @@ impl World {
         let directory = TempDir::new().unwrap();
         let data = data.unwrap_or(directory.path()).to_owned();
         let home = Home { directory: directory.path(), data: &data, database: &database, drain_seconds };
+        let sender = Sender {
+            key: Arc::new(SigningKey::from_seed(&[9; 32])),
+            location: twin.highlevel.location().to_owned(),
+            acknowledged: Arc::default(),
+        };
         let vendors = Vendors {
             highlevel_url: &twin.highlevel.url(),
-            highlevel_key: &twin.highlevel.public_key(),
+            highlevel_key: &format!("{},{}", twin.highlevel.public_key(), sender.key.public_key()),
             location: twin.highlevel.location(),
             highlevel_token: "twin-token",
             casepeer_url: &twin.casepeer.url(),
@@ -81,7 +115,7 @@ impl World {
         twin.set_bridge(&child.url);
         twin.highlevel.add_senders(7);
         twin.casepeer.add_senders(3);
-        Self { twin, child, clock, database, directory, data, people: 0 }
+        Self { twin, child, sender, clock, database, directory, data, people: 0 }
     }
 
     /// People work: so many new contacts, so many new leads, each with a task, a note and a change.
@@ -100,7 +134,7 @@ impl World {
             let title = format!("Call back {person}");
             highlevel.create_task(&contact, NewTask { title, ..NewTask::default() });
             highlevel.create_note(&contact, &format!("Prefers mornings {person}"));
-            highlevel.update_contact(&contact, serde_json::json!({ "city": "Austin" }));
+            highlevel.update_contact(&contact, json!({ "city": "Austin" }));
             let lead = casepeer.create_lead(NewLead {
                 first_name: format!("Grace{person}"),
                 last_name: "Hopper".into(),
@@ -113,7 +147,7 @@ impl World {
             casepeer.create_task(&lead, casepeer::NewTask { title, ..casepeer::NewTask::default() });
             let (category, body) = ("Intake".into(), format!("Called back {person}"));
             casepeer.create_note(&lead, NewNote { category, body, ..NewNote::default() });
-            casepeer.update_lead(&lead, serde_json::json!({ "client": { "address": { "city": "Dallas" } } }));
+            casepeer.update_lead(&lead, json!({ "client": { "address": { "city": "Dallas" } } }));
         }
     }
 
@@ -200,6 +234,9 @@ impl World {
             let body: Value = serde_json::from_slice(&body).unwrap();
             let id = body.get("webhookId").unwrap_or(&body["id"]).as_str().unwrap().to_owned();
             *stored.entry(id).or_default() += 1;
+        }
+        for id in &*self.sender.acknowledged.lock().unwrap() {
+            assert_eq!(stored.get(id), Some(&1), "{id} was acknowledged");
         }
         for delivery in self.deliveries() {
             let times = stored.get(&delivery.id).copied().unwrap_or_default();

@@ -6,8 +6,10 @@
 //! counted at the twin, which knows nothing of the bridge.
 
 mod child;
+mod clock;
 mod creates;
 mod credentials;
+mod disk;
 mod doomed;
 pub mod gate;
 mod kill;
@@ -15,6 +17,7 @@ mod leases;
 mod load;
 mod outage;
 mod points;
+mod rolling;
 mod superseding;
 mod traps;
 mod twins;

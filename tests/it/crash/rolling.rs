@@ -15,25 +15,19 @@ const DRAIN: Duration = Duration::from_secs(2);
 async fn a_stop_under_load_refuses_nobody_before_the_drain_is_over_and_loses_nothing() {
     let mut world = World::start(DRAIN.as_secs()).await;
     let (has_ended, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let body = world.signed_webhook();
     let senders: Vec<_> = (0..4)
         .map(|_| {
-            let (url, body) = (format!("{}/webhooks/highlevel", world.child.url), body.clone());
+            let (url, sender) = (world.child.url.clone(), world.sender.clone());
             let (has_ended, answers) = (has_ended.clone(), answers.clone());
+            // A connection each, as from a balancer that keeps none.
+            let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
             tokio::spawn(async move {
                 while !has_ended.load(Ordering::SeqCst) {
-                    // A connection each, as from a balancer that keeps none.
-                    let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
-                    let request = http.post(&url).header("x-ghl-signature", body.1.as_str()).body(body.0.clone());
-                    match request.send().await {
-                        Ok(answer) => {
-                            let status = answer.status().as_u16();
-                            assert!(matches!(status, 200 | 202 | 429), "answered {status}");
-                            answers.fetch_add(1, Ordering::SeqCst);
-                        }
-                        // From when on nobody listens.
-                        Err(_) => return Instant::now(),
-                    }
+                    // From when on nobody listens.
+                    let Some(answer) = sender.send(&http, &url, 0).await else { break };
+                    let status = answer.status().as_u16();
+                    assert!(matches!(status, 200 | 202 | 429), "answered {status}");
+                    answers.fetch_add(1, Ordering::SeqCst);
                 }
                 Instant::now()
             })
