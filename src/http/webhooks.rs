@@ -153,10 +153,12 @@ async fn answer(
     body: Body,
     take: impl AsyncFnOnce(Bytes) -> Result<Recorded, Refused>,
 ) -> Response {
-    let known = if announces_too_much(headers) { Ok(Err(Unread::TooLarge)) } else { known.map(Ok) };
-    let (result, response) = match known {
-        Err(refused) => respond(sender, Err(refused)),
-        Ok(announced) => match announced.and(read(shared, body)).await_read().await {
+    let (result, response) = if announces_too_much(headers) {
+        too_large(sender)
+    } else if let Err(refused) = known {
+        respond(sender, Err(refused))
+    } else {
+        match read(shared, body).await {
             Ok(body) => {
                 let timer = Instant::now();
                 let taken = take(body).await;
@@ -164,10 +166,7 @@ async fn answer(
                     .record(timer.elapsed().as_secs_f64());
                 respond(sender, taken)
             }
-            Err(Unread::TooLarge) => {
-                tracing::warn!(sender = sender.name, "a webhook was refused: its body is larger than 1 MiB");
-                ("too_large", Problem::too_large().into_response())
-            }
+            Err(Unread::TooLarge) => too_large(sender),
             Err(Unread::CutOff) => {
                 tracing::warn!(
                     sender = sender.name,
@@ -175,7 +174,7 @@ async fn answer(
                 );
                 ("cut_off", Problem::busy_as(sender.busy).into_response())
             }
-        },
+        }
     };
     metrics::counter!("casebridge_webhooks_total", "sender" => sender.name, "result" => result).increment(1);
     response
@@ -208,12 +207,18 @@ fn respond(sender: Sender, taken: Result<Recorded, Refused>) -> (&'static str, R
     }
 }
 
-/// The whole body. Only so many are read at once, so that what senders announce cannot fill the memory.
-async fn read(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Bytes, Unread> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(Unread::TooLarge);
-    }
+fn announces_too_much(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    length.is_some_and(|length| length > MAX_BODY as u64)
+}
+
+fn too_large(sender: Sender) -> (&'static str, Response) {
+    tracing::warn!(sender = sender.name, "a webhook was refused: its body is larger than 1 MiB");
+    ("too_large", Problem::too_large().into_response())
+}
+
+/// The whole body. Only so many are read at once, so that what senders send cannot fill the memory.
+async fn read(shared: &Shared, body: Body) -> Result<Bytes, Unread> {
     let reading = async {
         let _permit = shared.bodies.acquire().await.map_err(|_| Unread::CutOff)?;
         axum::body::to_bytes(body, MAX_BODY)

@@ -86,7 +86,8 @@ pub trait Store: Send + Sync {
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<Settled, StoreError>;
     /// Moves an event to the lane of the person this record belongs to, if that is another lane than its own.
     async fn rejoin(&self, lease: &Lease, owner: &RecordRef) -> Result<Rejoined, StoreError>;
-    /// Gives up the leases of a worker that is gone; of every worker, where only one process may serve the store.
+    /// Gives up the leases of a worker that is gone, as if they had run out: their turns never ended, which counts as
+    /// an attempt, so that an event that brings the program down does not do so for ever.
     async fn release(&self, worker: &str) -> Result<u64, StoreError>;
     /// Returns when another process has made an event due: a hint, which may be missed or come for nothing. Never, where
     /// only one process may serve the store.

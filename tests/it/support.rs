@@ -61,6 +61,7 @@ text_to_highlevel = true
 /// The two vendors a bridge is told of.
 pub struct Vendors<'a> {
     pub highlevel_url: &'a str,
+    /// One or several, separated by commas.
     pub highlevel_key: &'a str,
     pub location: &'a str,
     pub highlevel_token: &'a str,
@@ -218,13 +219,15 @@ pub fn configuration_text(directory: &Path, vendors: &Vendors<'_>, sync: &str) -
     let webhook = secret("webhook", vendors.webhook_secret);
     let older = secret("webhook-older", "the-secret-before-the-rotation");
     let bearer = secret("bearer", vendors.casepeer_token);
+    let highlevel_keys: Vec<_> =
+        vendors.highlevel_key.split(',').map(|key| format!("\"ed25519:{key}\"")).collect();
     format!(
         r#"
 [crypto]
 keys = [{{ id = "k1", secret = {key} }}]
 [highlevel]
 base_url = "{highlevel_url}"
-webhook_keys = ["ed25519:{highlevel_key}"]
+webhook_keys = [{highlevel_keys}]
 [[firms]]
 id = "acme"
 [firms.highlevel]
@@ -240,7 +243,7 @@ auth = {{ kind = "bearer_static", token = {bearer} }}
 {sync}
 "#,
         highlevel_url = vendors.highlevel_url,
-        highlevel_key = vendors.highlevel_key,
+        highlevel_keys = highlevel_keys.join(", "),
         location = vendors.location,
         casepeer_url = vendors.casepeer_url,
     )

@@ -327,7 +327,8 @@ async fn the_wrong_address_method_or_size_is_told() {
     assert_problem(receiver.highlevel(&vec![b' '; limit + 1]).await, 413, "too-large").await;
     // Without a length announced, the body is cut off while it is read.
     let chunks = reqwest::Body::wrap(http_body_util::StreamBody::new(futures_of(limit + 1)));
-    let answer = receiver.client.post(url("/webhooks/highlevel")).body(chunks).send().await.unwrap();
+    let request = receiver.client.post(url("/webhooks/highlevel")).header(SIGNATURE_HEADER, "AAAA");
+    let answer = request.body(chunks).send().await.unwrap();
     assert_problem(answer, 413, "too-large").await;
 }
 
@@ -418,7 +419,7 @@ async fn a_key_that_is_gone_is_noticed_at_the_start_and_an_event_it_sealed_holds
     }
     let path = receiver.installation.directory().join("bridge.db");
     let other = rusqlite::Connection::open(&path).unwrap();
-    let sql = "UPDATE payload SET sealed_body = substr(sealed_body, 1, length(sealed_body) - 1) || x'00' WHERE event = 1";
+    let sql = "UPDATE payload SET sealed_body = CAST(substr(sealed_body, 1, length(sealed_body) - 1) || x'00' AS BLOB) WHERE event = 1";
     assert_eq!(other.execute(sql, []).unwrap(), 1);
     receiver.installation.step().await;
     let states: Vec<_> = receiver.installation.events().await.iter().map(|row| row.state).collect();

@@ -17,7 +17,7 @@ pub struct Home<'a> {
     pub directory: &'a Path,
     /// Where its database is.
     pub data: &'a Path,
-    pub database: Database,
+    pub database: &'a Database,
     pub drain_seconds: u64,
 }
 

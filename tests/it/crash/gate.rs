@@ -40,8 +40,9 @@ struct Door {
     passed: Mutex<Vec<String>>,
     inside: AtomicUsize,
     most: AtomicUsize,
-    hold: Mutex<Option<Hold>>,
+    hold: Mutex<Vec<Hold>>,
     holds: Notify,
+    released: Notify,
 }
 
 impl Gate {
@@ -59,15 +60,21 @@ impl Gate {
             most: AtomicUsize::new(0),
             hold: Mutex::default(),
             holds: Notify::new(),
+            released: Notify::new(),
         });
         let router = Router::new().fallback(pass).with_state(Arc::clone(&door));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, door }
     }
 
-    /// Holds the next request like this for ever, after `passing` of them.
+    /// Holds the next request like this until it is released, after `passing` of them.
     pub fn hold(&self, method: &'static str, path: &'static str, passing: usize, held: Held) {
-        *self.door.hold.lock().unwrap() = Some(Hold { method, path, passing, held });
+        self.door.hold.lock().unwrap().push(Hold { method, path, passing, held });
+    }
+
+    /// Lets go of the request that has been held the longest.
+    pub fn release(&self) {
+        self.door.released.notify_one();
     }
 
     /// Resolves when the request is being held.
@@ -121,19 +128,17 @@ async fn through(door: &Door, request: Request<Body>) -> Response {
 impl Door {
     fn is_to_hold(&self, line: &str) -> Option<Held> {
         let mut hold = self.hold.lock().unwrap();
-        let wanted = hold.as_mut()?;
-        if !line.starts_with(wanted.method) || !line.contains(wanted.path) {
+        let is_wanted = |hold: &Hold| line.starts_with(hold.method) && line.contains(hold.path);
+        let position = hold.iter().position(is_wanted)?;
+        if hold[position].passing > 0 {
+            hold[position].passing -= 1;
             return None;
         }
-        if wanted.passing > 0 {
-            wanted.passing -= 1;
-            return None;
-        }
-        hold.take().map(|wanted| wanted.held)
+        Some(hold.remove(position).held)
     }
 
     async fn keep(&self) {
         self.holds.notify_one();
-        std::future::pending::<()>().await;
+        self.released.notified().await;
     }
 }

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use super::load::World;
-use super::{Chance, Database, PATIENCE, eventually, scale};
+use super::{Chance, PATIENCE, eventually, scale};
 
 /// New contacts and new leads of a round.
 const PEOPLE: usize = 12;
@@ -12,7 +12,7 @@ const PEOPLE: usize = 12;
 async fn killed_at_random_moments_under_load_loses_nothing_and_doubles_nothing() {
     let mut chance = Chance::new("killed at random moments");
     let rounds = scale("CASEBRIDGE_ROUNDS", 5);
-    let mut world = World::start(Database::Sqlite, 5).await;
+    let mut world = World::start(5).await;
     for round in 0..rounds {
         let before = world.acknowledged();
         world.work(PEOPLE);
@@ -31,7 +31,7 @@ async fn killed_at_random_moments_under_load_loses_nothing_and_doubles_nothing()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frozen_and_thawed_under_load_loses_nothing_and_doubles_nothing() {
-    let mut world = World::start(Database::Sqlite, 5).await;
+    let mut world = World::start(5).await;
     world.work(PEOPLE);
     let look = async || (world.acknowledged() >= PEOPLE).then_some(());
     eventually("the load is under way", PATIENCE, look).await;

@@ -1,23 +1,27 @@
 //! A twin in this process and the real program in its own: people work in both systems, and accounts are kept.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use casebridge::cli::serve::Running;
+use casebridge::bridge::{Bridge, Worker, WorkerOptions};
 use casebridge::clock::{Clock, SystemClock};
 use casebridge::config;
 use casebridge::domain::EventState;
+use casebridge::http::{self, Listener, Readiness, Shared};
 use casebridge::store::{EventFilter, SharedStore};
+use casebridge::telemetry;
 use casebridge::twin::highlevel::NewTask;
 use casebridge::twin::{Delivery, MadeBy, NewContact, NewLead, NewNote, Twin, TwinConfig, Vendor, casepeer};
+use casebridge::webhook::highlevel::sign::{SIGNATURE_HEADER, SigningKey};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use uuid::Uuid;
 
+use super::Database;
 use super::child::{Child, Home};
-use super::{Database, PATIENCE, eventually};
 use crate::support::{SYNC, Vendors};
 
 /// The system's clock, which a test can move forward.
@@ -36,33 +40,70 @@ impl Clock for MovedClock {
     }
 }
 
+/// How far behind a moment "after" it is.
+const MOMENT: SignedDuration = SignedDuration::from_millis(1);
+
+/// Signs webhooks as HighLevel does, for senders of a test's own; a cheap handle.
+#[derive(Clone)]
+pub struct Sender {
+    key: Arc<SigningKey>,
+    location: String,
+    acknowledged: Arc<Mutex<Vec<String>>>,
+}
+
+impl Sender {
+    /// Sends a webhook of a type that has no rule, this much larger than it need be; the answer, if one came.
+    pub async fn send(&self, http: &reqwest::Client, url: &str, padding: usize) -> Option<reqwest::Response> {
+        let id = Uuid::now_v7().to_string();
+        let body = json!({
+            "type": "InboundMessage", "locationId": self.location, "webhookId": id, "body": "x".repeat(padding),
+        });
+        let body = body.to_string();
+        let signature = self.key.sign(body.as_bytes());
+        let request = http.post(format!("{url}/webhooks/highlevel")).header(SIGNATURE_HEADER, signature);
+        let answer = request.body(body).send().await.ok()?;
+        if answer.status().is_success() {
+            self.acknowledged.lock().unwrap().push(id);
+        }
+        Some(answer)
+    }
+}
+
 /// Two vendors and the program between them.
 pub struct World {
     pub twin: Twin,
     pub child: Child,
+    pub sender: Sender,
     clock: Arc<MovedClock>,
+    database: Database,
     directory: TempDir,
+    data: PathBuf,
     people: usize,
 }
 
 impl World {
     /// With a database in the test's own directory.
-    pub async fn start(database: Database, drain_seconds: u64) -> Self {
-        Self::start_in(database, None, drain_seconds).await
+    pub async fn start(drain_seconds: u64) -> Self {
+        Self::start_on(Database::chosen().await, None, drain_seconds).await
     }
 
-    /// With a database elsewhere.
-    pub async fn start_in(database: Database, data: Option<&Path>, drain_seconds: u64) -> Self {
+    /// With this database, a file of which lies in this directory.
+    pub async fn start_on(database: Database, data: Option<&Path>, drain_seconds: u64) -> Self {
         let clock = Arc::new(MovedClock::default());
         let config = TwinConfig { unlimited: true, ..TwinConfig::new(clock.clone()) };
         let (inbound_token, webhook_secret) = (config.inbound_token.clone(), config.webhook_secret.clone());
         let twin = Twin::start(config).await.unwrap();
         let directory = TempDir::new().unwrap();
-        let data = data.unwrap_or(directory.path());
-        let home = Home { directory: directory.path(), data, database, drain_seconds };
+        let data = data.unwrap_or(directory.path()).to_owned();
+        let home = Home { directory: directory.path(), data: &data, database: &database, drain_seconds };
+        let sender = Sender {
+            key: Arc::new(SigningKey::from_seed(&[9; 32])),
+            location: twin.highlevel.location().to_owned(),
+            acknowledged: Arc::default(),
+        };
         let vendors = Vendors {
             highlevel_url: &twin.highlevel.url(),
-            highlevel_key: &twin.highlevel.public_key(),
+            highlevel_key: &format!("{},{}", twin.highlevel.public_key(), sender.key.public_key()),
             location: twin.highlevel.location(),
             highlevel_token: "twin-token",
             casepeer_url: &twin.casepeer.url(),
@@ -74,7 +115,7 @@ impl World {
         twin.set_bridge(&child.url);
         twin.highlevel.add_senders(7);
         twin.casepeer.add_senders(3);
-        Self { twin, child, clock, directory, people: 0 }
+        Self { twin, child, sender, clock, database, directory, data, people: 0 }
     }
 
     /// People work: so many new contacts, so many new leads, each with a task, a note and a change.
@@ -93,7 +134,7 @@ impl World {
             let title = format!("Call back {person}");
             highlevel.create_task(&contact, NewTask { title, ..NewTask::default() });
             highlevel.create_note(&contact, &format!("Prefers mornings {person}"));
-            highlevel.update_contact(&contact, serde_json::json!({ "city": "Austin" }));
+            highlevel.update_contact(&contact, json!({ "city": "Austin" }));
             let lead = casepeer.create_lead(NewLead {
                 first_name: format!("Grace{person}"),
                 last_name: "Hopper".into(),
@@ -106,7 +147,7 @@ impl World {
             casepeer.create_task(&lead, casepeer::NewTask { title, ..casepeer::NewTask::default() });
             let (category, body) = ("Intake".into(), format!("Called back {person}"));
             casepeer.create_note(&lead, NewNote { category, body, ..NewNote::default() });
-            casepeer.update_lead(&lead, serde_json::json!({ "client": { "address": { "city": "Dallas" } } }));
+            casepeer.update_lead(&lead, json!({ "client": { "address": { "city": "Dallas" } } }));
         }
     }
 
@@ -138,37 +179,42 @@ impl World {
         }
     }
 
-    /// Kills the program for the last time, and lets this process finish what it left, with a clock that needs no
+    /// Ends the program for the last time, and finishes in this process what it left, with a clock that needs no
     /// patience; then holds the accounts against what really happened.
     pub async fn finish(mut self) {
         self.child.kill();
         let text = std::fs::read_to_string(self.directory.path().join("casebridge.toml")).unwrap();
         let config = config::parse("casebridge.toml", &text, &Vec::new()).unwrap();
-        let running =
-            Running::start(&config, self.clock.clone()).await.map_err(|_| "the program starts").unwrap();
-        let store = running.bridge.store.clone();
-        let look = async || {
+        let (keyring, clock) = (Arc::new(config.crypto.keyring().unwrap()), self.clock.clone());
+        let store = self.database.open(&self.data, keyring.clone(), clock.clone()).await;
+        let bridge = Arc::new(Bridge::new(&config, store.clone(), keyring, clock).unwrap());
+        let shared = Arc::new(Shared {
+            bridge: bridge.clone(),
+            readiness: Readiness::default(),
+            admin_token: None,
+            metrics: telemetry::metrics(),
+            bodies: tokio::sync::Semaphore::new(http::BODIES_AT_ONCE),
+        });
+        let socket = Listener::bind(config.server.public).unwrap();
+        let _listener = Listener::serve(socket, http::public(shared)).unwrap();
+        // The leases of the one that was killed run out.
+        let worker = Worker::new(bridge, "the last", WorkerOptions::default());
+        for _ in 0..1_000 {
             self.twin.flush().await;
             self.send_again();
             self.twin.flush().await;
-            let counts = store.counts().await.unwrap();
-            let is_told = self.deliveries().iter().all(is_acknowledged);
-            if counts.pending() == 0 {
-                return is_told.then_some(());
+            if worker.step().await.unwrap() > 0 {
+                continue;
             }
-            let soon = self.clock.now() + SignedDuration::from_secs(1);
-            if counts.of(EventState::Running) == 0
-                && let Some(due) = store.next_due().await.unwrap()
-                && due > soon
-            {
-                self.clock.advance(due.duration_since(soon));
-                running.bridge.ring();
+            match store.next_due().await.unwrap() {
+                Some(due) => self.clock.advance(due.duration_since(self.clock.now()) + MOMENT),
+                None if self.deliveries().iter().all(is_acknowledged) => {
+                    return self.assert_accounts(&store).await;
+                }
+                None => {}
             }
-            None
-        };
-        eventually("everything is settled", 10 * PATIENCE, look).await;
-        self.assert_accounts(&store).await;
-        running.stop(std::time::Duration::ZERO).await;
+        }
+        panic!("events do not come to an end: {:?}", store.counts().await);
     }
 
     async fn assert_accounts(&self, store: &SharedStore) {
@@ -189,6 +235,9 @@ impl World {
             let body: Value = serde_json::from_slice(&body).unwrap();
             let id = body.get("webhookId").unwrap_or(&body["id"]).as_str().unwrap().to_owned();
             *stored.entry(id).or_default() += 1;
+        }
+        for id in &*self.sender.acknowledged.lock().unwrap() {
+            assert_eq!(stored.get(id), Some(&1), "{id} was acknowledged");
         }
         for delivery in self.deliveries() {
             let times = stored.get(&delivery.id).copied().unwrap_or_default();

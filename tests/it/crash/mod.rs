@@ -6,8 +6,10 @@
 //! counted at the twin, which knows nothing of the bridge.
 
 mod child;
+mod clock;
 mod creates;
 mod credentials;
+mod disk;
 mod doomed;
 pub mod gate;
 mod kill;
@@ -15,34 +17,65 @@ mod leases;
 mod load;
 mod outage;
 mod points;
+mod rolling;
 mod superseding;
 mod traps;
 mod twins;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use casebridge::clock::SharedClock;
+use casebridge::crypto::Keyring;
 use casebridge::domain::EventState;
+use casebridge::store::SharedStore;
+use casebridge::store::postgres::{PostgresOptions, PostgresStore, TimeSource};
+use casebridge::store::sqlite::SqliteStore;
 use jiff::SignedDuration;
 
+use crate::store::PostgresDatabase;
 use crate::support::TestBridge;
 
 /// How long a test waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a bridge keeps its events in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the real program keeps its events in: SQLite, unless `CASEBRIDGE_TEST_STORE=postgres`.
 pub enum Database {
     /// A file in the test's own directory.
     Sqlite,
+    /// A database of its own on the server for tests.
+    Postgres(PostgresDatabase),
 }
 
 impl Database {
-    /// The `[store]` section.
-    pub fn section(self, directory: &Path) -> String {
+    pub async fn chosen() -> Self {
+        if std::env::var("CASEBRIDGE_TEST_STORE").is_ok_and(|store| store == "postgres") {
+            Self::Postgres(PostgresDatabase::create().await.expect("a PostgreSQL"))
+        } else {
+            Self::Sqlite
+        }
+    }
+
+    /// The `[store]` section; a file lies in this directory.
+    pub fn section(&self, directory: &Path) -> String {
         match self {
             Self::Sqlite => {
                 format!("[store]\nurl = \"sqlite://{}\"\n", directory.join("bridge.db").display())
+            }
+            Self::Postgres(database) => format!("[store]\nurl = \"{}\"\n", database.url),
+        }
+    }
+
+    /// Opens it in this process, with a clock of the test's.
+    pub async fn open(&self, directory: &Path, keyring: Arc<Keyring>, clock: SharedClock) -> SharedStore {
+        match self {
+            Self::Sqlite => {
+                Arc::new(SqliteStore::open(&directory.join("bridge.db"), keyring, clock).unwrap())
+            }
+            Self::Postgres(database) => {
+                let (options, time) = (PostgresOptions::default(), TimeSource::Clock(clock));
+                Arc::new(PostgresStore::open(&database.url, options, keyring, time).await.unwrap())
             }
         }
     }

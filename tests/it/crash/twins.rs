@@ -3,9 +3,11 @@
 use casebridge::twin::NewLead;
 use jiff::SignedDuration;
 
-use super::{assert_all_is_well, run_dry};
+use super::creates::{Create, live_on, made, undisturbed};
+use super::gate::Held;
+use super::{PATIENCE, assert_all_is_well, eventually, run_dry};
 use crate::story::ada;
-use crate::support::TestBridge;
+use crate::support::{Gated, TestBridge};
 
 fn ada_as_a_lead() -> NewLead {
     NewLead {
@@ -50,4 +52,31 @@ async fn two_leads_of_a_new_person_in_the_same_second_make_one_contact() {
     assert_all_is_well(&bridge).await;
     assert_eq!(bridge.highlevel.contacts().len(), 1, "{}", bridge.installation.tell().await);
     assert_eq!(bridge.casepeer.leads().len(), 2);
+}
+
+#[tokio::test]
+async fn our_own_contact_that_is_told_of_before_it_is_linked_takes_no_tasks_of_ours_for_its_own() {
+    let expected = undisturbed(Create::Contact).await;
+    let Gated { bridge, highlevel, .. } = TestBridge::gated().await;
+    Create::Contact.cause(&bridge).await;
+    highlevel.hold("POST", "/contacts/", 0, Held::AfterTheEffect);
+    highlevel.hold("GET", "/tasks", 0, Held::BeforeTheEffect);
+    let step = |name| {
+        let worker = bridge.installation.another_worker(name, bridge.installation.store.clone());
+        tokio::spawn(async move { worker.step().await.unwrap() })
+    };
+    let creating = step("creating");
+    highlevel.holds().await;
+    bridge.deliver().await;
+    // Another worker reads the contact while nobody knows that it is ours, and its tasks when they have been made.
+    let told = step("told");
+    highlevel.holds().await;
+    highlevel.release();
+    let made_tasks = async || (bridge.highlevel.writes() == 3).then_some(());
+    eventually("the initial tasks are made", PATIENCE, made_tasks).await;
+    highlevel.release();
+    creating.await.unwrap();
+    told.await.unwrap();
+    live_on(&bridge).await;
+    assert_eq!(made(&bridge).await, expected, "{}", bridge.installation.tell().await);
 }

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use casebridge::clock::Clock;
 use casebridge::domain::{Base, CallClass, Cause, EffectKey, FirmId, Link, Outcome, RecordRef, System};
 use casebridge::store::{Ambiguity, Begun, CallRecord, Claim, EffectFailure, Intent, LinkChange, Settled};
 use jiff::SignedDuration;
 
-use super::{LEASE, TestStore, contact, firm, lead, on_both};
+use super::{TestStore, contact, firm, lead, on_both};
 
 on_both!(
     an_intent_is_sent_again_to_the_byte,
+    a_create_that_was_begun_may_have_been_carried_out_until_its_failure_is_known,
     an_update_is_sent_as_it_is_now,
     what_was_done_is_not_done_again,
     what_was_done_is_remembered_although_the_lease_was_lost,
     what_was_refused_may_be_corrected,
     what_may_have_been_done_is_looked_for,
-    a_create_is_in_doubt_from_the_moment_it_may_be_sent,
     a_rival_waits_until_the_other_is_done,
     a_rival_goes_on_when_the_other_is_refused_or_given_up,
     calls_are_told_in_order,
@@ -79,13 +80,36 @@ async fn an_intent_is_sent_again_to_the_byte(test: &TestStore) {
     assert_eq!(begin(test, &claim, "k", create("one", &[])).await, send("one", "one", None));
     assert_eq!(fail(test, &claim, "k", EffectFailure::NotDone).await, Settled::Yes);
     assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", None));
-    // The event that comes next wants the same; whether it was sent before that event ended, nobody knows.
+    // The event that comes next wants the same. Nobody said how the second attempt ended, as after a crash.
     test.settle(&claim, Outcome::Done).await;
     let next = claimed(test, "c1").await;
-    let ambiguity = Some(Ambiguity { begun_at: test.now(), since: test.now(), looks: 0 });
-    assert_eq!(begin(test, &next, "k", create("three", &[])).await, send("one", "one", ambiguity));
+    let begun_at = test.now();
+    // The second attempt was never heard of again.
+    let unknown = Some(Ambiguity { begun_at, since: begun_at, looks: 0 });
+    assert_eq!(begin(test, &next, "k", create("three", &[])).await, send("one", "one", unknown));
+    // Another firm's key is another key.
     let lost = begin(test, &claim, "k", create("four", &[])).await;
     assert_eq!(lost, Begun::LeaseLost);
+}
+
+async fn a_create_that_was_begun_may_have_been_carried_out_until_its_failure_is_known(test: &TestStore) {
+    let claim = claimed(test, "c1").await;
+    let begun_at = test.now();
+    begin(test, &claim, "k", create("one", &[])).await;
+    test.pass(SignedDuration::from_secs(5));
+    test.store.note_look(&claim.lease, &key("k")).await.unwrap();
+    let looked = Some(Ambiguity { begun_at, since: begun_at, looks: 1 });
+    assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", looked));
+    // It was looked for and is sent again: from now on that attempt may have been carried out.
+    assert_eq!(test.store.send_again(&claim.lease, &key("k")).await.unwrap(), Settled::Yes);
+    let since = test.now();
+    let sent_again = Some(Ambiguity { begun_at, since, looks: 0 });
+    assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", sent_again));
+    fail(test, &claim, "k", EffectFailure::NotDone).await;
+    assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", None));
+    // Who has lost the lease sends nothing again.
+    test.store.release("worker").await.unwrap();
+    assert_eq!(test.store.send_again(&claim.lease, &key("k")).await.unwrap(), Settled::LeaseLost);
 }
 
 async fn an_update_is_sent_as_it_is_now(test: &TestStore) {
@@ -124,11 +148,16 @@ async fn what_was_done_is_remembered_although_the_lease_was_lost(test: &TestStor
     let result = Some(lead("l1"));
     let done = test.store.complete_effect(&claim.lease, &key("k"), result, links, None).await.unwrap();
     assert_eq!(done, Settled::LeaseLost);
-    // Nobody else would link it: it is not carried out again.
+    // Nobody does it again, so nobody else would link it.
     assert_eq!(test.store.links_of(&firm(), &[lead("l1")]).await.unwrap().len(), 1);
-    let claim = test.claim_one().await;
-    let again = begin(test, &claim, "k", create("one", &[])).await;
+    let next = test.claim_one().await;
+    let again = begin(test, &next, "k", create("one", &[])).await;
     assert_eq!(again, Begun::AlreadyDone(Some(lead("l1"))));
+    // What was found to be done already is no news, and changes no links.
+    let change = Link::new(contact("c1"), lead("l2"), System::HighLevel, Base::default());
+    let links = vec![LinkChange::Link(change)];
+    test.store.complete_effect(&claim.lease, &key("k"), Some(lead("l2")), links, None).await.unwrap();
+    assert!(test.store.links_of(&firm(), &[lead("l2")]).await.unwrap().is_empty());
 }
 
 async fn what_was_refused_may_be_corrected(test: &TestStore) {
@@ -154,30 +183,10 @@ async fn what_may_have_been_done_is_looked_for(test: &TestStore) {
         assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", ambiguity));
         test.store.note_look(&claim.lease, &key("k")).await.unwrap();
     }
-    // Sent again, it begins a new search.
-    test.pass(SignedDuration::from_secs(90));
-    let since = test.now();
-    assert_eq!(test.store.send_again(&claim.lease, &key("k")).await.unwrap(), Settled::Yes);
+    // A second answer that stays away begins a new search.
+    fail(test, &claim, "k", EffectFailure::Unknown).await;
     let ambiguity = Some(Ambiguity { begun_at, since, looks: 0 });
     assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", ambiguity));
-    // A failure that is known ends it.
-    fail(test, &claim, "k", EffectFailure::NotDone).await;
-    assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", None));
-    test.store.release("worker").await.unwrap();
-    assert_eq!(test.store.send_again(&claim.lease, &key("k")).await.unwrap(), Settled::LeaseLost);
-}
-
-async fn a_create_is_in_doubt_from_the_moment_it_may_be_sent(test: &TestStore) {
-    let lost = claimed(test, "c1").await;
-    let ambiguity = Some(Ambiguity { begun_at: test.now(), since: test.now(), looks: 0 });
-    begin(test, &lost, "k", create("one", &[])).await;
-    let update = Intent { is_create: false, ..create("one", &[]) };
-    begin(test, &lost, "update", update.clone()).await;
-    // The program is gone before there is an answer.
-    test.pass(LEASE + SignedDuration::from_secs(1));
-    let claim = test.claim_one().await;
-    assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", ambiguity));
-    assert_eq!(begin(test, &claim, "update", update).await, send("one", "one", None));
 }
 
 async fn a_rival_waits_until_the_other_is_done(test: &TestStore) {
