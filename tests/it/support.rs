@@ -101,6 +101,7 @@ impl Installation {
             readiness: readiness.clone(),
             admin_token: None,
             metrics: telemetry::metrics(),
+            bodies: tokio::sync::Semaphore::new(http::BODIES_AT_ONCE),
         });
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let public =
