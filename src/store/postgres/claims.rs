@@ -12,16 +12,17 @@ use crate::crypto::Keyring;
 use crate::domain::{EventState, FirmId, Outcome, RecordRef};
 use crate::store::{Claim, ClaimRoom, Lease, Rejoined, Settled, Settlement};
 
-/// Claims what fits. Holds no lock: a row that another worker is about to claim is passed over.
+/// Claims what fits. Takes no firm's lock: a row that another worker is about to claim is passed over. What cannot be
+/// opened fails here, while nothing is claimed yet.
 pub(super) async fn claim(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     keyring: &Keyring,
     worker: &str,
     room: &ClaimRoom,
     lease: SignedDuration,
     now: Timestamp,
 ) -> Result<Vec<Claim>, Fault> {
-    let (firms, wanted) = shares(pool, room, now).await?;
+    let (firms, wanted) = shares(connection, room, now).await?;
     if firms.is_empty() {
         return Ok(Vec::new());
     }
@@ -35,18 +36,18 @@ pub(super) async fn claim(
         FROM picked JOIN payload ON payload.event = picked.seq, horizon WHERE event.seq = picked.seq
         RETURNING event.seq, event.id, firm, source, type, claims, failed_attempts, received_at, due_at, sealed_body,
             horizon.seq AS horizon";
-    let mut rows = sqlx::query(sql)
+    let rows = sqlx::query(sql)
         .bind(&firms)
         .bind(&wanted)
         .bind(now.as_millisecond())
         .bind(worker)
         .bind(until.as_millisecond())
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await?;
-    let mut by_due = rows.drain(..).map(|row| Ok((row.try_get("due_at")?, row.try_get("seq")?, row)));
-    let mut by_due = by_due.by_ref().collect::<Result<Vec<(i64, i64, PgRow)>, Fault>>()?;
-    by_due.sort_unstable_by_key(|(due_at, seq, _)| (*due_at, *seq));
-    by_due.iter().map(|(_, _, row)| read(row, keyring)).collect()
+    let by_due = |row: PgRow| Ok((row.try_get("due_at")?, row.try_get("seq")?, row));
+    let mut rows = rows.into_iter().map(by_due).collect::<Result<Vec<(i64, i64, PgRow)>, Fault>>()?;
+    rows.sort_unstable_by_key(|(due_at, seq, _)| (*due_at, *seq));
+    rows.iter().map(|(_, _, row)| read(row, keyring)).collect()
 }
 
 fn read(row: &PgRow, keyring: &Keyring) -> Result<Claim, Fault> {
@@ -67,7 +68,7 @@ fn read(row: &PgRow, keyring: &Keyring) -> Result<Claim, Fault> {
 /// How many each firm may have: the firms take turns, the least busy first, and within a firm the longest due comes
 /// first.
 async fn shares(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     room: &ClaimRoom,
     now: Timestamp,
 ) -> Result<(Vec<String>, Vec<i64>), sqlx::Error> {
@@ -96,7 +97,7 @@ async fn shares(
         .bind(now.as_millisecond())
         .bind(limit(room.per_firm))
         .bind(limit(room.total))
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await?;
     let mut shares = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     for row in rows {

@@ -53,7 +53,7 @@ pub enum CannotOpenPostgres {
     },
 }
 
-/// How long a transaction may take, so that a database that does not answer holds nobody up for ever. Far above the
+/// How long a transaction may take, with its repetitions, so that a database that does not answer holds nobody up for ever. Far above the
 /// milliseconds it takes.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -181,23 +181,28 @@ pub(super) async fn within_deadline<T>(work: impl Future<Output = Result<T, Faul
 macro_rules! in_transaction {
     ($core:expr, $firms:expr, |$connection:ident, $now:ident| $work:expr) => {{
         let core: &$crate::store::postgres::core::Core = $core;
-        let mut attempt = 1;
-        loop {
-            let turn = async {
-                let mut transaction = core.begin($firms).await?;
-                let $now = core.time.now(&mut *transaction).await?;
-                let $connection = &mut *transaction;
-                let done = $work.await?;
-                transaction.commit().await?;
-                Ok::<_, $crate::store::postgres::rows::Fault>(done)
-            };
-            match $crate::store::postgres::core::within_deadline(turn).await {
-                Err(fault) if fault.is_repeatable() && attempt < $crate::store::postgres::core::ATTEMPTS => {
-                    attempt += 1;
+        $crate::store::postgres::core::within_deadline(async {
+            let mut attempt = 1;
+            loop {
+                let turn = async {
+                    let mut transaction = core.begin($firms).await?;
+                    let $now = core.time.now(&mut *transaction).await?;
+                    let $connection = &mut *transaction;
+                    let done = $work.await?;
+                    transaction.commit().await?;
+                    Ok::<_, $crate::store::postgres::rows::Fault>(done)
+                };
+                match turn.await {
+                    Err(fault)
+                        if fault.is_repeatable() && attempt < $crate::store::postgres::core::ATTEMPTS =>
+                    {
+                        attempt += 1;
+                    }
+                    other => break other,
                 }
-                other => break other,
             }
-        }
+        })
+        .await
     }};
 }
 pub(super) use in_transaction;

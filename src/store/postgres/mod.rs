@@ -82,6 +82,9 @@ impl PostgresStore {
     }
 }
 
+/// For a transaction that takes no firm's lock.
+const NO_FIRM: &[&str] = &[];
+
 /// Runs a statement that needs no transaction.
 async fn read<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, StoreError> {
     Ok(within_deadline(work).await?)
@@ -111,14 +114,21 @@ impl Store for PostgresStore {
         room: &ClaimRoom,
         lease: SignedDuration,
     ) -> Result<Vec<Claim>, StoreError> {
-        let (pool, now) = (&self.core.pool, self.core.now().await?);
-        let expired = read(claims::expired(pool, now)).await?;
+        let now = self.core.now().await?;
+        let expired = read(claims::expired(&self.core.pool, now)).await?;
         if !expired.is_empty() {
             in_transaction!(&self.core, &expired, |connection, now| claims::expire(
                 connection, &expired, now
             ))?;
         }
-        read(claims::claim(pool, &self.keyring, worker, room, lease, now)).await
+        Ok(in_transaction!(&self.core, NO_FIRM, |connection, now| claims::claim(
+            connection,
+            &self.keyring,
+            worker,
+            room,
+            lease,
+            now
+        ))?)
     }
 
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<Settled, StoreError> {

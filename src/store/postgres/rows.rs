@@ -19,8 +19,9 @@ pub(super) enum Fault {
 }
 
 /// Conditions under which PostgreSQL asks for the transaction to be repeated (its manual, appendix A): a
-/// serialisation failure, a deadlock, and a unique key that another transaction took first.
-const REPEATABLE: [&str; 3] = ["40001", "40P01", "23505"];
+/// serialisation failure, a deadlock, a lock that was not to be had in time, and a unique key that another transaction
+/// took first.
+const REPEATABLE: [&str; 4] = ["40001", "40P01", "55P03", "23505"];
 
 impl Fault {
     /// Whether the same transaction may succeed if it is begun again.

@@ -143,6 +143,14 @@ impl Database {
         }
     }
 
+    /// Another process's store on the same database.
+    pub async fn open_again(&self, clock: &Arc<ManualClock>, keyring: Arc<Keyring>) -> SharedStore {
+        match self {
+            Self::Sqlite(_) => Arc::new(SqliteStore::open(&self.path(), keyring, clock.clone()).unwrap()),
+            Self::Postgres(database) => Arc::new(database.open(clock, keyring).await),
+        }
+    }
+
     pub async fn connect(&self) -> PgConnection {
         PgConnection::connect(&self.as_postgres().url).await.unwrap()
     }

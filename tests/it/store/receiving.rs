@@ -1,11 +1,13 @@
 //! What arrives is kept once, sealed, in its person's lane.
 
+use casebridge::crypto::Keyring;
 use casebridge::domain::{Cause, EventState, FirmId, System};
-use casebridge::store::{Arrival, DeliveryKey, Recorded};
+use casebridge::store::{Arrival, DeliveryKey, Recorded, StoreError};
 use futures_util::future::join_all;
 use jiff::SignedDuration;
+use zeroize::Zeroizing;
 
-use super::{TestStore, contact, lead, on_both};
+use super::{LEASE, TestStore, contact, lead, on_both, room};
 
 on_both!(
     a_delivery_is_stored_once_by_its_id,
@@ -19,6 +21,7 @@ on_both!(
     a_payload_is_sealed_and_opened,
     an_event_is_due_although_the_clock_was_set_back,
     text_may_hold_any_character,
+    without_its_key_nothing_is_claimed,
 );
 
 async fn a_delivery_is_stored_once_by_its_id(test: &TestStore) {
@@ -140,4 +143,17 @@ async fn text_may_hold_any_character(test: &TestStore) {
     let claim = test.claim_one().await;
     let why = strange.to_owned();
     test.settle(&claim, casebridge::domain::Outcome::Undelivered { cause: Cause::Rejected, why }).await;
+}
+
+async fn without_its_key_nothing_is_claimed(test: &TestStore) {
+    test.update("c1").await;
+    let other = Keyring::new([("k2".to_owned(), Zeroizing::new([9; 32]))]).unwrap();
+    let store = test.database.open_again(&test.clock, other.into()).await;
+    for _ in 0..3 {
+        let refused = store.claim("worker", &room(1), LEASE).await;
+        assert!(matches!(refused, Err(StoreError::Sealed(_))), "{refused:?}");
+        test.pass(LEASE + SignedDuration::from_secs(1));
+    }
+    // No attempt was used.
+    assert_eq!(test.claim_one().await.failed_attempts, 0);
 }
