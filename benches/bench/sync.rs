@@ -1,0 +1,194 @@
+//! Whole events a second: claim, refetch, plan, write, settle; against simulated vendors in this process.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use casebridge::bridge::{Bridge, Worker, WorkerOptions};
+use casebridge::clock::SystemClock;
+use casebridge::domain::EventState;
+use casebridge::http::{self, Listener, Readiness, Shared};
+use casebridge::store::SharedStore;
+use casebridge::telemetry;
+use casebridge::twin::Twin;
+use casebridge::twin::highlevel::NewTask;
+use casebridge::webhook::highlevel::Signatures;
+use casebridge::webhook::highlevel::sign::SigningKey;
+use futures_util::stream::{self, StreamExt};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::database::Database;
+use super::latency::{person, start_twin, vendors};
+use super::server::Site;
+use super::table::{Bound, Report, Table, number};
+use super::{Plan, stock};
+
+/// How often is looked whether everything is settled.
+const LOOK: Duration = Duration::from_millis(10);
+
+pub fn run(plan: &Plan, report: &mut Report) {
+    let table = Table::new(
+        "Full sync against simulated vendors in this process, without limits; a backlog that was received before",
+        &[&format!("{:<52}", "what"), "  events", "  writes", "events /s", "CPU µs each", "         budget"],
+    );
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.expect("the system gives threads");
+    for database in &plan.databases {
+        runtime.block_on(of(plan, *database, &table, report));
+    }
+}
+
+async fn of(plan: &Plan, database: Database, table: &Table, report: &mut Report) {
+    let people = if plan.is_full { 5_000 } else { 2_000 };
+    let workshop = Workshop::start(database).await;
+    let (highlevel, casepeer) = (&workshop.twin.highlevel, &workshop.twin.casepeer);
+    let mut measure = async |what: &str, is_budgeted: bool| {
+        let writes = casepeer.writes() + highlevel.writes();
+        let (events, elapsed, processor) = workshop.settle_backlog().await;
+        let writes = casepeer.writes() + highlevel.writes() - writes;
+        let rate = events as f64 / elapsed.as_secs_f64();
+        let name = format!("full sync, {}, {what}", database.name());
+        let verdict = if is_budgeted {
+            report.judge(&name, rate, "/s", Bound::AtLeast(2_500.0))
+        } else {
+            String::new()
+        };
+        table.row([
+            format!("{}, {what}", database.name()),
+            number(events as f64),
+            number(writes as f64),
+            number(rate),
+            number(processor.as_secs_f64() * 1e6 / events.max(1) as f64),
+            verdict,
+        ]);
+    };
+
+    let contacts: Vec<String> = (0..people).map(|index| highlevel.create_contact(person(index))).collect();
+    workshop.receive("ContactCreate").await;
+    measure("new people: each a lead", false).await;
+
+    for (index, contact) in contacts.iter().enumerate() {
+        highlevel.update_contact(contact, json!({"city": format!("City {index}")}));
+    }
+    workshop.receive("ContactUpdate").await;
+    measure("linked people changed", true).await;
+
+    for contact in &contacts {
+        highlevel.create_task(contact, NewTask { title: "Call back".into(), ..NewTask::default() });
+    }
+    workshop.receive("TaskCreate").await;
+    measure("a task for each", false).await;
+
+    for index in 0..people / 4 {
+        let title = format!("Task {index}");
+        highlevel.create_task(&contacts[0], NewTask { title, ..NewTask::default() });
+    }
+    workshop.receive("TaskCreate").await;
+    measure("tasks, all of one person", false).await;
+
+    for index in 0..people {
+        highlevel.update_contact(&contacts[1], json!({"city": format!("Town {index}")}));
+    }
+    workshop.receive("ContactUpdate").await;
+    measure("changes, all of one person (settled together)", false).await;
+
+    workshop.hear_echoes();
+    for (index, contact) in contacts.iter().enumerate() {
+        highlevel.update_contact(contact, json!({"city": format!("Borough {index}")}));
+    }
+    measure("linked people changed, as it comes, with its echo", false).await;
+    workshop.stop().await;
+}
+
+/// A bridge between two vendors that nobody has told of it: their webhooks are handed over here.
+struct Workshop {
+    twin: Twin,
+    bridge: Arc<Bridge>,
+    store: SharedStore,
+    key: SigningKey,
+    listener: Listener,
+    _site: Site,
+    handed_over: std::cell::Cell<usize>,
+}
+
+impl Workshop {
+    async fn start(database: Database) -> Self {
+        let twin = start_twin().await;
+        let site = Site::new(database, &vendors(&twin));
+        let store = site.store().await;
+        let bridge = Bridge::new(&site.config, store.clone(), site.keyring(), Arc::new(SystemClock));
+        let bridge = Arc::new(bridge.expect("the configuration is right"));
+        let shared = Arc::new(Shared {
+            bridge: bridge.clone(),
+            readiness: Readiness::default(),
+            admin_token: None,
+            metrics: telemetry::metrics(),
+        });
+        let socket = Listener::bind(([127, 0, 0, 1], 0).into()).expect("the system has a free port");
+        let listener = Listener::serve(socket, http::public(shared)).expect("the port can be served");
+        Self { twin, bridge, store, key: stock::key(), listener, _site: site, handed_over: 0.into() }
+    }
+
+    /// Receives HighLevel's webhooks of this type that have been made since the last time.
+    async fn receive(&self, kind: &str) {
+        let deliveries = self.twin.highlevel.deliveries();
+        let seen = self.handed_over.replace(deliveries.len());
+        let new = deliveries[seen..].iter().filter(|delivery| delivery.kind == kind);
+        let receiving = new.map(async |delivery| {
+            let signature = self.key.sign(delivery.body.as_bytes());
+            let signatures = Signatures { ed25519: Some(&signature), legacy_rsa: None };
+            let body = delivery.body.clone().into_bytes().into();
+            self.bridge.receive_highlevel(signatures, body).await.expect("the bridge takes it");
+        });
+        stream::iter(receiving).buffer_unordered(256).collect::<Vec<()>>().await;
+    }
+
+    /// From now on the vendors send their webhooks themselves.
+    fn hear_echoes(&self) {
+        self.twin.highlevel.add_senders(7);
+        self.twin.casepeer.add_senders(7);
+        self.twin.set_bridge(&format!("http://{}", self.listener.address()));
+    }
+
+    /// Works until everything is settled: how many events, how long, how much processor time.
+    async fn settle_backlog(&self) -> (u64, Duration, Duration) {
+        let settled = async || {
+            let counts = self.store.counts().await.expect("the store works");
+            let settled: u64 = counts.by_state.values().sum::<u64>() - counts.pending();
+            (counts.pending(), settled)
+        };
+        let (_, before) = settled().await;
+        let worker = Worker::new(self.bridge.clone(), "bench", WorkerOptions::default());
+        let stop = CancellationToken::new();
+        let (processor, timer) = (processor_time(), Instant::now());
+        let stopped = stop.clone();
+        let working = tokio::spawn(async move { worker.run(stopped).await });
+        let after = loop {
+            self.twin.flush().await;
+            tokio::time::sleep(LOOK).await;
+            let (pending, settled) = settled().await;
+            if pending == 0 && settled > before {
+                break settled;
+            }
+        };
+        let (elapsed, processor) = (timer.elapsed(), processor_time() - processor);
+        stop.cancel();
+        working.await.expect("the worker ends");
+        let undelivered = self.store.counts().await.expect("the store works").of(EventState::Undelivered);
+        assert_eq!(undelivered, 0, "every event is carried out");
+        (after - before, elapsed, processor)
+    }
+
+    async fn stop(self) {
+        self.twin.stop().await;
+        self.listener.stop(Duration::from_millis(100)).await;
+    }
+}
+
+/// How much processor time this process has used, vendors and all.
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
