@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -15,11 +14,10 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Secret, StoreUrl};
 use crate::crypto::Keyring;
 use crate::domain::Phone;
-use crate::http::{self, BODIES_AT_ONCE, Listener, Readiness, Shared};
+use crate::http::{self, Listener, Readiness, Shared};
 use crate::store::SharedStore;
 use crate::store::postgres::{CannotOpenPostgres, PostgresOptions, PostgresStore, TimeSource};
 use crate::store::sqlite::{CannotOpenStore, ServeLock, SqliteStore};
-use crate::telemetry;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -88,20 +86,14 @@ impl Running {
 
     /// The same for a process that does a part.
     pub async fn start_as(role: Role, config: &Config, clock: SharedClock) -> Result<Self, Failure> {
-        let metrics = telemetry::metrics();
         let keyring = keyring(config)?;
         let lock = lock(role, &config.store.url)?;
         let store = open_store(config, &keyring, &clock).await?;
         let bridge = Bridge::new(config, store, keyring, clock).map_err(Failure::configuration)?;
         let bridge = Arc::new(bridge);
         let readiness = Readiness::default();
-        let shared = Arc::new(Shared {
-            bridge: Arc::clone(&bridge),
-            readiness: readiness.clone(),
-            admin_token: config.server.admin_token.clone(),
-            metrics,
-            bodies: Semaphore::new(BODIES_AT_ONCE),
-        });
+        let shared =
+            Arc::new(Shared::new(Arc::clone(&bridge), readiness.clone(), config.server.admin_token.clone()));
         let in_use = |why| {
             Failure::failed(why).hint("another program may use the port; see server.public and server.admin")
         };

@@ -26,23 +26,32 @@ pub use openapi::document;
 
 use crate::bridge::Bridge;
 use crate::config::Secret;
+use crate::telemetry;
 
 /// What handlers share.
 pub struct Shared {
     /// The flow.
-    pub bridge: Arc<Bridge>,
+    bridge: Arc<Bridge>,
     /// Whether this process is ready for traffic.
-    pub readiness: Readiness,
+    readiness: Readiness,
     /// What a program shows to use the admin listener from elsewhere than loopback.
-    pub admin_token: Option<Secret>,
+    admin_token: Option<Secret>,
     /// The process's metrics.
-    pub metrics: PrometheusHandle,
+    metrics: PrometheusHandle,
     /// One for each webhook body that is being read.
-    pub bodies: Semaphore,
+    bodies: Semaphore,
 }
 
 /// How many webhook bodies are read at once: at most 64 MiB of them.
-pub const BODIES_AT_ONCE: usize = 64;
+const BODIES_AT_ONCE: usize = 64;
+
+impl Shared {
+    /// What both listeners of this bridge share.
+    pub fn new(bridge: Arc<Bridge>, readiness: Readiness, admin_token: Option<Secret>) -> Self {
+        let (metrics, bodies) = (telemetry::metrics(), Semaphore::new(BODIES_AT_ONCE));
+        Self { bridge, readiness, admin_token, metrics, bodies }
+    }
+}
 
 /// The listener the load balancer forwards to. `/webhooks/crm` is `/webhooks/highlevel` for white-label apps, which
 /// may not show its name.

@@ -12,7 +12,6 @@ use casebridge::crypto::Keyring;
 use casebridge::domain::EventState;
 use casebridge::http::{self, Listener, Readiness, Shared};
 use casebridge::store::{EventFilter, EventRow, EventStory, SharedStore};
-use casebridge::telemetry;
 use casebridge::twin::{CasePeer, HighLevel, Twin, TwinConfig};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
@@ -97,13 +96,7 @@ impl Installation {
         let (store, database) = crate::store::open_chosen(&path, &keyring, &clock);
         let bridge = Arc::new(Bridge::new(&config, store.clone(), keyring.clone(), shared_clock).unwrap());
         let readiness = Readiness::default();
-        let shared = Arc::new(Shared {
-            bridge: bridge.clone(),
-            readiness: readiness.clone(),
-            admin_token: None,
-            metrics: telemetry::metrics(),
-            bodies: tokio::sync::Semaphore::new(http::BODIES_AT_ONCE),
-        });
+        let shared = Arc::new(Shared::new(bridge.clone(), readiness.clone(), None));
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let public =
             Listener::serve(Listener::bind(anywhere).unwrap(), http::public(shared.clone())).unwrap();

@@ -22,7 +22,7 @@ impl SmallDisk {
         match mount {
             Ok(mounted) if mounted.status.success() => Some(Self(directory)),
             _ => {
-                println!(
+                eprintln!(
                     "not run: a full disk needs a tmpfs, and this process may not mount one (run it as root)"
                 );
                 None

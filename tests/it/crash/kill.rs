@@ -22,7 +22,7 @@ async fn killed_at_random_moments_under_load_loses_nothing_and_doubles_nothing()
         let look = async || (world.acknowledged() >= before + moment).then_some(());
         eventually("the load is under way", PATIENCE, look).await;
         world.child.kill();
-        println!("round {round}: killed after {moment} acknowledgements");
+        eprintln!("round {round}: killed after {moment} acknowledgements");
         world.child.start_again().await;
     }
     assert_eq!(world.wrong_answers(), [0_u16; 0], "{}", world.child.log());

@@ -11,7 +11,6 @@ use casebridge::config;
 use casebridge::domain::EventState;
 use casebridge::http::{self, Listener, Readiness, Shared};
 use casebridge::store::{EventFilter, SharedStore};
-use casebridge::telemetry;
 use casebridge::twin::highlevel::NewTask;
 use casebridge::twin::{Delivery, MadeBy, NewContact, NewLead, NewNote, Twin, TwinConfig, Vendor, casepeer};
 use casebridge::webhook::highlevel::sign::{SIGNATURE_HEADER, SigningKey};
@@ -188,13 +187,7 @@ impl World {
         let (keyring, clock) = (Arc::new(config.crypto.keyring().unwrap()), self.clock.clone());
         let store = self.database.open(&self.data, keyring.clone(), clock.clone()).await;
         let bridge = Arc::new(Bridge::new(&config, store.clone(), keyring, clock).unwrap());
-        let shared = Arc::new(Shared {
-            bridge: bridge.clone(),
-            readiness: Readiness::default(),
-            admin_token: None,
-            metrics: telemetry::metrics(),
-            bodies: tokio::sync::Semaphore::new(http::BODIES_AT_ONCE),
-        });
+        let shared = Arc::new(Shared::new(bridge.clone(), Readiness::default(), None));
         let socket = Listener::bind(config.server.public).unwrap();
         let _listener = Listener::serve(socket, http::public(shared)).unwrap();
         // The leases of the one that was killed run out.

@@ -89,7 +89,7 @@ impl Chance {
     pub fn new(test: &str) -> Self {
         let given = std::env::var("CASEBRIDGE_SEED").ok().map(|seed| seed.parse().expect("a number"));
         let seed = given.unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1);
-        println!("{test}: CASEBRIDGE_SEED={seed}");
+        eprintln!("{test}: CASEBRIDGE_SEED={seed}");
         Self(seed)
     }
 

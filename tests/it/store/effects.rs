@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use casebridge::clock::Clock;
 use casebridge::domain::{Base, CallClass, Cause, EffectKey, FirmId, Link, Outcome, RecordRef, System};
 use casebridge::store::{Ambiguity, Begun, CallRecord, Claim, EffectFailure, Intent, LinkChange, Settled};
 use jiff::SignedDuration;
