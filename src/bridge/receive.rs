@@ -53,6 +53,16 @@ impl Bridge {
         self.record(firm, System::HighLevel, verified, envelope, problem).await
     }
 
+    /// Whether a firm has this secret URL for Workflows.
+    pub fn knows_workflow(&self, token: &str) -> bool {
+        self.firms.by_workflow_token(token).is_some()
+    }
+
+    /// Whether a firm has this secret URL for the CASEpeer side.
+    pub fn knows_casepeer(&self, token: &str) -> bool {
+        self.firms.by_inbound_token(token).is_some()
+    }
+
     /// Takes a webhook of a Workflow's webhook action, sent to a firm's secret URL.
     pub async fn receive_workflow(
         &self,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Secret, StoreUrl};
 use crate::crypto::Keyring;
 use crate::domain::Phone;
-use crate::http::{self, Listener, Readiness, Shared};
+use crate::http::{self, BODIES_AT_ONCE, Listener, Readiness, Shared};
 use crate::store::SharedStore;
 use crate::store::postgres::{CannotOpenPostgres, PostgresOptions, PostgresStore, TimeSource};
 use crate::store::sqlite::{CannotOpenStore, ServeLock, SqliteStore};
@@ -99,6 +100,7 @@ impl Running {
             readiness: readiness.clone(),
             admin_token: config.server.admin_token.clone(),
             metrics,
+            bodies: Semaphore::new(BODIES_AT_ONCE),
         });
         let in_use = |why| {
             Failure::failed(why).hint("another program may use the port; see server.public and server.admin")

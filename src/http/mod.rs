@@ -15,6 +15,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::TraceLayer;
@@ -36,7 +37,12 @@ pub struct Shared {
     pub admin_token: Option<Secret>,
     /// The process's metrics.
     pub metrics: PrometheusHandle,
+    /// One for each webhook body that is being read.
+    pub bodies: Semaphore,
 }
+
+/// How many webhook bodies are read at once: at most 64 MiB of them.
+pub const BODIES_AT_ONCE: usize = 64;
 
 /// The listener the load balancer forwards to. `/webhooks/crm` is `/webhooks/highlevel` for white-label apps, which
 /// may not show its name.
@@ -57,7 +63,7 @@ pub fn public(shared: Arc<Shared>) -> Router {
         .method_not_allowed_fallback(problem::method_not_allowed)
         .with_state(shared)
         .layer(CatchPanicLayer::custom(problem::after_panic))
-        .layer(TraceLayer::new_for_http().make_span_with(listener::span))
+        .layer(TraceLayer::new_for_http().make_span_with(listener::span).on_failure(()))
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
 }
 
@@ -77,6 +83,6 @@ pub fn admin(shared: Arc<Shared>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&shared), admin::guard))
         .with_state(shared)
         .layer(CatchPanicLayer::custom(problem::after_panic))
-        .layer(TraceLayer::new_for_http().make_span_with(listener::span))
+        .layer(TraceLayer::new_for_http().make_span_with(listener::span).on_failure(()))
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
 }

@@ -102,6 +102,7 @@ impl Installation {
             readiness: readiness.clone(),
             admin_token: None,
             metrics: telemetry::metrics(),
+            bodies: tokio::sync::Semaphore::new(http::BODIES_AT_ONCE),
         });
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let public =
@@ -111,7 +112,6 @@ impl Installation {
         let worker = Worker::new(bridge.clone(), WORKER, WorkerOptions::default());
         let (url, admin_url) =
             (format!("http://{}", public.address()), format!("http://{}", admin.address()));
-        let _database = database;
         Self {
             bridge,
             store,
@@ -123,7 +123,7 @@ impl Installation {
             keyring,
             worker,
             directory,
-            _database,
+            _database: database,
         }
     }
 

@@ -140,7 +140,7 @@ pub(super) async fn release(
     worker: &str,
     firms: &[String],
 ) -> Result<u64, Fault> {
-    // As when a lease runs out, a turn that never ended counts: see `expire`.
+    // As when a lease runs out, a turn that never ended counts.
     let sql =
         "UPDATE event SET lease_owner = NULL, lease_until = NULL, failed_attempts = failed_attempts + 1,
             state = CASE WHEN firm IN (SELECT firm FROM parking) THEN 'parked' ELSE 'ready' END

@@ -79,8 +79,8 @@ pub(super) async fn begin(
             let idempotency_key =
                 open.map_or_else(|| intent.idempotency_key.clone(), |known| known.idempotency_key);
             let sql =
-                "INSERT INTO effect (firm, key, event, operation, idempotency_key, sealed_request, begun_at, ambiguous_at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                "INSERT INTO effect (firm, key, event, operation, idempotency_key, sealed_request, begun_at,
+                    ambiguous_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                 ON CONFLICT (firm, key) DO UPDATE SET sealed_request = excluded.sealed_request";
             sqlx::query(sql)
                 .bind(firm)
@@ -105,7 +105,8 @@ async fn mark_sent(
     key: &EffectKey,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let sql = "UPDATE effect SET ambiguous_at = $1, looks = 0 WHERE firm = $2 AND key = $3 AND completed_at IS NULL";
+    let sql = "UPDATE effect SET ambiguous_at = $1, looks = 0
+        WHERE firm = $2 AND key = $3 AND completed_at IS NULL";
     sqlx::query(sql).bind(now.as_millisecond()).bind(firm).bind(text(&key.0)).execute(connection).await?;
     Ok(())
 }

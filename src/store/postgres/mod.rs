@@ -206,9 +206,9 @@ impl Store for PostgresStore {
     }
 
     async fn send_again(&self, lease: &Lease, key: &EffectKey) -> Result<Settled, StoreError> {
-        Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| effects::send_again(
-            connection, lease, key, now
-        ))?)
+        Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| {
+            effects::send_again(connection, lease, key, now)
+        })?)
     }
 
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {

@@ -193,6 +193,7 @@ impl World {
             readiness: Readiness::default(),
             admin_token: None,
             metrics: telemetry::metrics(),
+            bodies: tokio::sync::Semaphore::new(http::BODIES_AT_ONCE),
         });
         let socket = Listener::bind(config.server.public).unwrap();
         let _listener = Listener::serve(socket, http::public(shared)).unwrap();

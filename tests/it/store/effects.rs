@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use casebridge::clock::Clock;
 use casebridge::domain::{Base, CallClass, Cause, EffectKey, FirmId, Link, Outcome, RecordRef, System};
 use casebridge::store::{Ambiguity, Begun, CallRecord, Claim, EffectFailure, Intent, LinkChange, Settled};
 use jiff::SignedDuration;
 
-use super::{TestStore, contact, firm, lead, on_both};
+use super::{LEASE, TestStore, contact, firm, lead, on_both};
 
 on_both!(
     an_intent_is_sent_again_to_the_byte,
@@ -17,6 +16,7 @@ on_both!(
     what_was_done_is_remembered_although_the_lease_was_lost,
     what_was_refused_may_be_corrected,
     what_may_have_been_done_is_looked_for,
+    a_create_is_in_doubt_from_the_moment_it_may_be_sent,
     a_rival_waits_until_the_other_is_done,
     a_rival_goes_on_when_the_other_is_refused_or_given_up,
     calls_are_told_in_order,
@@ -80,14 +80,11 @@ async fn an_intent_is_sent_again_to_the_byte(test: &TestStore) {
     assert_eq!(begin(test, &claim, "k", create("one", &[])).await, send("one", "one", None));
     assert_eq!(fail(test, &claim, "k", EffectFailure::NotDone).await, Settled::Yes);
     assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", None));
-    // The event that comes next wants the same. Nobody said how the second attempt ended, as after a crash.
+    // The event that comes next wants the same; whether it was sent before that event ended, nobody knows.
     test.settle(&claim, Outcome::Done).await;
     let next = claimed(test, "c1").await;
-    let begun_at = test.now();
-    // The second attempt was never heard of again.
-    let unknown = Some(Ambiguity { begun_at, since: begun_at, looks: 0 });
-    assert_eq!(begin(test, &next, "k", create("three", &[])).await, send("one", "one", unknown));
-    // Another firm's key is another key.
+    let ambiguity = Some(Ambiguity { begun_at: test.now(), since: test.now(), looks: 0 });
+    assert_eq!(begin(test, &next, "k", create("three", &[])).await, send("one", "one", ambiguity));
     let lost = begin(test, &claim, "k", create("four", &[])).await;
     assert_eq!(lost, Begun::LeaseLost);
 }
@@ -183,10 +180,30 @@ async fn what_may_have_been_done_is_looked_for(test: &TestStore) {
         assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", ambiguity));
         test.store.note_look(&claim.lease, &key("k")).await.unwrap();
     }
-    // A second answer that stays away begins a new search.
-    fail(test, &claim, "k", EffectFailure::Unknown).await;
+    // Sent again, it begins a new search.
+    test.pass(SignedDuration::from_secs(90));
+    let since = test.now();
+    assert_eq!(test.store.send_again(&claim.lease, &key("k")).await.unwrap(), Settled::Yes);
     let ambiguity = Some(Ambiguity { begun_at, since, looks: 0 });
     assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", ambiguity));
+    // A failure that is known ends it.
+    fail(test, &claim, "k", EffectFailure::NotDone).await;
+    assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", None));
+    test.store.release("worker").await.unwrap();
+    assert_eq!(test.store.send_again(&claim.lease, &key("k")).await.unwrap(), Settled::LeaseLost);
+}
+
+async fn a_create_is_in_doubt_from_the_moment_it_may_be_sent(test: &TestStore) {
+    let lost = claimed(test, "c1").await;
+    let ambiguity = Some(Ambiguity { begun_at: test.now(), since: test.now(), looks: 0 });
+    begin(test, &lost, "k", create("one", &[])).await;
+    let update = Intent { is_create: false, ..create("one", &[]) };
+    begin(test, &lost, "update", update.clone()).await;
+    // The program is gone before there is an answer.
+    test.pass(LEASE + SignedDuration::from_secs(1));
+    let claim = test.claim_one().await;
+    assert_eq!(begin(test, &claim, "k", create("two", &[])).await, send("one", "one", ambiguity));
+    assert_eq!(begin(test, &claim, "update", update).await, send("one", "one", None));
 }
 
 async fn a_rival_waits_until_the_other_is_done(test: &TestStore) {
