@@ -9,8 +9,17 @@ use crate::rules::SyncRules;
 /// The tag of every contact that came from CASEpeer.
 const SYNCED_TAG: &str = "cp:synced";
 
+/// Whether the event tells that the matter came into being.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// It does.
+    Created,
+    /// It tells of something later.
+    Changed,
+}
+
 /// Creates or links its contact, or merges the two; then the initial tasks, if the matter came into being there.
-pub(super) fn plan(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
+pub(super) fn plan(view: &MatterView, occasion: Occasion, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
     let (Some(link), Some(contact)) = (&view.link, &view.contact) else {
         return introduce(view, snapshot, rules);
     };
@@ -20,8 +29,13 @@ pub(super) fn plan(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) ->
         plan.add(Command::Link(own.clone()), format!("{} was {}", own.casepeer, link.casepeer));
     }
     merge_pair(&mut plan, contact, &Pair { link: own, matter: view.matter.clone() }, rules);
-    // Once: a template that the firm adds later is for later matters.
-    if link.base.initial_tasks == Some(false) {
+    // Once: a template that the firm adds later is for later matters. A new matter's contact may have been told of, and
+    // linked as a look-alike, before its own event was done, as when the answer that it was created never came.
+    let are_due = match link.base.initial_tasks {
+        Some(are_seen_to) => !are_seen_to,
+        None => occasion == Occasion::Created && link.origin == System::CasePeer,
+    };
+    if are_due {
         initial_tasks(&mut plan, view, snapshot, rules);
         let (highlevel, casepeer) = (contact.record.clone(), view.matter.record.clone());
         let base = Base::default().with_initial_tasks(true);

@@ -1,6 +1,6 @@
 //! What HighLevel is known to do to those who create: answers that lie, answers that never come, searches that lag.
 
-use casebridge::twin::{Fault, Misbehaviour, NewContact, NewLead};
+use casebridge::twin::{Fault, Misbehaviour, NewContact, NewNote};
 use jiff::SignedDuration;
 
 use super::creates::{Create, live_on, made, undisturbed};
@@ -11,25 +11,19 @@ use crate::support::TestBridge;
 #[tokio::test]
 async fn a_duplicate_that_highlevel_names_is_linked_and_not_made() {
     let bridge = TestBridge::start().await;
-    // By the name they are two people to the bridge; HighLevel goes by the e-mail.
-    let contact = bridge.highlevel.create_contact(NewContact { first_name: "Countess".into(), ..ada() });
-    bridge.settle().await;
-    let lead = bridge.casepeer.create_lead(NewLead {
-        email: "ada@example.com".into(),
-        phone: String::new(),
-        ..grace()
-    });
+    // A contact that the bridge was never told of, and that the search does not show yet.
+    bridge.highlevel.drop_next_webhooks(1);
+    let (first_name, last_name) = ("Grace".into(), "Hopper".into());
+    let email = "grace@example.com".into();
+    let contact = bridge.highlevel.create_contact(NewContact { first_name, last_name, email, ..ada() });
+    let lag = Fault::new(Misbehaviour::SearchLag { seconds: 30 });
+    bridge.highlevel.fault(lag.on("GET", "/contacts/search").times(2));
+    let lead = bridge.casepeer.create_lead(grace());
     run_dry(&bridge).await;
     assert_all_is_well(&bridge).await;
     assert_eq!(bridge.highlevel.contacts().len(), 1);
-    bridge.casepeer.create_note(
-        &lead,
-        casebridge::twin::NewNote {
-            body: "Called back".into(),
-            category: "Intake".into(),
-            ..Default::default()
-        },
-    );
+    let (category, body) = ("Intake".into(), "Called back".into());
+    bridge.casepeer.create_note(&lead, NewNote { category, body, ..NewNote::default() });
     run_dry(&bridge).await;
     assert_eq!(
         bridge.highlevel.notes(&contact).len(),
