@@ -21,7 +21,8 @@ pub(super) async fn person_of(
     }
     let records: Vec<String> = records.iter().map(|record| text(&record.to_string())).collect();
     let sql = "SELECT known.person FROM unnest($2::text[]) WITH ORDINALITY AS given (record, place)
-        JOIN person_record known ON known.firm = $1 AND known.record = given.record ORDER BY place LIMIT 1";
+        CROSS JOIN LATERAL (SELECT person FROM person_record
+            WHERE firm = $1 AND record = given.record LIMIT 1) known ORDER BY place LIMIT 1";
     let known = sqlx::query(sql).bind(firm).bind(&records).fetch_optional(&mut *connection).await?;
     let row = match known {
         Some(row) => row,

@@ -77,6 +77,10 @@ struct Latest {
 
 type DeliveryName = (String, &'static str, String);
 
+/// Numbers that the identity columns of these tables would draw.
+const NEXT_PEOPLE: &str = "SELECT nextval('person_id_seq') FROM generate_series(1, $1)";
+const NEXT_EVENTS: &str = "SELECT nextval('event_seq_seq') FROM generate_series(1, $1)";
+
 /// What the batch depends on, kept up to date as it is decided.
 #[derive(Default)]
 struct Known {
@@ -136,9 +140,10 @@ async fn look_up(connection: &mut PgConnection, batch: &[Sealed]) -> Result<Know
     let senders: (Vec<_>, (Vec<_>, Vec<_>)) =
         names(|key| matches!(key, Key::Sender(_))).map(|(firm, source, key)| (firm, (source, key))).unzip();
     if !senders.0.is_empty() {
-        let sql = "SELECT event.firm, place, event.delivery_key, event.id
-            FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS given (firm, source, delivery_key, place)
-            JOIN event USING (firm, source, delivery_key)";
+        let sql = "SELECT given.firm, place, given.key, earlier.id
+            FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS given (firm, source, key, place)
+            CROSS JOIN LATERAL (SELECT id FROM event WHERE firm = given.firm AND source = given.source
+                AND delivery_key = given.key LIMIT 1) earlier";
         let (firms, (sources, keys)) = senders;
         let rows = sqlx::query(sql).bind(&firms).bind(&sources).bind(&keys);
         for row in rows.fetch_all(&mut *connection).await? {
@@ -294,8 +299,8 @@ async fn write(
     rows: &Rows,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let people = draw(connection, "person", rows.people.len()).await?;
-    let numbers = draw(connection, "event", rows.events.len()).await?;
+    let people = draw(connection, NEXT_PEOPLE, rows.people.len()).await?;
+    let numbers = draw(connection, NEXT_EVENTS, rows.events.len()).await?;
     let drawn = |person: i64| match usize::try_from(-person) {
         Ok(new) if new > 0 => people[new - 1],
         _ => person,
@@ -358,15 +363,13 @@ async fn write(
     Ok(())
 }
 
-/// The next numbers of a table, in order.
-async fn draw(connection: &mut PgConnection, table: &'static str, count: usize) -> Result<Vec<i64>, Fault> {
+/// The next numbers of a sequence, in order.
+async fn draw(connection: &mut PgConnection, sql: &'static str, count: usize) -> Result<Vec<i64>, Fault> {
     if count == 0 {
         return Ok(Vec::new());
     }
-    let sql = "SELECT nextval(pg_get_serial_sequence($1, $2)) FROM generate_series(1, $3)";
-    let column = if table == "event" { "seq" } else { "id" };
     let count = i64::try_from(count).expect("a batch is small");
-    let rows = sqlx::query(sql).bind(table).bind(column).bind(count).fetch_all(connection).await?;
+    let rows = sqlx::query(sql).bind(count).fetch_all(connection).await?;
     let mut numbers = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, sqlx::Error>>()?;
     numbers.sort_unstable();
     Ok(numbers)
