@@ -15,6 +15,9 @@ use super::database::Database;
 use super::server::{FIRM, Site, Vendors};
 use super::table::{Bound, Report, Table, milliseconds, number, quantile};
 
+/// Which person an event of this number is about.
+type Spread = fn(usize) -> usize;
+
 /// How many are claimed at once.
 const BATCH: usize = 64;
 /// How many people there are.
@@ -47,7 +50,7 @@ async fn rates(plan: &Plan, database: Database, report: &mut Report) {
     let events = if plan.is_full { 60_000 } else { 20_000 };
     let even = |number: usize| number % PEOPLE;
     let hot = |number: usize| if number.is_multiple_of(2) { 0 } else { number % PEOPLE };
-    let cases: [(&str, fn(usize) -> usize, f64); 2] =
+    let cases: [(&str, Spread, f64); 2] =
         [("spread evenly over 5,000 people", even, 20_000.0), ("half of it on one of them", hot, 5_000.0)];
     for (what, person, least) in cases {
         let site = Site::new(database, &Vendors::none());

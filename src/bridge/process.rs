@@ -122,7 +122,7 @@ fn summary(outcome: &Outcome) -> (EventState, Option<String>) {
     match outcome {
         Outcome::Done => (EventState::Done, None),
         Outcome::NothingToDo { .. } => (EventState::NothingToDo, None),
-        Outcome::RetryAt { why, .. } => (EventState::Retrying, Some(why.clone())),
+        Outcome::RetryIn { why, .. } => (EventState::Retrying, Some(why.clone())),
         Outcome::Parked { cause, system, why } => {
             let why = format!("the firm is parked ({cause}, {}): {why}", system.title());
             (EventState::Parked, Some(why))

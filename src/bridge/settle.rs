@@ -92,7 +92,7 @@ impl Circumstances {
     /// Again after a pause, which jitter makes up to a second longer.
     fn wait(self, pause: SignedDuration, why: String, counts: bool) -> Outcome {
         let pause = pause + SignedDuration::from_secs(1).mul_f64(self.jitter);
-        Outcome::RetryAt { at: self.now.saturating_add(pause).unwrap_or(Timestamp::MAX), why, counts }
+        Outcome::RetryIn { pause, why, counts }
     }
 }
 
@@ -106,9 +106,8 @@ fn after_failure(system: System, failure: &Failure, why: String, at: Circumstanc
         _ if at.is_down => Outcome::Parked { cause: ParkCause::Outage, system, why },
         CallClass::Ok | CallClass::Unreachable | CallClass::Timeout | CallClass::Ambiguous => {
             match (again(why, at), failure.retry_after) {
-                (Outcome::RetryAt { at: backoff, why, counts }, Some(asked)) => {
-                    let asked = at.now.saturating_add(asked).unwrap_or(Timestamp::MAX);
-                    Outcome::RetryAt { at: backoff.max(asked), why, counts }
+                (Outcome::RetryIn { pause, why, counts }, Some(asked)) => {
+                    Outcome::RetryIn { pause: pause.max(asked), why, counts }
                 }
                 (outcome, _) => outcome,
             }
@@ -122,8 +121,7 @@ fn again(why: String, at: Circumstances) -> Outcome {
         let why = format!("{why}; given up after {attempt} attempts");
         return Outcome::Undelivered { cause: Cause::Exhausted, why };
     }
-    let due = at.now.saturating_add(retry_delay(attempt, at.jitter)).unwrap_or(Timestamp::MAX);
-    Outcome::RetryAt { at: due, why, counts: true }
+    Outcome::RetryIn { pause: retry_delay(attempt, at.jitter), why, counts: true }
 }
 
 /// A plan as it is kept.
@@ -159,7 +157,7 @@ mod tests {
 
     fn then(stop: &Stop, at: Circumstances) -> Then {
         match stopped(stop, at).unwrap() {
-            Outcome::RetryAt { at, counts, .. } => Then::Again(at.as_second(), counts),
+            Outcome::RetryIn { pause, counts, .. } => Then::Again(pause.as_secs(), counts),
             Outcome::Parked { cause, .. } => Then::Parked(cause),
             Outcome::Undelivered { cause, .. } => Then::Undelivered(cause),
             other => panic!("{stop:?} settles as {other:?}"),

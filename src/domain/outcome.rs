@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
 use super::System;
 use super::ids::UnknownWord;
@@ -146,9 +146,9 @@ pub enum Outcome {
         why: String,
     },
     /// Try again later.
-    RetryAt {
-        /// When.
-        at: Timestamp,
+    RetryIn {
+        /// How much later. A span and not a moment: whose clock would it be by?
+        pause: SignedDuration,
         /// Why.
         why: String,
         /// Whether this uses one of the attempts.

@@ -37,7 +37,7 @@ pub(super) async fn outcome_of(
     let is_probe = matches!(&known, Some((_, _, Some(probe))) if *probe == lease.event);
     let parked = match (outcome, &known) {
         (Outcome::Parked { .. }, _) => outcome.clone(),
-        (Outcome::RetryAt { why, counts: true, .. }, Some((cause, Some(system), _))) => {
+        (Outcome::RetryIn { why, counts: true, .. }, Some((cause, Some(system), _))) => {
             Outcome::Parked { cause: *cause, system: *system, why: why.clone() }
         }
         _ => {

@@ -1,7 +1,6 @@
 //! What time it is, for every instance that shares the database.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -9,7 +8,7 @@ use sqlx::Row;
 use sqlx::postgres::PgExecutor;
 
 use super::rows::{Fault, from_millis};
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, Steady};
 
 /// Where the store takes its time from.
 #[derive(Debug, Clone)]
@@ -27,15 +26,15 @@ const FOLLOW: Duration = Duration::from_secs(10);
 /// Tells the time, which never goes back here: an event must not become due in the future because a clock was set back.
 pub(super) struct Time {
     source: TimeSource,
-    /// The latest moment told, in milliseconds since 1970.
-    latest: AtomicI64,
+    /// What the clock's time becomes when it is set back.
+    steady: Steady,
     /// What the database's clock showed, and when.
     asked: Mutex<Option<(Instant, i64)>>,
 }
 
 impl Time {
     pub(super) fn new(source: TimeSource, latest: i64) -> Self {
-        Self { source, latest: AtomicI64::new(latest), asked: Mutex::new(None) }
+        Self { source, steady: Steady::from(latest), asked: Mutex::new(None) }
     }
 
     pub(super) async fn now(&self, database: impl PgExecutor<'_>) -> Result<Timestamp, Fault> {
@@ -43,7 +42,7 @@ impl Time {
             TimeSource::Clock(clock) => clock.now().as_millisecond(),
             TimeSource::Database => self.of_database(database).await?,
         };
-        from_millis(self.latest.fetch_max(now, Ordering::Relaxed).max(now))
+        from_millis(self.steady.at(now))
     }
 
     async fn of_database(&self, database: impl PgExecutor<'_>) -> Result<i64, Fault> {

@@ -116,7 +116,8 @@ pub(super) fn settle(
         Outcome::NothingToDo { why } => (EventState::NothingToDo, Some(why), None, now, 0),
         Outcome::Undelivered { cause, why } => (EventState::Undelivered, Some(why), Some(*cause), now, 1),
         Outcome::Parked { why, .. } => (EventState::Parked, Some(why), None, now, 0),
-        Outcome::RetryAt { at, why, counts } => {
+        Outcome::RetryIn { pause, why, counts } => {
+            let at = &now.saturating_add(*pause).unwrap_or(Timestamp::MAX);
             (EventState::Retrying, Some(why), None, *at, u32::from(*counts))
         }
     };

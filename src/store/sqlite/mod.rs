@@ -20,7 +20,6 @@ use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,7 +34,7 @@ use super::{
     EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
     Store, StoreError,
 };
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, Steady};
 use crate::crypto::Keyring;
 use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
 
@@ -45,8 +44,8 @@ pub struct SqliteStore {
     readers: Readers,
     keyring: Arc<Keyring>,
     clock: SharedClock,
-    /// The latest moment seen, in milliseconds since 1970.
-    latest: AtomicI64,
+    /// What the clock's time becomes when it is set back.
+    time: Steady,
     /// How many migrations opening it took.
     migrated: usize,
 }
@@ -96,8 +95,14 @@ impl SqliteStore {
         let readers = Readers::new(path).map_err(failed)?;
         let sql = "SELECT max(0, coalesce((SELECT received_at FROM event ORDER BY seq DESC LIMIT 1), 0))";
         let latest = connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed)?;
-        let latest = AtomicI64::new(latest);
-        Ok(Self { writer: Writer::start(connection), readers, keyring, clock, latest, migrated })
+        Ok(Self {
+            writer: Writer::start(connection),
+            readers,
+            keyring,
+            clock,
+            time: Steady::from(latest),
+            migrated,
+        })
     }
 
     /// How many migrations opening it took.
@@ -107,9 +112,8 @@ impl SqliteStore {
 
     /// The time, which never goes back here: an event must not become due in the future because a clock was set back.
     fn now(&self) -> Timestamp {
-        let now = self.clock.now().as_millisecond();
-        let latest = self.latest.fetch_max(now, Ordering::Relaxed).max(now);
-        Timestamp::from_millisecond(latest).expect("a moment the clock showed")
+        let now = self.time.at(self.clock.now().as_millisecond());
+        Timestamp::from_millisecond(now).expect("a moment near one the clock showed")
     }
 
     async fn write<T, Work>(&self, work: Work) -> Result<T, StoreError>
@@ -182,9 +186,8 @@ impl ServeLock {
 impl Store for SqliteStore {
     async fn record(&self, arrival: Arrival) -> Result<Recorded, StoreError> {
         let sealed = receive::seal(&self.keyring, &arrival);
-        // Should the clock be set back now, this event is due all the same.
-        self.latest.fetch_max(arrival.received_at.as_millisecond(), Ordering::Relaxed);
-        self.writer.run_or_refuse(move |connection| receive::record(connection, &arrival, &sealed)).await
+        let now = self.now();
+        self.writer.run_or_refuse(move |connection| receive::record(connection, &arrival, &sealed, now)).await
     }
 
     async fn claim(

@@ -1,5 +1,6 @@
 //! Committing a webhook.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::lanes;
@@ -22,6 +23,7 @@ pub(super) fn record(
     connection: &Connection,
     arrival: &Arrival,
     sealed: &[u8],
+    now: Timestamp,
 ) -> Result<Recorded, StoreError> {
     let key = match delivery_key(connection, arrival)? {
         Ok(key) => key,
@@ -42,7 +44,7 @@ pub(super) fn record(
     let sql =
         "INSERT INTO event (id, firm, source, type, delivery_key, person, state, due_at, reason, records,
             verified_by, sent_at, received_at, settled_at, cause, subject, is_update)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?8, ?13, ?14, ?15, ?16)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?17, ?13, ?14, ?15, ?16)
         ON CONFLICT (firm, source, delivery_key) DO NOTHING RETURNING seq";
     let received_at = Millis(arrival.received_at);
     let (cause, reason) = arrival.undeliverable.as_ref().map(|(cause, why)| (cause.as_str(), why)).unzip();
@@ -57,7 +59,7 @@ pub(super) fn record(
                 key,
                 person,
                 state.as_str(),
-                received_at,
+                Millis(now),
                 reason,
                 records,
                 arrival.proof,
@@ -66,6 +68,7 @@ pub(super) fn record(
                 cause,
                 arrival.records.first().map(ToString::to_string),
                 arrival.is_update,
+                received_at,
             ],
             |row| row.get::<_, i64>(0),
         )

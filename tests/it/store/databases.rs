@@ -151,6 +151,22 @@ impl Database {
         }
     }
 
+    /// [`Database::open_again`], or why it is refused.
+    pub async fn try_open_again(
+        &self,
+        clock: &Arc<ManualClock>,
+        keyring: Arc<Keyring>,
+    ) -> Result<(), String> {
+        match self {
+            Self::Sqlite(_) => SqliteStore::open(&self.path(), keyring, clock.clone())
+                .map(drop)
+                .map_err(|why| why.to_string()),
+            Self::Postgres(database) => {
+                database.try_open(clock, keyring).await.map(drop).map_err(|why| why.to_string())
+            }
+        }
+    }
+
     pub async fn connect(&self) -> PgConnection {
         PgConnection::connect(&self.as_postgres().url).await.unwrap()
     }

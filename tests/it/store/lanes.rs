@@ -47,12 +47,12 @@ async fn a_retry_keeps_the_head(test: &TestStore) {
     for failed in 0..3 {
         let claim = test.claim_one().await;
         assert_eq!((claim.lease.event, claim.failed_attempts), (first, failed));
-        test.settle(&claim, retry(test, RETRY)).await;
+        test.settle(&claim, retry(RETRY)).await;
         assert_eq!(test.states([first, second]).await, [EventState::Retrying, EventState::Waiting]);
         assert!(test.claim().await.is_empty());
         test.pass(RETRY);
     }
-    let waits = Outcome::RetryAt { at: test.now(), why: "the quota".into(), counts: false };
+    let waits = Outcome::RetryIn { pause: SignedDuration::ZERO, why: "the quota".into(), counts: false };
     test.settle(&test.claim_one().await, waits).await;
     let claim = test.claim_one().await;
     assert_eq!((claim.lease.event, claim.failed_attempts), (first, 3));
@@ -229,7 +229,7 @@ async fn the_next_due_moment_is_known(test: &TestStore) {
     assert_eq!(test.store.next_due().await.unwrap(), Some(test.now()));
     let claim = test.claim_one().await;
     assert_eq!(test.store.next_due().await.unwrap(), Some(test.now() + LEASE));
-    test.settle(&claim, retry(test, RETRY)).await;
+    test.settle(&claim, retry(RETRY)).await;
     assert_eq!(test.store.next_due().await.unwrap(), Some(test.now() + RETRY));
     assert!(test.store.ping().await.is_ok());
 }

@@ -127,7 +127,7 @@ async fn lanes_whose_heads_are_held_unite_in_order(test: &TestStore) {
 async fn two_heads_that_fail_take_turns_again(test: &TestStore) {
     let (heads, waiting) = united(test).await;
     for head in [&heads[1], &heads[0]] {
-        test.settle(head, retry(test, SignedDuration::from_secs(5))).await;
+        test.settle(head, retry(SignedDuration::from_secs(5))).await;
     }
     test.pass(SignedDuration::from_secs(5));
     for event in [heads[0].lease.event, heads[1].lease.event, waiting[0], waiting[1]] {

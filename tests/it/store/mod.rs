@@ -166,6 +166,6 @@ pub fn settlement(outcome: Outcome) -> Settlement {
 }
 
 /// Again after this span, as one of the attempts.
-pub fn retry(test: &TestStore, span: SignedDuration) -> Outcome {
-    Outcome::RetryAt { at: test.now() + span, why: "it failed".into(), counts: true }
+pub fn retry(span: SignedDuration) -> Outcome {
+    Outcome::RetryIn { pause: span, why: "it failed".into(), counts: true }
 }

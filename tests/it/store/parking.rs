@@ -87,7 +87,7 @@ async fn what_was_under_way_joins_the_others_if_it_fails(test: &TestStore) {
     test.settle(&claims[0], refused()).await;
     let probe_at = parking(test).await.unwrap().probe_at;
     test.pass(SignedDuration::from_secs(1));
-    test.settle(&claims[1], retry(test, FIRST)).await;
+    test.settle(&claims[1], retry(FIRST)).await;
     test.settle(&claims[2], Outcome::Done).await;
     assert_eq!(test.states([failing, working]).await, [EventState::Parked, EventState::Done]);
     assert_eq!(parking(test).await.unwrap().probe_at, probe_at, "only the try decides");
