@@ -143,20 +143,8 @@ impl Database {
         }
     }
 
-    /// Another process's store on the same database.
-    pub async fn open_again(&self, clock: &Arc<ManualClock>, keyring: Arc<Keyring>) -> SharedStore {
-        match self {
-            Self::Sqlite(_) => Arc::new(SqliteStore::open(&self.path(), keyring, clock.clone()).unwrap()),
-            Self::Postgres(database) => Arc::new(database.open(clock, keyring).await),
-        }
-    }
-
-    /// [`Database::open_again`], or why it is refused.
-    pub async fn try_open_again(
-        &self,
-        clock: &Arc<ManualClock>,
-        keyring: Arc<Keyring>,
-    ) -> Result<(), String> {
+    /// Opens another process's store on the same database, or says why it is refused.
+    pub async fn open_again(&self, clock: &Arc<ManualClock>, keyring: Arc<Keyring>) -> Result<(), String> {
         match self {
             Self::Sqlite(_) => SqliteStore::open(&self.path(), keyring, clock.clone())
                 .map(drop)

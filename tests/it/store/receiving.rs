@@ -2,12 +2,12 @@
 
 use casebridge::crypto::Keyring;
 use casebridge::domain::{Cause, EventState, FirmId, System};
-use casebridge::store::{Arrival, DeliveryKey, Recorded, StoreError};
+use casebridge::store::{Arrival, DeliveryKey, Recorded};
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
 
-use super::{LEASE, TestStore, contact, lead, on_both, room};
+use super::{TestStore, contact, lead, on_both};
 
 on_both!(
     a_delivery_is_stored_once_by_its_id,
@@ -148,6 +148,6 @@ async fn text_may_hold_any_character(test: &TestStore) {
 async fn without_its_key_a_store_does_not_open(test: &TestStore) {
     test.update("c1").await;
     let other = Keyring::new([("k2".to_owned(), Zeroizing::new([9; 32]))]).unwrap();
-    let refused = test.database.try_open_again(&test.clock, other.into()).await.unwrap_err();
+    let refused = test.database.open_again(&test.clock, other.into()).await.unwrap_err();
     assert!(refused.contains("sealed with the key `k1`, which crypto.keys does not list"), "{refused}");
 }
