@@ -31,6 +31,9 @@ pub fn run(plan: &Plan, report: &mut Report) {
     }
 }
 
+/// Which person an event of this number is about.
+type Spread = fn(usize) -> usize;
+
 fn runtime() -> tokio::runtime::Runtime {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.expect("the system gives threads")
@@ -47,7 +50,7 @@ async fn rates(plan: &Plan, database: Database, report: &mut Report) {
     let events = if plan.is_full { 60_000 } else { 20_000 };
     let even = |number: usize| number % PEOPLE;
     let hot = |number: usize| if number.is_multiple_of(2) { 0 } else { number % PEOPLE };
-    let cases: [(&str, fn(usize) -> usize, f64); 2] =
+    let cases: [(&str, Spread, f64); 2] =
         [("spread evenly over 5,000 people", even, 20_000.0), ("half of it on one of them", hot, 5_000.0)];
     for (what, person, least) in cases {
         let site = Site::new(database, &Vendors::none());
