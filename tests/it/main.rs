@@ -6,6 +6,7 @@ mod example_config;
 mod house;
 mod independent;
 mod send;
+mod statements;
 mod story;
 mod stub;
 mod support;

@@ -26,9 +26,7 @@ pub(super) fn person_of(
     }
     let person = match known.iter().flatten().next() {
         Some(person) => *person,
-        None => connection
-            .prepare_cached("INSERT INTO person (firm) VALUES (?) RETURNING id")?
-            .query_row([firm], |row| row.get(0))?,
+        None => connection.prepare_cached("INSERT INTO person (firm) VALUES (?)")?.insert([firm])?,
     };
     let mut add =
         connection.prepare_cached("INSERT INTO person_record (firm, record, person) VALUES (?, ?, ?)")?;
@@ -65,9 +63,10 @@ pub(super) fn promote(connection: &Connection, person: Option<i64>) -> Result<()
 /// Puts a lane in order of receipt again after events joined it: heads that nobody holds go back to waiting, and the
 /// oldest is promoted once every lease has settled.
 pub(super) fn reform(connection: &Connection, person: i64) -> Result<(), StoreError> {
+    // Spelt by `HEAD`: with any other list of states SQLite reads every event there is.
     let sql =
-        "UPDATE event SET state = 'waiting' WHERE person = ? AND state IN ('ready', 'retrying', 'parked')";
-    connection.prepare_cached(sql)?.execute([person])?;
+        format!("UPDATE event SET state = 'waiting' WHERE person = ? AND {HEAD} AND state <> 'running'");
+    connection.prepare_cached(&sql)?.execute([person])?;
     promote(connection, Some(person))
 }
 
