@@ -86,6 +86,11 @@ impl Keyring {
         Ok(Self { keys: ring, fingerprints })
     }
 
+    /// The id of the key that seals.
+    pub fn active(&self) -> &str {
+        &self.keys[0].id
+    }
+
     /// Seals a value for one place.
     pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Vec<u8> {
         let Key { id, key } = &self.keys[0];

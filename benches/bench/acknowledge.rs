@@ -125,6 +125,7 @@ impl Case {
         let database = self.database.name();
         let (least, most) = match self.database {
             Database::Sqlite => (0.15, 15.0),
+            Database::Postgres => (0.12, 45.0),
         };
         let (p50, p99) = (milliseconds(outcome.quantile(0.5)), milliseconds(outcome.quantile(0.99)));
         match self.connections {

@@ -65,7 +65,7 @@ impl Site {
     pub fn new(database: Database, vendors: &Vendors) -> Self {
         let directory =
             tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the disk takes a directory");
-        let url = database.url(directory.path());
+        let url = database.create(directory.path());
         let text = configuration(directory.path(), &url, vendors);
         std::fs::write(directory.path().join("casebridge.toml"), &text).expect("the disk takes a file");
         let config =
@@ -106,6 +106,12 @@ impl Site {
         let log = self.directory.path().join("log");
         let log = File::options().append(true).create(true).open(log).expect("the disk takes a file");
         Server::start(command, public, log.into(), "/readyz")
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.database.discard(&self.url);
     }
 }
 

@@ -8,7 +8,6 @@ use casebridge::clock::SystemClock;
 use casebridge::domain::EventState;
 use casebridge::http::{self, Listener, Readiness, Shared};
 use casebridge::store::SharedStore;
-use casebridge::telemetry;
 use casebridge::twin::Twin;
 use casebridge::twin::highlevel::NewTask;
 use casebridge::webhook::highlevel::Signatures;
@@ -118,12 +117,7 @@ impl Workshop {
         let store = site.store().await;
         let bridge = Bridge::new(&site.config, store.clone(), site.keyring(), Arc::new(SystemClock));
         let bridge = Arc::new(bridge.expect("the configuration is right"));
-        let shared = Arc::new(Shared {
-            bridge: bridge.clone(),
-            readiness: Readiness::default(),
-            admin_token: None,
-            metrics: telemetry::metrics(),
-        });
+        let shared = Arc::new(Shared::new(bridge.clone(), Readiness::default(), None));
         let socket = Listener::bind(([127, 0, 0, 1], 0).into()).expect("the system has a free port");
         let listener = Listener::serve(socket, http::public(shared)).expect("the port can be served");
         Self { twin, bridge, store, key: stock::key(), listener, _site: site, handed_over: 0.into() }

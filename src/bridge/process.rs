@@ -1,5 +1,6 @@
 //! One claimed event: what it means → snapshot → plan → calls → outcome.
 
+use super::receive::is_update;
 use super::session::{Session, Stop};
 use super::settle::Circumstances;
 use super::{Bridge, Firm, act, prepare, settle};
@@ -39,7 +40,11 @@ impl Bridge {
             let why = format!("this program broke off {MAX_ATTEMPTS} times while it worked on this event");
             return give_up(Cause::Exhausted, why);
         }
-        let fact = match read(&claim.source, &claim.kind, &claim.payload) {
+        let payload = match &claim.payload {
+            Ok(payload) => payload,
+            Err(why) => return give_up(Cause::Unreadable, why.to_string()),
+        };
+        let fact = match read(&claim.source, &claim.kind, payload) {
             Err(why) => return give_up(Cause::Unreadable, format!("cannot be read: {why}")),
             Ok(Reading::NoRule) => {
                 return Some(at_once(Outcome::NothingToDo { why: "no rule for this type".into() }));
@@ -66,14 +71,9 @@ impl Bridge {
         let result = self.plan_and_act(&session, &event, &mut made).await;
         let outcome = match &result {
             Ok(outcome) => outcome.clone(),
-            Err(stop) => {
-                if let Stop::Store(error) = stop {
-                    tracing::error!(event.id = %event.id, "the event is claimed again once its lease ends: {error}");
-                }
-                settle::stopped(stop, self.circumstances(firm, stop, claim.failed_attempts))?
-            }
+            Err(stop) => settle::stopped(stop, self.circumstances(firm, stop, claim.failed_attempts))?,
         };
-        let supersedes = is_update(claim).then_some(claim.horizon);
+        let supersedes = is_update(claim.source, &claim.kind).then_some(claim.horizon);
         Some(Settlement { supersedes, ..settlement(outcome, made, session.take_reads()) })
     }
 
@@ -106,13 +106,6 @@ pub(super) fn read(source: &System, kind: &str, payload: &[u8]) -> Result<Readin
     match source {
         System::HighLevel => highlevel::read_event(kind, payload),
         System::CasePeer => casepeer::read_event(kind, payload),
-    }
-}
-
-fn is_update(claim: &Claim) -> bool {
-    match claim.source {
-        System::HighLevel => highlevel::is_update(&claim.kind),
-        System::CasePeer => casepeer::is_update(&claim.kind),
     }
 }
 

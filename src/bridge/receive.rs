@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::{Bridge, Firm};
 use crate::domain::{Cause, EventId, FirmId, System};
-use crate::store::{Arrival, DeliveryKey, Recorded, StoreError};
+use crate::store::{Address, Arrival, DeliveryKey, EventRow, Recorded, StoreError};
 use crate::webhook::highlevel::Signatures;
-use crate::webhook::{Envelope, Refusal, Unreadable, Verified, casepeer, highlevel};
+use crate::webhook::{Envelope, Proof, Refusal, Unreadable, Verified, casepeer, highlevel};
 
 /// Why a webhook was not taken.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum Refused {
 /// stamped afresh, so its id is what guards against a replay; this only sets aside what is older than any retry.
 const OLDEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// The longest id or type of a delivery that is kept as it is, in bytes: HighLevel's are under 40.
+const LONGEST_WORD: usize = 200;
+
 /// What an unreadable delivery is stored as.
 const UNREADABLE: &str = "unreadable";
 
@@ -45,12 +48,22 @@ impl Bridge {
         body: Bytes,
     ) -> Result<Recorded, Refused> {
         let verified = highlevel::verify(&self.highlevel_keys, signatures, body)?;
-        let envelope = highlevel::read_envelope(&verified);
+        let envelope = highlevel::read_envelope(verified.body());
         let firm =
             envelope.as_ref().ok().and_then(|envelope| self.firms.by_location(envelope.tenant.as_deref()?));
         let problem = envelope.as_ref().ok().and_then(|envelope| self.problem_of(envelope, firm.is_some()));
         let firm = firm.map_or_else(FirmId::unknown, |firm| firm.id.clone());
         self.record(firm, System::HighLevel, verified, envelope, problem).await
+    }
+
+    /// Whether a firm has this secret URL for Workflows.
+    pub fn knows_workflow(&self, token: &str) -> bool {
+        self.firms.by_workflow_token(token).is_some()
+    }
+
+    /// Whether a firm has this secret URL for the CASEpeer side.
+    pub fn knows_casepeer(&self, token: &str) -> bool {
+        self.firms.by_inbound_token(token).is_some()
     }
 
     /// Takes a webhook of a Workflow's webhook action, sent to a firm's secret URL.
@@ -64,7 +77,7 @@ impl Bridge {
         let expected = firm.workflow_header.as_ref().map(|(name, secret)| (name, secret.reveal().as_bytes()));
         let given = expected.and_then(|(name, _)| headers.value(name));
         let verified = highlevel::verify_secret_header(expected.map(|(_, secret)| secret), given, body)?;
-        let envelope = highlevel::read_workflow_envelope(&verified);
+        let envelope = highlevel::read_workflow_envelope(verified.body());
         let other = envelope.as_ref().ok().and_then(|envelope| envelope.tenant.as_deref());
         let problem = other.filter(|location| *location != firm.location).map(|location| {
             let why = format!("it speaks of location {location}, which is not the one of this firm's URL");
@@ -84,8 +97,40 @@ impl Bridge {
         let firm: &Firm = self.firms.by_inbound_token(token).ok_or(Refused::UnknownUrl)?;
         let secrets = firm.webhook_secrets.iter().map(|secret| secret.reveal().as_bytes());
         let verified = casepeer::verify(secrets, timestamp, signature, self.clock.now(), body)?;
-        let envelope = casepeer::read_envelope(&verified);
+        let envelope = casepeer::read_envelope(verified.body());
         self.record(firm.id.clone(), System::CasePeer, verified, envelope, None).await
+    }
+
+    /// Replays a settled event. One that was set aside on arrival is read anew: the configuration may have its firm by
+    /// now, or the build may be able to read it. `None` if there is none, `false` if it is not settled.
+    pub async fn replay(&self, id: EventId) -> Result<Option<bool>, StoreError> {
+        let Some(story) = self.store.event(id).await? else { return Ok(None) };
+        let (row, is_settled) = (&story.row, story.row.state.is_settled());
+        if is_settled && (row.firm.is_unknown() || row.kind == UNREADABLE) {
+            let is_workflow = story.verified_by == Proof::SecretUrl.as_str();
+            if let Some(address) = self.address(row, is_workflow, self.store.payload(id).await?) {
+                self.store.readdress(id, address).await?;
+            }
+        }
+        let replayed = self.store.replay(id).await?;
+        if replayed == Some(true) {
+            self.ring();
+        }
+        Ok(replayed)
+    }
+
+    fn address(&self, row: &EventRow, is_workflow: bool, payload: Option<Vec<u8>>) -> Option<Address> {
+        let payload = payload?;
+        let envelope = match (row.source, is_workflow) {
+            (System::CasePeer, _) => casepeer::read_envelope(&payload),
+            (System::HighLevel, true) => highlevel::read_workflow_envelope(&payload),
+            (System::HighLevel, false) => highlevel::read_envelope(&payload),
+        };
+        let envelope = envelope.ok()?;
+        let named = envelope.tenant.as_deref().and_then(|location| self.firms.by_location(location));
+        let firm = if row.firm.is_unknown() { named?.id.clone() } else { row.firm.clone() };
+        let is_update = is_update(row.source, &envelope.kind);
+        Some(Address { firm, is_update, kind: envelope.kind, records: envelope.records })
     }
 
     /// What keeps an app's webhook from being worked on.
@@ -123,18 +168,15 @@ impl Bridge {
             }
         };
         let delivery_key = match envelope.delivery_id {
-            Some(id) => DeliveryKey::Sender(id),
-            None => DeliveryKey::Body(self.keyring.fingerprint("delivery", verified.body())),
+            Some(id) if id.len() <= LONGEST_WORD => DeliveryKey::Sender(id),
+            _ => DeliveryKey::Body(self.keyring.fingerprint("delivery", verified.body())),
         };
-        let is_update = match source {
-            System::HighLevel => highlevel::is_update(&envelope.kind),
-            System::CasePeer => casepeer::is_update(&envelope.kind),
-        };
+        let is_update = is_update(source, &envelope.kind);
         let arrival = Arrival {
             id: EventId(Uuid::now_v7()),
             firm,
             source,
-            kind: envelope.kind,
+            kind: bounded(envelope.kind),
             delivery_key,
             records: envelope.records,
             proof: verified.proof().as_str(),
@@ -150,4 +192,21 @@ impl Bridge {
         }
         Ok(recorded)
     }
+}
+
+/// Whether an event of this type only says that a record changed.
+pub(super) fn is_update(source: System, kind: &str) -> bool {
+    match source {
+        System::HighLevel => highlevel::is_update(kind),
+        System::CasePeer => casepeer::is_update(kind),
+    }
+}
+
+/// A sender's word or id, cut to a length that a row and a log line can carry.
+fn bounded(mut text: String) -> String {
+    if text.len() > LONGEST_WORD {
+        let end = (0..=LONGEST_WORD).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+    }
+    text
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
-use crate::domain::{CallClass, EffectKey, System};
+use crate::domain::{CallClass, EffectKey, RecordRef, System};
 use crate::operations::{Request, Response, Unexpected};
 use crate::store::{CallRecord, Lease, SharedStore, StoreError};
 use crate::vendors::{Exchange, Failure};
@@ -50,6 +50,18 @@ pub(super) enum Stop {
     /// A create may have been carried out, and several records could be its result.
     #[error("{0}: it was not answered, and several records could be its result")]
     Ambiguous(String),
+    /// A record was announced, but cannot be found.
+    #[error("{0}")]
+    NotThere(String),
+    /// HighLevel takes the person for one it knows, and the bridge does not.
+    #[error(
+        "HighLevel has {contact} with the same e-mail or phone and allows no second, but its name differs: correct one \
+         of the two, then replay"
+    )]
+    Duplicate {
+        /// The one it knows.
+        contact: RecordRef,
+    },
     /// A command needs a record that is not linked.
     #[error("{0} has no counterpart on the other side")]
     NoCounterpart(String),

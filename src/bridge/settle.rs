@@ -13,6 +13,10 @@ const QUOTA_SPAN: SignedDuration = SignedDuration::from_secs(10);
 /// How long to wait after somebody else changed the record in between: it is read afresh.
 const CONFLICT_PAUSE: SignedDuration = SignedDuration::from_millis(500);
 
+/// How long to leave a store alone that failed in the middle of a turn.
+const STORE_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+/// How many times a record that was announced is looked for again.
+const LOOKS_FOR_MISSING: u32 = 3;
 /// How long to leave a rival that creates the same person.
 const RIVAL_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 
@@ -57,6 +61,9 @@ pub(super) struct Circumstances {
 /// | rate limited | again when the vendor says, else in 10 s; uses no attempt |
 /// | unreachable, timed out, ambiguous | again after the backoff, or later if the vendor says; uses an attempt |
 /// | changed meanwhile | again in half a second; uses an attempt |
+/// | announced but not there | again three times after the backoff, then undelivered |
+/// | HighLevel knows the person under another name | read afresh once, then undelivered |
+/// | the store failed | again in 5 s; uses no attempt |
 /// | a rival creates the same person | again in a second; uses no attempt |
 /// | a create that may have happened | again when absence counts; uses no attempt |
 /// | rejected | undelivered |
@@ -68,10 +75,16 @@ pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
         // The vendor did something, but what, its answer does not say.
         Stop::Answer(_) | Stop::NoCounterpart(_) => again(why, at),
         Stop::Rival => at.wait(RIVAL_PAUSE, why, false),
+        // What was announced a moment ago may show late; what stays away needs a person.
+        Stop::NotThere(_) if at.failed_attempts < LOOKS_FOR_MISSING => again(why, at),
+        Stop::NotThere(_) => Outcome::Undelivered { cause: Cause::Missing, why },
+        // Read afresh once: the other record may be the same person after all, made a moment ago.
+        Stop::Duplicate { .. } if at.failed_attempts == 0 => at.wait(RIVAL_PAUSE, why, true),
+        Stop::Duplicate { .. } => Outcome::Undelivered { cause: Cause::Ambiguous, why },
         Stop::Unsure { until } => at.wait(until.duration_since(at.now).max(RIVAL_PAUSE), why, false),
         Stop::Ambiguous(_) => Outcome::Undelivered { cause: Cause::Ambiguous, why },
-        // Nothing can be written now; the lease runs out and the event is claimed again.
-        Stop::Store(_) | Stop::Moved | Stop::LeaseLost => return None,
+        Stop::Store(_) => at.wait(STORE_PAUSE, why, false),
+        Stop::Moved | Stop::LeaseLost => return None,
     })
 }
 

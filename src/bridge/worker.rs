@@ -72,6 +72,7 @@ impl Worker {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = rung => {}
+                () = self.bridge.store.rung() => {}
                 true = turns.end_some() => {}
                 () = tokio::time::sleep(pause) => {}
             }

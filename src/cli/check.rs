@@ -39,7 +39,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let clock: SharedClock = Arc::new(SystemClock);
     let keyring = keyring(&config)?;
     findings.push(Finding { what: "keys".into(), result: Ok(format!("{keyring:?}, the first seals")) });
-    let store = open_store(&config, &keyring, &clock)?;
+    let store = open_store(&config, &keyring, &clock).await?;
     let pending = store.counts().await;
     findings.push(Finding {
         what: "store".into(),

@@ -62,12 +62,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb {
         Verb::List { config, json } => list(&config, json).await,
         Verb::Pause { config, id, reason } => {
-            let (config, store) = open(&config)?;
+            let (config, store) = open(&config).await?;
             store.pause(&known(&config, &id)?, &reason).await?;
             say(&format!("{id} is paused: its events are kept until `casebridge firms resume {id}`"))
         }
         Verb::Resume { config, id } => {
-            let (config, store) = open(&config)?;
+            let (config, store) = open(&config).await?;
             match store.resume(&known(&config, &id)?).await? {
                 None => say(&format!("{id} is not parked")),
                 Some(events) => say(&format!("{id} goes on with {events} people whose events were kept")),
@@ -76,10 +76,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-fn open(config: &ConfigArgument) -> Result<(Config, SharedStore), Failure> {
+async fn open(config: &ConfigArgument) -> Result<(Config, SharedStore), Failure> {
     let config = config.load()?;
     let clock: SharedClock = Arc::new(SystemClock);
-    let store = open_store(&config, &keyring(&config)?, &clock)?;
+    let store = open_store(&config, &keyring(&config)?, &clock).await?;
     Ok((config, store))
 }
 
@@ -91,7 +91,7 @@ fn known(config: &Config, id: &str) -> Result<FirmId, Failure> {
 }
 
 async fn list(config: &ConfigArgument, json: bool) -> Result<(), Failure> {
-    let (config, store) = open(config)?;
+    let (config, store) = open(config).await?;
     let parkings = store.parkings().await?;
     let rows: Vec<Row> = config
         .firms

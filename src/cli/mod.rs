@@ -10,6 +10,7 @@ mod healthcheck;
 mod output;
 mod send;
 pub mod serve;
+mod store;
 mod twin;
 
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ enum Verb {
     Firms(firms::Arguments),
     /// Sign and send a sample webhook, to try an installation.
     Send(send::Arguments),
+    /// Bring the database's schema up to date, or move from SQLite to PostgreSQL.
+    Store(store::Arguments),
     /// Run the simulated HighLevel and CASEpeer alone.
     Twin(twin::Arguments),
     /// Ask a running bridge whether it is ready, for a container's health check.
@@ -99,6 +102,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Events(arguments) => events::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,
+        Verb::Store(arguments) => store::run(arguments).await,
         Verb::Twin(arguments) => twin::run(arguments).await,
         Verb::Healthcheck(arguments) => healthcheck::run(arguments).await,
         Verb::Completions(arguments) => completions::run(&arguments),

@@ -1,5 +1,6 @@
 //! `casebridge serve`: the real thing.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,18 +11,32 @@ use super::ConfigArgument;
 use super::failure::Failure;
 use crate::bridge::{Bridge, Worker, WorkerOptions};
 use crate::clock::{SharedClock, SystemClock};
-use crate::config::{Config, StoreUrl};
+use crate::config::{Config, Secret, StoreUrl};
 use crate::crypto::Keyring;
 use crate::domain::Phone;
 use crate::http::{self, Listener, Readiness, Shared};
 use crate::store::SharedStore;
+use crate::store::postgres::{CannotOpenPostgres, PostgresOptions, PostgresStore, TimeSource};
 use crate::store::sqlite::{CannotOpenStore, ServeLock, SqliteStore};
-use crate::telemetry;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
+    /// What this process does, where several share a PostgreSQL.
+    #[arg(long, value_enum, default_value = "all", env = "CASEBRIDGE_ROLE")]
+    role: Role,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Receive webhooks and work on events.
+    All,
+    /// Receive webhooks only.
+    Receiver,
+    /// Work on events only; there is no public listener.
+    Worker,
 }
 
 /// How long requests and events in flight may take to finish once the drain time is over.
@@ -30,8 +45,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let config = arguments.config.load()?;
     let drain = Duration::from_secs(config.server.drain_seconds);
-    let running = Running::start(&config, Arc::new(SystemClock))?;
-    tracing::info!(public = %running.public.address(), admin = %running.admin.address(), "ready");
+    let running = Running::start_as(arguments.role, &config, Arc::new(SystemClock)).await?;
+    let public = running.public.as_ref().map(|public| public.address().to_string());
+    tracing::info!(public = public.unwrap_or_default(), admin = %running.admin.address(), "ready");
     let mut signals = Signals::new()?;
     signals.next().await;
     tracing::info!("stopping: draining for {} s; a second signal stops at once", drain.as_secs());
@@ -44,65 +60,126 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// A bridge that is running in this process.
 pub struct Running {
-    /// The listener webhooks come to.
-    pub public: Listener,
+    /// The listener webhooks come to; none if this process only works.
+    pub public: Option<Listener>,
     /// The listener for operators.
     pub admin: Listener,
     /// The flow.
     pub bridge: Arc<Bridge>,
     readiness: Readiness,
-    worker: JoinHandle<()>,
-    stop_worker: CancellationToken,
-    _lock: ServeLock,
+    working: Option<Working>,
+    _lock: Option<ServeLock>,
+}
+
+/// A worker at work.
+struct Working {
+    worker: Arc<Worker>,
+    task: JoinHandle<()>,
+    stop: CancellationToken,
 }
 
 impl Running {
     /// Opens the store, binds both ports and starts to work.
-    pub fn start(config: &Config, clock: SharedClock) -> Result<Self, Failure> {
-        let metrics = telemetry::metrics();
+    pub async fn start(config: &Config, clock: SharedClock) -> Result<Self, Failure> {
+        Self::start_as(Role::All, config, clock).await
+    }
+
+    /// The same for a process that does a part.
+    pub async fn start_as(role: Role, config: &Config, clock: SharedClock) -> Result<Self, Failure> {
         let keyring = keyring(config)?;
-        let StoreUrl::Sqlite(path) = &config.store.url;
-        let lock = ServeLock::take(path).map_err(Failure::failed)?;
-        let store = open_store(config, &keyring, &clock)?;
+        let lock = lock(role, &config.store.url)?;
+        let store = open_store(config, &keyring, &clock).await?;
         let bridge = Bridge::new(config, store, keyring, clock).map_err(Failure::configuration)?;
         let bridge = Arc::new(bridge);
         let readiness = Readiness::default();
-        let shared = Arc::new(Shared {
-            bridge: Arc::clone(&bridge),
-            readiness: readiness.clone(),
-            admin_token: config.server.admin_token.clone(),
-            metrics,
-        });
+        let shared =
+            Arc::new(Shared::new(Arc::clone(&bridge), readiness.clone(), config.server.admin_token.clone()));
         let in_use = |why| {
             Failure::failed(why).hint("another program may use the port; see server.public and server.admin")
         };
-        let public = Listener::bind(config.server.public).map_err(in_use)?;
+        let receives = role != Role::Worker;
+        let public = receives.then(|| Listener::bind(config.server.public)).transpose().map_err(in_use)?;
         let admin = Listener::bind(config.server.admin).map_err(in_use)?;
         let failed = |error: std::io::Error| Failure::failed(error.to_string());
-        let public = Listener::serve(public, http::public(Arc::clone(&shared))).map_err(failed)?;
+        let public = public.map(|public| Listener::serve(public, http::public(Arc::clone(&shared))));
+        let public = public.transpose().map_err(failed)?;
         let admin = Listener::serve(admin, http::admin(shared)).map_err(failed)?;
-        let stop_worker = CancellationToken::new();
-        let worker = Worker::new(Arc::clone(&bridge), "worker", WorkerOptions::default());
-        let stop = stop_worker.clone();
-        let worker = tokio::spawn(async move { worker.run(stop).await });
+        let name = worker_name(&config.store.url);
+        let working = (role != Role::Receiver).then(|| Working::start(&bridge, name, lock.is_some()));
         readiness.ready();
         // Its tables take tens of milliseconds to load; the first lead should not wait for them.
         tokio::task::spawn_blocking(|| Phone::parse("+15125550100"));
-        Ok(Self { public, admin, bridge, readiness, worker, stop_worker, _lock: lock })
+        Ok(Self { public, admin, bridge, readiness, working, _lock: lock })
     }
 
     /// Says that it is draining, goes on taking webhooks for the drain time, then finishes what is in flight.
     pub async fn stop(self, drain: Duration) {
         self.readiness.drain();
-        tokio::time::sleep(drain).await;
-        self.public.stop(PATIENCE).await;
-        self.stop_worker.cancel();
-        if tokio::time::timeout(PATIENCE, self.worker).await.is_err() {
-            tracing::warn!("events in flight did not end in time: they are taken up at the next start");
+        if let Some(public) = self.public {
+            tokio::time::sleep(drain).await;
+            public.stop(PATIENCE).await;
+        }
+        if let Some(working) = self.working {
+            working.stop().await;
         }
         self.admin.stop(Duration::from_secs(1)).await;
     }
 }
+
+impl Working {
+    /// Starts a worker; `is_alone` if only this process may serve the store.
+    fn start(bridge: &Arc<Bridge>, name: String, is_alone: bool) -> Self {
+        let worker = Arc::new(Worker::new(Arc::clone(bridge), name, WorkerOptions::default()));
+        let stop = CancellationToken::new();
+        let (stopped, running) = (stop.clone(), Arc::clone(&worker));
+        let task = tokio::spawn(async move {
+            if is_alone {
+                // What the process before this one was working on when it ended.
+                running.release().await;
+            }
+            running.run(stopped).await;
+        });
+        Self { worker, task, stop }
+    }
+
+    /// Finishes the events in flight, and gives back those that take too long.
+    async fn stop(mut self) {
+        self.stop.cancel();
+        if tokio::time::timeout(PATIENCE, &mut self.task).await.is_err() {
+            tracing::warn!("events in flight did not end in time: they are worked on again");
+            self.task.abort();
+            // The turns end with their task; one that still got through finds its lease lost.
+            let _ = self.task.await;
+            self.worker.release().await;
+        }
+    }
+}
+
+/// What keeps a second process from serving the same file.
+fn lock(role: Role, url: &StoreUrl) -> Result<Option<ServeLock>, Failure> {
+    match url {
+        StoreUrl::Sqlite(path) if role == Role::All => {
+            ServeLock::take(path).map(Some).map_err(Failure::failed)
+        }
+        StoreUrl::Sqlite(_) => {
+            Err(Failure::configuration("one process serves a store on SQLite, in all roles")
+                .hint("set store.url to a PostgreSQL database, or leave --role out"))
+        }
+        StoreUrl::Postgres(_) => Ok(None),
+    }
+}
+
+/// What leases are noted under: one name where one process serves a store, so that the next one knows them.
+fn worker_name(url: &StoreUrl) -> String {
+    match url {
+        StoreUrl::Sqlite(_) => "worker".into(),
+        StoreUrl::Postgres(_) => format!("worker {}", uuid::Uuid::now_v7()),
+    }
+}
+
+/// What to do where the keys are not those that sealed the store.
+const OTHER_KEY: &str = "crypto.keys must hold every key the store was sealed with, the active one first; restore it from \
+    where you keep its copy";
 
 /// The keys of the configuration; without one nothing is stored.
 pub(super) fn keyring(config: &Config) -> Result<Arc<Keyring>, Failure> {
@@ -117,19 +194,51 @@ pub(super) fn keyring(config: &Config) -> Result<Arc<Keyring>, Failure> {
 }
 
 /// The configured store.
-pub(super) fn open_store(
+pub(super) async fn open_store(
     config: &Config,
     keyring: &Arc<Keyring>,
     clock: &SharedClock,
 ) -> Result<SharedStore, Failure> {
-    let StoreUrl::Sqlite(path) = &config.store.url;
-    let store =
-        SqliteStore::open(path, Arc::clone(keyring), Arc::clone(clock)).map_err(|error| match error {
-            CannotOpenStore::File { .. } => Failure::failed(error.to_string())
-                .hint("see store.url; the directory must exist and be writable"),
-            CannotOpenStore::TooNew { .. } => Failure::failed(error.to_string()),
-        })?;
-    Ok(Arc::new(store))
+    match &config.store.url {
+        StoreUrl::Sqlite(path) => Ok(Arc::new(open_sqlite(path, keyring, clock)?)),
+        StoreUrl::Postgres(url) => Ok(Arc::new(open_postgres(url, config, keyring).await?)),
+    }
+}
+
+pub(super) fn open_sqlite(
+    path: &Path,
+    keyring: &Arc<Keyring>,
+    clock: &SharedClock,
+) -> Result<SqliteStore, Failure> {
+    SqliteStore::open(path, Arc::clone(keyring), Arc::clone(clock)).map_err(|error| match error {
+        CannotOpenStore::File { .. } => {
+            Failure::failed(error.to_string()).hint("see store.url; the directory must exist and be writable")
+        }
+        CannotOpenStore::Sealed(_) => Failure::configuration(error.to_string()).hint(OTHER_KEY),
+        CannotOpenStore::TooNew { .. } => Failure::failed(error.to_string()),
+    })
+}
+
+pub(super) async fn open_postgres(
+    url: &Secret,
+    config: &Config,
+    keyring: &Arc<Keyring>,
+) -> Result<PostgresStore, Failure> {
+    let options = PostgresOptions {
+        pool: config.store.pool,
+        acquire_timeout: config.store.acquire_timeout.unsigned_abs(),
+        connect_timeout: config.store.connect_timeout.unsigned_abs(),
+    };
+    let store = PostgresStore::open(url.reveal(), options, Arc::clone(keyring), TimeSource::Database).await;
+    store.map_err(|error| match error {
+        CannotOpenPostgres::Url(_) => Failure::configuration(error.to_string())
+            .hint("write it as postgres://user:password@host:5432/database"),
+        CannotOpenPostgres::Database(_) => Failure::try_again(error.to_string()).hint(
+            "see store.url; the database must exist, and its user must be allowed to create tables in it",
+        ),
+        CannotOpenPostgres::Sealed(_) => Failure::configuration(error.to_string()).hint(OTHER_KEY),
+        CannotOpenPostgres::TooNew { .. } => Failure::failed(error.to_string()),
+    })
 }
 
 /// SIGTERM and SIGINT.

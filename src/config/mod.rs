@@ -46,6 +46,7 @@ impl Config {
     /// Checks what one value alone cannot show. Each finding names its key.
     fn check(&self) -> Result<(), (String, String)> {
         self.server.check().map_err(|why| ("server".to_owned(), why))?;
+        self.store.check().map_err(|(key, why)| (format!("store.{key}"), why))?;
         self.crypto.check().map_err(|why| ("crypto.keys".to_owned(), why))?;
         self.highlevel.check().map_err(|(key, why)| (format!("highlevel.{key}"), why))?;
         let mut ids = BTreeSet::new();

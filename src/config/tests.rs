@@ -50,6 +50,14 @@ fn an_error_names_the_line_the_key_and_the_fix() {
         ),
         ("[store]\nurl = \"mysql://x\"", "c.toml, line 2, store.url: a store's url begins with `sqlite://`"),
         (
+            "[store]\nurl = { env = \"CASEBRIDGE_NO_SUCH\" }",
+            "store.url: the environment variable CASEBRIDGE_NO_SUCH",
+        ),
+        ("[store]\nurl = 5", "store.url: invalid type: integer `5`, expected a store's url"),
+        ("[store]\npool = 1", "store.pool: `1` connections are too few"),
+        ("[store]\nacquire_timeout = \"soon\"", "store.acquire_timeout: "),
+        ("[store]\nconnect_timeout = \"0s\"", "store.connect_timeout: is not longer than nothing"),
+        (
             "[highlevel]\nwebhook_keys = [\"x\"]",
             "c.toml, line 2, highlevel.webhook_keys: webhook key 0: expected `ed25519:`",
         ),
@@ -94,6 +102,18 @@ fn a_firm_is_checked_as_a_whole() {
         let found = error(&text);
         assert!(found.contains(expected), "{expected}\n  {found}");
     }
+}
+
+#[test]
+fn a_store_is_a_file_or_a_server() {
+    let config = |text: &str| parse("c.toml", text, &Vec::new()).unwrap().store;
+    assert!(matches!(config("").url, StoreUrl::Sqlite(path) if path.ends_with("casebridge.db")));
+    let store = config("[store]\nurl = \"postgres://bridge:hunter2@db/bridge\"\nacquire_timeout = \"500ms\"");
+    assert!(matches!(&store.url, StoreUrl::Postgres(url) if url.reveal().ends_with("@db/bridge")));
+    assert_eq!(store.acquire_timeout, jiff::SignedDuration::from_millis(500));
+    assert!(!format!("{store:?}").contains("hunter2"));
+    let wrong = error("[store]\nurl = \"mysql://bridge:hunter2@db/bridge\"");
+    assert!(!wrong.contains("hunter2"), "{wrong}");
 }
 
 #[test]

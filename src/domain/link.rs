@@ -59,6 +59,9 @@ pub struct Base {
     /// Where the case's deal was put.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opportunity: Option<Opportunity>,
+    /// Whether the initial tasks of a matter that began in CASEpeer have been seen to; nothing if it gets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_tasks: Option<bool>,
 }
 
 impl Base {
@@ -70,6 +73,12 @@ impl Base {
     /// A base that knows whether a task was done.
     pub fn of_task(is_completed: bool) -> Self {
         Self { is_completed: Some(is_completed), ..Self::default() }
+    }
+
+    /// The same base of a matter that gets its initial tasks, or got them.
+    #[must_use]
+    pub fn with_initial_tasks(self, are_seen_to: bool) -> Self {
+        Self { initial_tasks: Some(are_seen_to), ..self }
     }
 
     /// A base that knows where a deal was put.
@@ -85,6 +94,9 @@ impl Base {
         }
         if newer.opportunity.is_some() {
             self.opportunity.clone_from(&newer.opportunity);
+        }
+        if newer.initial_tasks.is_some() {
+            self.initial_tasks = newer.initial_tasks;
         }
     }
 }

@@ -116,7 +116,9 @@ closed_list! {
         Exhausted = "exhausted",
         /// Something must be set up or corrected first.
         Setup = "setup",
-        /// Nobody can tell whether a create was carried out.
+        /// A record was announced, but its system does not know it.
+        Missing = "missing",
+        /// A person must say which record is meant, or whether a create was carried out.
         Ambiguous = "ambiguous",
     }
 }

@@ -15,6 +15,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::TraceLayer;
@@ -25,35 +26,53 @@ pub use openapi::document;
 
 use crate::bridge::Bridge;
 use crate::config::Secret;
+use crate::telemetry;
 
 /// What handlers share.
 pub struct Shared {
     /// The flow.
-    pub bridge: Arc<Bridge>,
+    bridge: Arc<Bridge>,
     /// Whether this process is ready for traffic.
-    pub readiness: Readiness,
+    readiness: Readiness,
     /// What a program shows to use the admin listener from elsewhere than loopback.
-    pub admin_token: Option<Secret>,
+    admin_token: Option<Secret>,
     /// The process's metrics.
-    pub metrics: PrometheusHandle,
+    metrics: PrometheusHandle,
+    /// One for each webhook body that is being read.
+    bodies: Semaphore,
+}
+
+/// How many webhook bodies are read at once: at most 64 MiB of them.
+const BODIES_AT_ONCE: usize = 64;
+
+impl Shared {
+    /// What both listeners of this bridge share.
+    pub fn new(bridge: Arc<Bridge>, readiness: Readiness, admin_token: Option<Secret>) -> Self {
+        let (metrics, bodies) = (telemetry::metrics(), Semaphore::new(BODIES_AT_ONCE));
+        Self { bridge, readiness, admin_token, metrics, bodies }
+    }
 }
 
 /// The listener the load balancer forwards to. `/webhooks/crm` is `/webhooks/highlevel` for white-label apps, which
 /// may not show its name.
 pub fn public(shared: Arc<Shared>) -> Router {
+    // Each sender is asked to come again in the status it understands, even by a fault of ours.
+    let casepeer = Router::new()
+        .route("/webhooks/casepeer/{token}", post(webhooks::casepeer))
+        .layer(CatchPanicLayer::custom(problem::unavailable_after_panic));
     Router::new()
+        .merge(casepeer)
         .route("/webhooks/highlevel", post(webhooks::highlevel))
         .route("/webhooks/highlevel/{token}", post(webhooks::workflow))
         .route("/webhooks/crm", post(webhooks::highlevel))
         .route("/webhooks/crm/{token}", post(webhooks::workflow))
-        .route("/webhooks/casepeer/{token}", post(webhooks::casepeer))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .with_state(shared)
         .layer(CatchPanicLayer::custom(problem::after_panic))
-        .layer(TraceLayer::new_for_http().make_span_with(listener::span))
+        .layer(TraceLayer::new_for_http().make_span_with(listener::span).on_failure(()))
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
 }
 
@@ -73,6 +92,6 @@ pub fn admin(shared: Arc<Shared>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&shared), admin::guard))
         .with_state(shared)
         .layer(CatchPanicLayer::custom(problem::after_panic))
-        .layer(TraceLayer::new_for_http().make_span_with(listener::span))
+        .layer(TraceLayer::new_for_http().make_span_with(listener::span).on_failure(()))
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
 }

@@ -108,6 +108,15 @@ pub(super) async fn method_not_allowed() -> Problem {
 
 /// A fault of ours loses nothing: the sender is asked to come again.
 pub(super) fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response {
+    asked_again(Problem::busy())
+}
+
+/// [`after_panic`] for a sender that knows 503 as "come again".
+pub(super) fn unavailable_after_panic(_: Box<dyn Any + Send + 'static>) -> Response {
+    asked_again(Problem::busy_as(StatusCode::SERVICE_UNAVAILABLE))
+}
+
+fn asked_again(problem: Problem) -> Response {
     tracing::error!("a request failed by a fault of this program; its sender was asked to come again");
-    Problem::busy().into_response()
+    problem.into_response()
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
@@ -19,7 +20,7 @@ use crate::domain::EventId;
 use crate::store::Recorded;
 use crate::webhook::casepeer::sign;
 use crate::webhook::highlevel::Signatures;
-use crate::webhook::{MAX_BODY, highlevel};
+use crate::webhook::{MAX_BODY, Refusal, highlevel};
 
 /// How long a sender may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -54,8 +55,11 @@ pub(super) async fn highlevel(State(shared): State<Arc<Shared>>, headers: Header
         ed25519: text(&headers, highlevel::sign::SIGNATURE_HEADER),
         legacy_rsa: text(&headers, "x-wh-signature"),
     };
+    let has_proof = signatures.ed25519.or(signatures.legacy_rsa).is_some();
+    let known = if has_proof { Ok(()) } else { Err(Refused::Signature(Refusal::Missing)) };
+    let sender = Sender { name: "highlevel", busy: StatusCode::TOO_MANY_REQUESTS };
     let taken = async |body| shared.bridge.receive_highlevel(signatures, body).await;
-    answer("highlevel", StatusCode::TOO_MANY_REQUESTS, &headers, body, taken).await
+    answer(&shared, sender, known, &headers, body, taken).await
 }
 
 /// A webhook of a HighLevel Workflow.
@@ -76,13 +80,16 @@ pub(super) async fn highlevel(State(shared): State<Arc<Shared>>, headers: Header
     ))]
 pub(super) async fn workflow(
     State(shared): State<Arc<Shared>>,
-    Path(token): Path<String>,
+    token: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let token = token.map(|Path(token)| token).unwrap_or_default();
+    let known = shared.bridge.knows_workflow(&token).then_some(()).ok_or(Refused::UnknownUrl);
     let given = Given(&headers);
+    let sender = Sender { name: "workflow", busy: StatusCode::TOO_MANY_REQUESTS };
     let taken = async |body| shared.bridge.receive_workflow(&token, &given, body).await;
-    answer("workflow", StatusCode::TOO_MANY_REQUESTS, &headers, body, taken).await
+    answer(&shared, sender, known, &headers, body, taken).await
 }
 
 /// A webhook of the CASEpeer side.
@@ -106,39 +113,75 @@ pub(super) async fn workflow(
     ))]
 pub(super) async fn casepeer(
     State(shared): State<Arc<Shared>>,
-    Path(token): Path<String>,
+    token: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let token = token.map(|Path(token)| token).unwrap_or_default();
     let (timestamp, signature) =
         (text(&headers, sign::TIMESTAMP_HEADER), text(&headers, sign::SIGNATURE_HEADER));
+    let known = match (shared.bridge.knows_casepeer(&token), signature) {
+        (false, _) => Err(Refused::UnknownUrl),
+        (true, None) => Err(Refused::Signature(Refusal::Missing)),
+        (true, Some(_)) => Ok(()),
+    };
+    let sender = Sender { name: "casepeer", busy: StatusCode::SERVICE_UNAVAILABLE };
     let taken = async |body| shared.bridge.receive_casepeer(&token, timestamp, signature, body).await;
-    answer("casepeer", StatusCode::SERVICE_UNAVAILABLE, &headers, body, taken).await
+    answer(&shared, sender, known, &headers, body, taken).await
 }
 
-/// Reads the body within bounds, lets `take` keep it, and answers. `busy` is what this sender knows as "come again".
-async fn answer(
-    sender: &'static str,
+/// Who sends, in the words of our metrics and in the status it knows as "come again".
+#[derive(Clone, Copy)]
+struct Sender {
+    name: &'static str,
     busy: StatusCode,
+}
+
+/// Why a body was not read.
+enum Unread {
+    TooLarge,
+    CutOff,
+}
+
+/// Reads the body within bounds, lets `take` keep it, and answers. A sender that `known` has refused already is not
+/// listened to any longer.
+async fn answer(
+    shared: &Shared,
+    sender: Sender,
+    known: Result<(), Refused>,
     headers: &HeaderMap,
     body: Body,
     take: impl AsyncFnOnce(Bytes) -> Result<Recorded, Refused>,
 ) -> Response {
-    let (result, response) = match read(headers, body).await {
-        Err(problem) => ("unreadable", problem.unwrap_or_else(|| Problem::busy_as(busy)).into_response()),
-        Ok(body) => {
-            let timer = Instant::now();
-            let taken = take(body).await;
-            metrics::histogram!("casebridge_acknowledgement_seconds", "sender" => sender)
-                .record(timer.elapsed().as_secs_f64());
-            respond(sender, busy, taken)
+    let (result, response) = if announces_too_much(headers) {
+        too_large(sender)
+    } else if let Err(refused) = known {
+        respond(sender, Err(refused))
+    } else {
+        match read(shared, body).await {
+            Ok(body) => {
+                let timer = Instant::now();
+                let taken = take(body).await;
+                metrics::histogram!("casebridge_acknowledgement_seconds", "sender" => sender.name)
+                    .record(timer.elapsed().as_secs_f64());
+                respond(sender, taken)
+            }
+            Err(Unread::TooLarge) => too_large(sender),
+            Err(Unread::CutOff) => {
+                tracing::warn!(
+                    sender = sender.name,
+                    "a webhook was turned away for now: its body did not arrive"
+                );
+                ("cut_off", Problem::busy_as(sender.busy).into_response())
+            }
         }
     };
-    metrics::counter!("casebridge_webhooks_total", "sender" => sender, "result" => result).increment(1);
+    metrics::counter!("casebridge_webhooks_total", "sender" => sender.name, "result" => result).increment(1);
     response
 }
 
-fn respond(sender: &str, busy: StatusCode, taken: Result<Recorded, Refused>) -> (&'static str, Response) {
+fn respond(sender: Sender, taken: Result<Recorded, Refused>) -> (&'static str, Response) {
+    let Sender { name: sender, busy } = sender;
     let receipt = |code: StatusCode, event, status| (code, Json(Receipt { event, status })).into_response();
     match taken {
         Ok(Recorded::Stored(event)) => {
@@ -164,17 +207,25 @@ fn respond(sender: &str, busy: StatusCode, taken: Result<Recorded, Refused>) -> 
     }
 }
 
-/// The whole body; or why not, none meaning that it should be sent again.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Option<Problem>> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(Some(Problem::too_large()));
-    }
-    match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, MAX_BODY)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) if is_too_large(&error) => Err(Some(Problem::too_large())),
-        Ok(Err(_)) | Err(_) => Err(None),
-    }
+fn announces_too_much(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    length.is_some_and(|length| length > MAX_BODY as u64)
+}
+
+fn too_large(sender: Sender) -> (&'static str, Response) {
+    tracing::warn!(sender = sender.name, "a webhook was refused: its body is larger than 1 MiB");
+    ("too_large", Problem::too_large().into_response())
+}
+
+/// The whole body. Only so many are read at once, so that what senders send cannot fill the memory.
+async fn read(shared: &Shared, body: Body) -> Result<Bytes, Unread> {
+    let reading = async {
+        let _permit = shared.bodies.acquire().await.map_err(|_| Unread::CutOff)?;
+        axum::body::to_bytes(body, MAX_BODY)
+            .await
+            .map_err(|error| if is_too_large(&error) { Unread::TooLarge } else { Unread::CutOff })
+    };
+    tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or(Err(Unread::CutOff))
 }
 
 fn is_too_large(error: &axum::Error) -> bool {

@@ -30,7 +30,7 @@ pub(super) fn introduce(view: &ContactView, snapshot: &Snapshot, rules: &SyncRul
     if let Some((matter, evidence)) = known {
         // A lead that names the contact was made for it; one that merely looks the same came into being there.
         let link =
-            Link::new(contact.record.clone(), matter.record.clone(), System::CasePeer, Base::default());
+            Link::new(contact.record.clone(), matter.record.clone(), evidence.origin(), Base::default());
         plan.add(
             Command::Link(link.clone()),
             format!("{} is the same person: {}", matter.record, evidence.words()),
@@ -67,7 +67,8 @@ pub(super) fn merge_pair(plan: &mut Plan, contact: &Contact, pair: &Pair, rules:
     let Pair { link, matter } = pair;
     let merged = merge(&link.base.fields, &contact.fields, &matter.fields, owner(matter, rules));
     say_what_stays(plan, &merged);
-    if merged.to_casepeer.is_empty() && merged.to_highlevel.is_empty() {
+    let is_quiet = merged.to_casepeer.is_empty() && merged.to_highlevel.is_empty();
+    if is_quiet && merged.left_alone.is_empty() {
         plan.remark(format!("{} and {} are in step", contact.record, matter.record));
     }
     if !merged.agreed.is_empty() {

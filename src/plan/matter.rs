@@ -9,8 +9,17 @@ use crate::rules::SyncRules;
 /// The tag of every contact that came from CASEpeer.
 const SYNCED_TAG: &str = "cp:synced";
 
+/// Whether the event tells that the matter came into being.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// It does.
+    Created,
+    /// It tells of something later.
+    Changed,
+}
+
 /// Creates or links its contact, or merges the two; then the initial tasks, if the matter came into being there.
-pub(super) fn plan(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
+pub(super) fn plan(view: &MatterView, occasion: Occasion, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
     let (Some(link), Some(contact)) = (&view.link, &view.contact) else {
         return introduce(view, snapshot, rules);
     };
@@ -20,8 +29,17 @@ pub(super) fn plan(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) ->
         plan.add(Command::Link(own.clone()), format!("{} was {}", own.casepeer, link.casepeer));
     }
     merge_pair(&mut plan, contact, &Pair { link: own, matter: view.matter.clone() }, rules);
-    if link.origin == System::CasePeer {
+    // Once: a template that the firm adds later is for later matters. A new matter's contact may have been told of, and
+    // linked as a look-alike, before its own event was done, as when the answer that it was created never came.
+    let are_due = match link.base.initial_tasks {
+        Some(are_seen_to) => !are_seen_to,
+        None => occasion == Occasion::Created && link.origin == System::CasePeer,
+    };
+    if are_due {
         initial_tasks(&mut plan, view, snapshot, rules);
+        let (highlevel, casepeer) = (contact.record.clone(), view.matter.record.clone());
+        let base = Base::default().with_initial_tasks(true);
+        plan.add(Command::Agree { highlevel, casepeer, base }, "the initial tasks are seen to");
     }
     plan
 }
@@ -42,7 +60,11 @@ pub(super) fn introduce(view: &MatterView, snapshot: &Snapshot, rules: &SyncRule
         view.candidates.iter().find_map(|one| Some((one, evidence(one, matter, &snapshot.location)?)));
     let origin = if let Some((contact, evidence)) = known {
         let origin = evidence.origin();
-        let link = Link::new(contact.record.clone(), matter.record.clone(), origin, Base::default());
+        let base = match origin {
+            System::CasePeer => Base::default().with_initial_tasks(false),
+            System::HighLevel => Base::default(),
+        };
+        let link = Link::new(contact.record.clone(), matter.record.clone(), origin, base);
         plan.add(
             Command::Link(link.clone()),
             format!("{} is the same person: {}", contact.record, evidence.words()),
@@ -65,8 +87,8 @@ pub(super) fn introduce(view: &MatterView, snapshot: &Snapshot, rules: &SyncRule
     plan
 }
 
-/// The tasks a new matter starts with. Planned whenever the matter came into being in CASEpeer; their effect keys,
-/// which name the lead it began as, make each of them happen once.
+/// The tasks a new matter starts with. Their effect keys name the lead it began as, so that each happens once however
+/// often it is planned, as when the plan broke off in the middle.
 fn initial_tasks(plan: &mut Plan, view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) {
     let matter = &view.matter;
     for template in rules.initial_tasks_of(matter.case_type.as_deref()) {

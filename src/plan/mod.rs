@@ -13,6 +13,7 @@ mod snapshot;
 mod status;
 mod task;
 
+use self::matter::Occasion;
 pub use merge::{Merged, merge};
 pub use snapshot::{ContactView, CopyView, MatterView, Owner, Pair, Snapshot, View};
 
@@ -22,12 +23,20 @@ use crate::rules::SyncRules;
 /// Decides what to do.
 pub fn plan(event: &Event, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
     match (&snapshot.view, &event.fact) {
-        (View::Gone, fact) => Plan::nothing(format!("{} is no longer there", fact.subject())),
-        (View::Contact(view), _) => contact::plan(view, snapshot, rules),
-        (View::Matter(view), Fact::CaseCreated { status, .. } | Fact::CaseStatusChanged { status, .. }) => {
-            status::plan(view, status.as_deref(), snapshot, rules)
+        (View::Gone, fact) => {
+            Plan::nothing(format!("{}, or what it is linked to, has been deleted", fact.subject()))
         }
-        (View::Matter(view), _) => matter::plan(view, snapshot, rules),
+        (View::Contact(view), _) => contact::plan(view, snapshot, rules),
+        (View::Matter(view), Fact::CaseCreated { status, .. }) => {
+            status::plan(view, Occasion::Created, status.as_deref(), snapshot, rules)
+        }
+        (View::Matter(view), Fact::CaseStatusChanged { status, .. }) => {
+            status::plan(view, Occasion::Changed, status.as_deref(), snapshot, rules)
+        }
+        (View::Matter(view), Fact::LeadCreated { .. }) => {
+            matter::plan(view, Occasion::Created, snapshot, rules)
+        }
+        (View::Matter(view), _) => matter::plan(view, Occasion::Changed, snapshot, rules),
         (View::Task(view), _) => match event.source {
             System::HighLevel => task::to_casepeer(view, snapshot, rules),
             System::CasePeer => task::to_highlevel(view, snapshot, rules),

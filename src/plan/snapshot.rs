@@ -19,7 +19,7 @@ pub struct Snapshot {
 /// What was seen, by what the event is about.
 #[derive(Debug, Clone)]
 pub enum View {
-    /// The record is no longer there.
+    /// The record, or its counterpart, was known and has been deleted.
     Gone,
     /// A HighLevel contact.
     Contact(Box<ContactView>),

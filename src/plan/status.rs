@@ -1,5 +1,6 @@
 //! A case was created in CASEpeer, or moved to another status there.
 
+use super::matter::Occasion;
 use super::snapshot::{MatterView, Snapshot};
 use crate::domain::{
     Command, EffectKey, Field, NewOpportunity, Opportunity, OpportunityStatus, Plan, RecordKind, Target,
@@ -8,8 +9,14 @@ use crate::rules::{Milestone, StatusRule, SyncRules};
 
 /// Everything a changed matter needs, then the milestone and the opportunity. `told` is the status this webhook
 /// speaks of; the opportunity mirrors the one the case has now.
-pub(super) fn plan(view: &MatterView, told: Option<&str>, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
-    let mut plan = super::matter::plan(view, snapshot, rules);
+pub(super) fn plan(
+    view: &MatterView,
+    occasion: Occasion,
+    told: Option<&str>,
+    snapshot: &Snapshot,
+    rules: &SyncRules,
+) -> Plan {
+    let mut plan = super::matter::plan(view, occasion, snapshot, rules);
     let said = told.and_then(|status| rules.status(status)?.milestone);
     // A firm may skip the status that means "signed", but it dates the retainer.
     let dated = view.matter.retained_at.as_ref().map(|_| Milestone::Signed);

@@ -173,5 +173,5 @@ fn by_default_no_note_leaves_casepeer() {
 #[test]
 fn what_is_gone_is_no_fault() {
     let plan = decide(Fact::ContactUpdated { contact: contact_ref("c") }, View::Gone);
-    assert_eq!(plan, Plan::nothing("highlevel:contact:c is no longer there"));
+    assert_eq!(plan, Plan::nothing("highlevel:contact:c, or what it is linked to, has been deleted"));
 }

@@ -3,6 +3,8 @@
 //! An event and the work it causes are one row; a *lane* is a person's pending events in order of receipt, and only
 //! its head may be claimed. Payloads, request bodies and bases are sealed before they reach a table.
 
+pub mod copy;
+pub mod postgres;
 pub mod sqlite;
 mod types;
 
@@ -13,11 +15,12 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 pub use types::{
-    Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
+    Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
     EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
     PlannedRecord, Recorded, Rejoined, Settled, Settlement,
 };
 
+use crate::crypto::{CannotOpen, Keyring, Place};
 use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
 
 /// A store that is passed around.
@@ -35,6 +38,30 @@ pub enum StoreError {
     /// What is stored is not what this build writes.
     #[error("stored data is not what this build writes: {0}")]
     Corrupt(String),
+}
+
+/// What is sealed once under each key that a store has used, so that a missing or exchanged key is noticed at the start
+/// and not with the first event.
+const SEAL_CHECK: &[u8] = b"casebridge seal check 1";
+
+/// Where the check of a key lives.
+fn seal_check_place(key_id: &str) -> Place<'_> {
+    Place { table: "seal_check", column: "sealed", row: key_id }
+}
+
+/// Opens what each key that was used sealed; the check to add, if the active key has none yet.
+fn check_seals(
+    keyring: &Keyring,
+    known: &[(String, Vec<u8>)],
+) -> Result<Option<(String, Vec<u8>)>, CannotOpen> {
+    for (key_id, sealed) in known {
+        if keyring.open(seal_check_place(key_id), sealed)? != SEAL_CHECK {
+            return Err(CannotOpen::Mismatch);
+        }
+    }
+    let active = keyring.active();
+    let is_known = known.iter().any(|(key_id, _)| key_id == active);
+    Ok((!is_known).then(|| (active.to_owned(), keyring.seal(seal_check_place(active), SEAL_CHECK))))
 }
 
 /// What the bridge asks of a database.
@@ -59,8 +86,14 @@ pub trait Store: Send + Sync {
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<Settled, StoreError>;
     /// Moves an event to the lane of the person this record belongs to, if that is another lane than its own.
     async fn rejoin(&self, lease: &Lease, owner: &RecordRef) -> Result<Rejoined, StoreError>;
-    /// Gives up the leases of a worker that is gone; of every worker, where only one process may serve the store.
+    /// Gives up the leases of a worker that is gone, as if they had run out: their turns never ended, which counts as
+    /// an attempt, so that an event that brings the program down does not do so for ever.
     async fn release(&self, worker: &str) -> Result<u64, StoreError>;
+    /// Returns when another process has made an event due: a hint, which may be missed or come for nothing. Never, where
+    /// only one process may serve the store.
+    async fn rung(&self) {
+        std::future::pending().await
+    }
     /// When the next event is due, if any waits.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
@@ -70,7 +103,8 @@ pub trait Store: Send + Sync {
     async fn links_of(&self, firm: &FirmId, records: &[RecordRef]) -> Result<Vec<Link>, StoreError>;
     /// Remembers links and bases without a call, merging the lanes of people who turn out to be one.
     async fn save_links(&self, lease: &Lease, changes: Vec<LinkChange>) -> Result<Settled, StoreError>;
-    /// Writes down what is about to be sent, unless it was carried out before or a rival is about to.
+    /// Writes down what is about to be sent, unless it was carried out before or a rival is about to. From here on a
+    /// create may have been carried out, until its failure is written down as [`EffectFailure::NotDone`].
     async fn begin_effect(&self, lease: &Lease, key: &EffectKey, intent: Intent)
     -> Result<Begun, StoreError>;
     /// Writes down that it was carried out, the record that came of it, and what is linked now; all at once.
@@ -93,6 +127,9 @@ pub trait Store: Send + Sync {
     ) -> Result<Settled, StoreError>;
     /// Counts a look at the vendor that did not find an ambiguous effect.
     async fn note_look(&self, lease: &Lease, key: &EffectKey) -> Result<(), StoreError>;
+    /// Writes down that an ambiguous create, which was looked for and is certain not to have been carried out, is about
+    /// to be sent again.
+    async fn send_again(&self, lease: &Lease, key: &EffectKey) -> Result<Settled, StoreError>;
     /// Whether one of our own calls created this record.
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError>;
     /// Which of these effects have been carried out.
@@ -119,6 +156,8 @@ pub trait Store: Send + Sync {
     async fn payload(&self, id: EventId) -> Result<Option<Vec<u8>>, StoreError>;
     /// What was given up, by firm and cause.
     async fn causes(&self) -> Result<Vec<CauseRow>, StoreError>;
+    /// Says anew whose a settled event is, what it is and what it is about: a configuration or a build may know by now.
+    async fn readdress(&self, id: EventId, address: Address) -> Result<(), StoreError>;
     /// Puts a settled event at the tail of its lane. `None` if there is none, `false` if it is not settled.
     async fn replay(&self, id: EventId) -> Result<Option<bool>, StoreError>;
     /// Settles an undelivered event as needing no effect. `None` if there is none, `false` if it is not undelivered.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::crypto::CannotOpen;
 use crate::domain::{
     Base, CallClass, Cause, EventId, EventState, FirmId, Link, Outcome, ParkCause, RecordRef, System,
 };
@@ -36,6 +37,19 @@ pub struct Arrival {
     pub is_update: bool,
     /// Why it cannot be worked on: it is then kept as undelivered.
     pub undeliverable: Option<(Cause, String)>,
+}
+
+/// Whose an event is, what it is and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Whose it is.
+    pub firm: FirmId,
+    /// The sender's name for what happened.
+    pub kind: String,
+    /// The records it names: first what it is about.
+    pub records: Vec<RecordRef>,
+    /// Whether its like may be settled together.
+    pub is_update: bool,
 }
 
 /// What makes a repeat of a delivery recognisable.
@@ -82,8 +96,8 @@ pub struct Claim {
     pub source: System,
     /// The sender's name for what happened.
     pub kind: String,
-    /// The bytes as they arrived.
-    pub payload: Vec<u8>,
+    /// The bytes as they arrived; or why they cannot be opened, which must not keep the others from being worked on.
+    pub payload: Result<Vec<u8>, CannotOpen>,
     /// How many attempts failed before.
     pub failed_attempts: u32,
     /// When it arrived.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::classify;
-use super::redact::redact;
+use super::redact::harmless;
 use crate::clock::SharedClock;
 use crate::domain::CallClass;
 use crate::operations::{Effect, Method, Request, Response};
@@ -72,11 +72,14 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Whether the record that was asked for is not there. HighLevel's files list no 404 and answer some missing
-    /// records with a 400 that says so.
+    /// Whether the vendor itself says that the record is not there. HighLevel's files list no 404 and answer some
+    /// missing records with a 400 that says so. A 404 in another form than the vendor's own errors comes from
+    /// something before it, such as a proxy or a wrong base URL, and says nothing about the record.
     pub fn is_not_found(&self) -> bool {
         match self.answer.as_ref() {
-            Some(answer) if matches!(answer.status, 404 | 410) => true,
+            Some(answer) if matches!(answer.status, 404 | 410) => {
+                answer.body.get("message").is_some() || answer.body.pointer("/error/code").is_some()
+            }
             Some(answer) if answer.status == 400 => {
                 message(&answer.body).to_lowercase().contains("not found")
             }
@@ -193,7 +196,7 @@ impl HttpClient {
         match classify(status, effect) {
             CallClass::Ok => Ok(answer),
             class => {
-                let message = redact(&message(&answer.body));
+                let message = harmless(&answer.body);
                 let detail = if message.is_empty() {
                     format!("answered {status}")
                 } else {

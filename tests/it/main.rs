@@ -1,13 +1,16 @@
 //! The integration tests, in one binary.
 
 mod admin;
+mod crash;
 mod demo;
 mod example_config;
 mod house;
 mod independent;
 mod send;
 mod statements;
+mod store;
 mod story;
 mod stub;
 mod support;
+mod undelivered;
 mod webhooks;

@@ -54,7 +54,7 @@ fn a_printed_highlevel_webhook_verifies_with_the_printed_key() {
         let signature = header(highlevel::sign::SIGNATURE_HEADER);
         let signatures = highlevel::Signatures { ed25519: Some(&signature), legacy_rsa: None };
         let verified = highlevel::verify(&keys, signatures, body.into()).unwrap();
-        let envelope = highlevel::read_envelope(&verified).unwrap();
+        let envelope = highlevel::read_envelope(verified.body()).unwrap();
         assert_eq!((envelope.kind.as_str(), envelope.tenant.as_deref()), ("ContactCreate", Some("loc-1")));
         assert_eq!(envelope.records[0].to_string(), "highlevel:contact:c-1");
     }
@@ -72,7 +72,7 @@ fn a_printed_casepeer_webhook_verifies_with_the_secret() {
     let now = SystemClock.now();
     let verified =
         casepeer::verify([&b"s3cret"[..]], Some(&stamp), Some(&signature), now, body.into()).unwrap();
-    let envelope = casepeer::read_envelope(&verified).unwrap();
+    let envelope = casepeer::read_envelope(verified.body()).unwrap();
     assert_eq!((envelope.kind.as_str(), envelope.delivery_id.as_deref()), ("lead.created", Some("evt-7")));
 }
 

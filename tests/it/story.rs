@@ -497,30 +497,82 @@ async fn a_refused_write_is_shown_and_a_replay_mends_it_without_a_second_record(
 }
 
 #[tokio::test]
-async fn a_deleted_contact_is_no_fault() {
+async fn a_contact_that_is_announced_and_not_there_is_looked_for_again_and_then_shown() {
     let bridge = TestBridge::start().await;
     bridge.highlevel.hold_webhooks(true);
     let contact = bridge.highlevel.create_contact(ada());
     bridge.highlevel.delete_contact(&contact);
     bridge.highlevel.hold_webhooks(false);
     bridge.settle().await;
+    assert_eq!(bridge.installation.count(EventState::Retrying).await, 1, "HighLevel may show it late");
+    for _ in 0..3 {
+        bridge.wait(SignedDuration::from_mins(2)).await;
+    }
+    let row = bridge.installation.events().await.remove(0);
+    assert_eq!(row.state, EventState::Undelivered);
+    assert!(row.reason.unwrap().contains("if it was deleted, discard this event"));
     assert_eq!(bridge.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_known_contact_that_was_deleted_is_no_fault() {
+    let bridge = TestBridge::start().await;
+    let contact = bridge.highlevel.create_contact(ada());
+    bridge.settle().await;
+    bridge.highlevel.hold_webhooks(true);
+    bridge.highlevel.update_contact(&contact, json!({ "city": "Dallas" }));
+    bridge.highlevel.delete_contact(&contact);
+    bridge.highlevel.hold_webhooks(false);
+    bridge.settle().await;
+    assert_eq!(bridge.casepeer.leads().len(), 1, "nothing is ever deleted");
     bridge.installation.assert_nothing_undelivered().await;
 }
 
 #[tokio::test]
-async fn a_duplicate_that_highlevel_refuses_is_linked() {
+async fn two_people_with_one_phone_are_never_merged_although_highlevel_takes_them_for_one() {
     let bridge = TestBridge::start().await;
-    // The name differs, so the bridge does not match; HighLevel does, by the e-mail alone.
-    bridge.highlevel.create_contact(NewContact { first_name: "Countess".into(), ..ada() });
+    bridge.highlevel.create_contact(ada());
     bridge.settle().await;
-    bridge.casepeer.create_lead(NewLead {
-        first_name: "Augusta".into(),
-        last_name: "King".into(),
-        email: "ada@example.com".into(),
+    let bob = NewLead {
+        first_name: "Bob".into(),
+        last_name: "Stone".into(),
+        phone: "+15125550100".into(),
+        case_type: "Auto Accident".into(),
         ..NewLead::default()
-    });
+    };
+    bridge.casepeer.create_lead(bob);
     bridge.settle().await;
-    assert_eq!(bridge.highlevel.contacts().len(), 1);
-    bridge.installation.assert_nothing_undelivered().await;
+    bridge.wait(SignedDuration::from_mins(1)).await;
+    let contacts = bridge.highlevel.contacts();
+    assert_eq!((contacts.len(), &contacts[0]["firstName"]), (1, &json!("Ada")));
+    let contact = contacts[0]["id"].as_str().unwrap();
+    assert!(bridge.highlevel.tasks(contact).is_empty(), "Bob's tasks are not Ada's");
+    bridge.highlevel.update_contact(contact, json!({ "city": "Dallas" }));
+    bridge.settle().await;
+    assert!(bridge.casepeer.leads().iter().any(|lead| lead["client"]["last_name"] == "Stone"));
+    let rows = bridge.installation.events().await;
+    let row = rows.iter().find(|row| row.state == EventState::Undelivered).expect("a person has to say");
+    assert!(row.reason.as_ref().unwrap().contains("its name differs"), "{row:?}");
+
+    // Somebody allows the second contact; the replay makes it.
+    bridge.highlevel.allow_duplicates(true);
+    bridge.installation.store.replay(row.id).await.unwrap();
+    bridge.settle().await;
+    assert_eq!(bridge.highlevel.contacts().len(), 2);
+}
+
+#[tokio::test]
+async fn initial_tasks_are_for_new_matters_and_not_for_old_ones() {
+    let bridge = TestBridge::start().await;
+    let lead = bridge.casepeer.create_lead(grace());
+    bridge.settle().await;
+    let writes = bridge.writes();
+    for city in ["Austin", "Dallas"] {
+        bridge.casepeer.update_lead(&lead, json!({ "client": { "address": { "city": city } } }));
+        bridge.settle().await;
+    }
+    assert_eq!(bridge.writes(), writes + 2);
+    let story = bridge.installation.last_story().await;
+    let planned = story.plan.unwrap().commands;
+    assert!(planned.iter().all(|command| !command.command.contains("task")), "{planned:?}");
 }

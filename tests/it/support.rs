@@ -2,23 +2,28 @@
 //! by hand. No test sleeps: [`TestBridge::settle`] runs until nothing is left to do, and time is a clock that is moved.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use casebridge::bridge::{Bridge, Worker, WorkerOptions};
 use casebridge::clock::{ManualClock, SharedClock};
 use casebridge::config::{self, Config};
+use casebridge::crypto::Keyring;
 use casebridge::domain::EventState;
 use casebridge::http::{self, Listener, Readiness, Shared};
-use casebridge::store::sqlite::SqliteStore;
 use casebridge::store::{EventFilter, EventRow, EventStory, SharedStore};
-use casebridge::telemetry;
 use casebridge::twin::{CasePeer, HighLevel, Twin, TwinConfig};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
+use crate::crash::gate::Gate;
+use crate::store::PostgresDatabase;
+
 /// The moment every test begins at.
 pub const START: &str = "2026-11-24T12:00:00Z";
+
+/// What the worker of a test is called.
+pub const WORKER: &str = "test";
 
 /// The firm's settings that most tests share; a test may give its own.
 pub const SYNC: &str = r#"
@@ -55,6 +60,7 @@ text_to_highlevel = true
 /// The two vendors a bridge is told of.
 pub struct Vendors<'a> {
     pub highlevel_url: &'a str,
+    /// One or several, separated by commas.
     pub highlevel_key: &'a str,
     pub location: &'a str,
     pub highlevel_token: &'a str,
@@ -72,8 +78,11 @@ pub struct Installation {
     pub url: String,
     pub admin_url: String,
     pub readiness: Readiness,
+    config: Config,
+    keyring: Arc<Keyring>,
     worker: Worker,
     directory: TempDir,
+    _database: Option<PostgresDatabase>,
 }
 
 impl Installation {
@@ -84,30 +93,47 @@ impl Installation {
         let shared_clock: SharedClock = clock.clone();
         let keyring = Arc::new(config.crypto.keyring().unwrap());
         let path = directory.path().join("bridge.db");
-        let store: SharedStore =
-            Arc::new(SqliteStore::open(&path, keyring.clone(), shared_clock.clone()).unwrap());
-        let bridge = Arc::new(Bridge::new(&config, store.clone(), keyring, shared_clock).unwrap());
+        let (store, database) = crate::store::open_chosen(&path, &keyring, &clock);
+        let bridge = Arc::new(Bridge::new(&config, store.clone(), keyring.clone(), shared_clock).unwrap());
         let readiness = Readiness::default();
-        let shared = Arc::new(Shared {
-            bridge: bridge.clone(),
-            readiness: readiness.clone(),
-            admin_token: None,
-            metrics: telemetry::metrics(),
-        });
+        let shared = Arc::new(Shared::new(bridge.clone(), readiness.clone(), None));
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let public =
             Listener::serve(Listener::bind(anywhere).unwrap(), http::public(shared.clone())).unwrap();
         let admin = Listener::serve(Listener::bind(anywhere).unwrap(), http::admin(shared)).unwrap();
         readiness.ready();
-        let worker = Worker::new(bridge.clone(), "test", WorkerOptions::default());
+        let worker = Worker::new(bridge.clone(), WORKER, WorkerOptions::default());
         let (url, admin_url) =
             (format!("http://{}", public.address()), format!("http://{}", admin.address()));
-        Self { bridge, store, clock, url, admin_url, readiness, worker, directory }
+        Self {
+            bridge,
+            store,
+            clock,
+            url,
+            admin_url,
+            readiness,
+            config,
+            keyring,
+            worker,
+            directory,
+            _database: database,
+        }
     }
 
     /// Lets the worker take every turn that is due; how many those were.
     pub async fn step(&self) -> usize {
         self.worker.step().await.unwrap()
+    }
+
+    /// Another worker over this store, with a bridge of its own as in another process.
+    pub fn another_worker(&self, name: &str, store: SharedStore) -> Worker {
+        let bridge = Bridge::new(&self.config, store, self.keyring.clone(), self.clock.clone()).unwrap();
+        Worker::new(Arc::new(bridge), name, WorkerOptions::default())
+    }
+
+    /// What a program does that starts again after it broke off.
+    pub async fn restart(&self) {
+        self.worker.release().await;
     }
 
     /// Every event, the oldest first.
@@ -153,6 +179,12 @@ impl Installation {
         assert!(bad.is_empty(), "{bad:#?}");
     }
 
+    /// Its database, for tests that look at it from outside; none on PostgreSQL.
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        let path = self.directory.path().join("bridge.db");
+        path.exists().then_some(path)
+    }
+
     /// Where its files are.
     pub fn directory(&self) -> &Path {
         self.directory.path()
@@ -161,6 +193,12 @@ impl Installation {
 
 /// A configuration as a file would have it; secrets are files, as in a container.
 pub fn configuration(directory: &Path, vendors: &Vendors<'_>, sync: &str) -> Config {
+    let text = configuration_text(directory, vendors, sync);
+    config::parse("test.toml", &text, &Vec::new()).unwrap()
+}
+
+/// The file itself, without `[server]` and `[store]`. Keys and secrets are files beside it.
+pub fn configuration_text(directory: &Path, vendors: &Vendors<'_>, sync: &str) -> String {
     let secret = |name: &str, value: &str| {
         let path = directory.join(name);
         std::fs::write(&path, value).unwrap();
@@ -174,13 +212,15 @@ pub fn configuration(directory: &Path, vendors: &Vendors<'_>, sync: &str) -> Con
     let webhook = secret("webhook", vendors.webhook_secret);
     let older = secret("webhook-older", "the-secret-before-the-rotation");
     let bearer = secret("bearer", vendors.casepeer_token);
-    let text = format!(
+    let highlevel_keys: Vec<_> =
+        vendors.highlevel_key.split(',').map(|key| format!("\"ed25519:{key}\"")).collect();
+    format!(
         r#"
 [crypto]
 keys = [{{ id = "k1", secret = {key} }}]
 [highlevel]
 base_url = "{highlevel_url}"
-webhook_keys = ["ed25519:{highlevel_key}"]
+webhook_keys = [{highlevel_keys}]
 [[firms]]
 id = "acme"
 [firms.highlevel]
@@ -196,11 +236,10 @@ auth = {{ kind = "bearer_static", token = {bearer} }}
 {sync}
 "#,
         highlevel_url = vendors.highlevel_url,
-        highlevel_key = vendors.highlevel_key,
+        highlevel_keys = highlevel_keys.join(", "),
         location = vendors.location,
         casepeer_url = vendors.casepeer_url,
-    );
-    config::parse("test.toml", &text, &Vec::new()).unwrap()
+    )
 }
 
 /// A clock that stands at [`START`].
@@ -216,6 +255,21 @@ pub struct TestBridge {
     twin: Twin,
 }
 
+/// A bridge whose requests pass a door.
+pub struct Gated {
+    pub bridge: TestBridge,
+    pub highlevel: Gate,
+    pub casepeer: Gate,
+}
+
+/// Both vendors, without rate limits, with their secrets: the inbound token and the one webhooks are signed with.
+async fn vendors() -> (Arc<ManualClock>, Twin, (String, String)) {
+    let clock = clock();
+    let config = TwinConfig { unlimited: true, ..TwinConfig::new(clock.clone()) };
+    let secrets = (config.inbound_token.clone(), config.webhook_secret.clone());
+    (clock, Twin::start(config).await.unwrap(), secrets)
+}
+
 impl TestBridge {
     /// With the settings most tests share.
     pub async fn start() -> Self {
@@ -224,19 +278,36 @@ impl TestBridge {
 
     /// With these `[firms.sync]` settings.
     pub async fn with(sync: &str) -> Self {
-        let clock = clock();
-        let config = TwinConfig { unlimited: true, ..TwinConfig::new(clock.clone()) };
-        let (inbound_token, webhook_secret) = (config.inbound_token.clone(), config.webhook_secret.clone());
-        let twin = Twin::start(config).await.unwrap();
+        let (clock, twin, secrets) = vendors().await;
+        let (highlevel, casepeer) = (twin.highlevel.url(), twin.casepeer.url());
+        Self::between(twin, clock, &secrets, sync, (&highlevel, &casepeer))
+    }
+
+    /// With a door before each vendor.
+    pub async fn gated() -> Gated {
+        let (clock, twin, secrets) = vendors().await;
+        let (highlevel, casepeer) =
+            (Gate::to(&twin.highlevel.url()).await, Gate::to(&twin.casepeer.url()).await);
+        let bridge = Self::between(twin, clock, &secrets, SYNC, (&highlevel.url, &casepeer.url));
+        Gated { bridge, highlevel, casepeer }
+    }
+
+    fn between(
+        twin: Twin,
+        clock: Arc<ManualClock>,
+        secrets: &(String, String),
+        sync: &str,
+        urls: (&str, &str),
+    ) -> Self {
         let vendors = Vendors {
-            highlevel_url: &twin.highlevel.url(),
+            highlevel_url: urls.0,
             highlevel_key: &twin.highlevel.public_key(),
             location: twin.highlevel.location(),
             highlevel_token: "twin-token",
-            casepeer_url: &twin.casepeer.url(),
+            casepeer_url: urls.1,
             casepeer_token: "twin-token",
-            inbound_token: &inbound_token,
-            webhook_secret: &webhook_secret,
+            inbound_token: &secrets.0,
+            webhook_secret: &secrets.1,
         };
         let installation = Installation::start(&vendors, sync, clock);
         twin.set_bridge(&installation.url);

@@ -312,6 +312,10 @@ async fn the_wrong_address_method_or_size_is_told() {
     for path in ["/", "/webhooks", "/webhooks/other", "/api/v1/events", "/metrics", "/webhooks/casepeer"] {
         assert_problem(receiver.client.get(url(path)).send().await.unwrap(), 404, "not-found").await;
     }
+    for path in ["/webhooks/highlevel/%FF", "/webhooks/casepeer/%FF"] {
+        let answer = receiver.client.post(url(path)).body("{}").send().await.unwrap();
+        assert_problem(answer, 404, "not-found").await;
+    }
     for path in ["/webhooks/highlevel", "/webhooks/casepeer/x"] {
         let answer = receiver.client.get(url(path)).send().await.unwrap();
         assert_eq!(answer.headers()["allow"], "POST");
@@ -323,7 +327,8 @@ async fn the_wrong_address_method_or_size_is_told() {
     assert_problem(receiver.highlevel(&vec![b' '; limit + 1]).await, 413, "too-large").await;
     // Without a length announced, the body is cut off while it is read.
     let chunks = reqwest::Body::wrap(http_body_util::StreamBody::new(futures_of(limit + 1)));
-    let answer = receiver.client.post(url("/webhooks/highlevel")).body(chunks).send().await.unwrap();
+    let request = receiver.client.post(url("/webhooks/highlevel")).header(SIGNATURE_HEADER, "AAAA");
+    let answer = request.body(chunks).send().await.unwrap();
     assert_problem(answer, 413, "too-large").await;
 }
 
@@ -340,7 +345,7 @@ fn futures_of(
 async fn what_cannot_be_committed_is_asked_for_again() {
     let receiver = Receiver::start();
     // Another process holds the database's write lock for longer than the store waits.
-    let path = receiver.installation.directory().join("bridge.db");
+    let Some(path) = receiver.installation.sqlite_file() else { return };
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let body = live(sample::find("ContactCreate").unwrap(), "1", false);
@@ -377,7 +382,7 @@ async fn what_is_received_is_committed_and_sealed_before_it_is_answered() {
     let id = receipt(receiver.highlevel(body.to_string().as_bytes()).await, StatusCode::ACCEPTED, "recorded")
         .await;
     // Read by another connection, as another process would after a crash.
-    let path = receiver.installation.directory().join("bridge.db");
+    let Some(path) = receiver.installation.sqlite_file() else { return };
     let other = rusqlite::Connection::open(&path).unwrap();
     let count: i64 = other.query_row("SELECT count(*) FROM payload", [], |row| row.get(0)).unwrap();
     assert_eq!(count, 1);
@@ -395,17 +400,47 @@ async fn what_is_received_is_committed_and_sealed_before_it_is_answered() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_gone_is_named() {
+async fn a_key_that_is_gone_is_noticed_at_the_start_and_an_event_it_sealed_holds_nobody_up() {
     let receiver = Receiver::start();
-    let id =
-        receipt(receiver.highlevel(br#"{"webhookId":"1"}"#).await, StatusCode::ACCEPTED, "recorded").await;
-    receiver.installation.store.replay(id.parse().unwrap()).await.unwrap();
-    let key = zeroize::Zeroizing::new([9; 32]);
-    let keyring = casebridge::crypto::Keyring::new([("other".to_owned(), key)]).unwrap();
+    let ring = |byte: u8| {
+        let key = zeroize::Zeroizing::new([byte; 32]);
+        casebridge::crypto::Keyring::new([(format!("k{byte}"), key)]).unwrap().into()
+    };
+    let path = receiver.installation.directory().join("sealed.db");
+    SqliteStore::open(&path, ring(1), clock()).unwrap();
+    let refused = SqliteStore::open(&path, ring(2), clock()).err().unwrap();
+    assert!(refused.to_string().contains("sealed with the key `k1`, which crypto.keys does not list"));
+
+    // One flipped bit in one payload, as a failing disk would leave it.
+    for id in ["1", "2"] {
+        let body = json!({ "type": "LocationUpdate", "locationId": LOCATION, "webhookId": id });
+        receipt(receiver.highlevel(body.to_string().as_bytes()).await, StatusCode::ACCEPTED, "recorded")
+            .await;
+    }
     let path = receiver.installation.directory().join("bridge.db");
-    let store = SqliteStore::open(&path, keyring.into(), clock()).unwrap();
-    use casebridge::store::{ClaimRoom, Store};
-    let room = ClaimRoom { total: 1, per_firm: 1, ..ClaimRoom::default() };
-    let claim = store.claim("test", &room, SignedDuration::from_secs(1)).await;
-    assert!(claim.unwrap_err().to_string().contains("sealed with the key `k1`"));
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let sql = "UPDATE payload SET sealed_body = CAST(substr(sealed_body, 1, length(sealed_body) - 1) || x'00' AS BLOB) WHERE event = 1";
+    assert_eq!(other.execute(sql, []).unwrap(), 1);
+    receiver.installation.step().await;
+    let states: Vec<_> = receiver.installation.events().await.iter().map(|row| row.state).collect();
+    assert_eq!(states, [EventState::Undelivered, EventState::NothingToDo]);
+}
+
+#[tokio::test]
+async fn what_was_set_aside_finds_its_firm_once_the_configuration_has_it() {
+    let receiver = Receiver::start();
+    let body = json!({ "type": "LocationUpdate", "locationId": LOCATION, "webhookId": "1" });
+    let id = receipt(receiver.highlevel(body.to_string().as_bytes()).await, StatusCode::ACCEPTED, "recorded")
+        .await;
+    // As it would have been stored before the firm was configured, by a build that could not read it.
+    let path = receiver.installation.directory().join("bridge.db");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let sql =
+        "UPDATE event SET firm = '', type = 'unreadable', state = 'undelivered', settled_at = received_at";
+    other.execute(sql, []).unwrap();
+    assert_eq!(receiver.installation.bridge.replay(id.parse().unwrap()).await.unwrap(), Some(true));
+    receiver.installation.step().await;
+    let row = receiver.installation.events().await.remove(0);
+    assert_eq!((row.firm.as_str(), row.kind.as_str()), ("acme", "LocationUpdate"));
+    assert_eq!(row.reason.as_deref(), Some("no rule for this type"));
 }

@@ -26,17 +26,19 @@ pub(super) enum Found {
     Several,
 }
 
-/// Looks for what a command may have made in HighLevel.
+/// Looks for what a command may have made in HighLevel. `sent` is the body that was written down first: what would be
+/// sent now may differ, such as a date that is counted from today.
 pub(super) async fn look(
     session: &Session<'_>,
     command: &Command,
+    sent: &[u8],
     ambiguity: Ambiguity,
 ) -> Result<Found, Stop> {
     let earliest = ambiguity.begun_at.saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN);
     let alike = match command {
         Command::CreateContact(new) => contacts(session, new, earliest).await?,
-        Command::CreateTask(new) => tasks(session, new).await?,
-        Command::CreateNote(new) => notes(session, new, earliest).await?,
+        Command::CreateTask(new) => tasks(session, new, sent).await?,
+        Command::CreateNote(new) => notes(session, new, sent, earliest).await?,
         Command::CreateOpportunity(new) => opportunities(session, new, earliest).await?,
         _ => Vec::new(),
     };
@@ -80,23 +82,26 @@ async fn contacts(
 }
 
 /// HighLevel gives tasks no date of their making: the same text and due date, and no link, must do.
-async fn tasks(session: &Session<'_>, new: &NewTask) -> Result<Vec<RecordRef>, Stop> {
+async fn tasks(session: &Session<'_>, new: &NewTask, sent: &[u8]) -> Result<Vec<RecordRef>, Stop> {
     let contact = resolve(session, &new.owner).await?;
     let answer = session.read_highlevel(&highlevel::list_tasks(&contact.id)).await?;
     let tasks = answer.map(|answer| highlevel::read_tasks(&answer, &contact.id)).unwrap_or_default();
-    let alike = tasks.into_iter().filter(|task| {
-        task.title == new.title
-            && task.body.as_deref().unwrap_or_default() == new.body.as_deref().unwrap_or_default()
-            && (new.copy_of.is_none() || task.due_at == Some(new.due_at))
-    });
+    let alike = tasks.into_iter().filter(|task| highlevel::is_made_by(task, sent));
     Ok(alike.map(|task| task.record).collect())
 }
 
-async fn notes(session: &Session<'_>, new: &NewNote, earliest: Timestamp) -> Result<Vec<RecordRef>, Stop> {
+async fn notes(
+    session: &Session<'_>,
+    new: &NewNote,
+    sent: &[u8],
+    earliest: Timestamp,
+) -> Result<Vec<RecordRef>, Stop> {
     let contact = resolve(session, &new.owner).await?;
     let answer = session.read_highlevel(&highlevel::list_notes(&contact.id)).await?;
     let notes = answer.map(|answer| highlevel::read_notes(&answer, &contact.id)).unwrap_or_default();
-    let alike = notes.into_iter().filter(|note| note.body == new.body && is_new(note.added_at, earliest));
+    let text = highlevel::text_of_note(sent);
+    let alike =
+        notes.into_iter().filter(|note| Some(&note.body) == text.as_ref() && is_new(note.added_at, earliest));
     Ok(alike.map(|note| note.record).collect())
 }
 

@@ -4,12 +4,18 @@ mod look;
 mod request;
 mod result;
 
+use jiff::SignedDuration;
+
 use self::look::Found;
 use super::session::{Session, Stop, record};
-use crate::domain::{CallClass, Command, EffectKey, Field, Fields, Plan, RecordRef, System};
-use crate::operations::{Effect, Request};
-use crate::store::{Ambiguity, Begun, EffectFailure, Intent, LinkChange, Settled};
+use crate::domain::{CallClass, Command, EffectKey, Field, Fields, Plan, RecordKind, RecordRef, System};
+use crate::operations::{Effect, Request, highlevel};
+use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, LinkChange, Settled};
 use crate::vendors::{Exchange, Failure};
+
+/// The longest pause between writing an intent down and sending it: far shorter than a lease, and longer than any look
+/// at the vendor takes.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(4);
 
 /// Carries the commands out in order; the number that were sent, not having been done before.
 pub(super) async fn act(session: &Session<'_>, plan: &Plan) -> Result<usize, Stop> {
@@ -38,17 +44,25 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
         Begun::LeaseLost => return Err(Stop::LeaseLost),
     };
     // CASEpeer's contract answers the same idempotency key with the first result; HighLevel has nothing like it.
-    if let (Some(ambiguity), System::HighLevel) = (ambiguity, system)
-        && let Some(found) = look_again(session, command, &key, ambiguity).await?
-    {
-        complete(session, command, &key, Some(found), None).await?;
-        return Ok(true);
+    if let (Some(ambiguity), System::HighLevel) = (ambiguity, system) {
+        if let Some(found) = look_again(session, command, &key, &body, ambiguity).await? {
+            complete(session, command, &key, Some(found), Fields::default(), None).await?;
+            return Ok(true);
+        }
+        held(session.store.send_again(session.lease, &key).await?)?;
     }
-    let exchange = send(session, system, &request, body, &idempotency_key).await;
+    // A process that was frozen in between may have lost its lease to one that has done this meanwhile.
+    if session.now().duration_since(begun_at) > LONGEST_PAUSE {
+        return Err(Stop::LeaseLost);
+    }
+    let exchange = send(session, system, &request, body.clone(), &idempotency_key).await;
     let call = record(session.firm, system, &exchange, Some(&key));
     let failure = match result::read(command, &exchange) {
         Ok(Some(result)) => {
-            complete(session, command, &key, result, Some(call)).await?;
+            let is_current = request.body.as_ref().is_some_and(|json| json.to_string().into_bytes() == body);
+            let filler = &session.firm.rules.name_filler;
+            let fields = result::agreed_fields(command, &exchange, is_current, filler);
+            complete(session, command, &key, result, fields, Some(call)).await?;
             return Ok(true);
         }
         Ok(None) => exchange.result.err(),
@@ -65,12 +79,20 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
     let may_exist = failure.answer.as_ref().is_some_and(|answer| answer.status == 422);
     if may_exist && request.effect == Effect::Create && system == System::HighLevel {
         let ambiguity = Ambiguity { begun_at, since: begun_at, looks: 0 };
-        if let Found::One(record) = look::look(session, command, ambiguity).await? {
+        if let Found::One(record) = look::look(session, command, &body, ambiguity).await? {
             // The refusal withdrew the intent: it is written down again as what it was.
-            session.store.begin_effect(session.lease, &key, intent(session, command, &request, &key)).await?;
-            complete(session, command, &key, Some(record), None).await?;
+            let again = intent(session, command, &request, &key);
+            if session.store.begin_effect(session.lease, &key, again).await? == Begun::LeaseLost {
+                return Err(Stop::LeaseLost);
+            }
+            complete(session, command, &key, Some(record), Fields::default(), None).await?;
             return Ok(true);
         }
+    }
+    if let (Command::CreateContact(_), Some(answer)) = (command, &failure.answer)
+        && let Some(id) = highlevel::duplicate_of(answer)
+    {
+        return Err(Stop::Duplicate { contact: RecordRef::highlevel(RecordKind::Contact, id) });
     }
     Err(Stop::Vendor { system, operation: exchange.operation, failure: Box::new(failure) })
 }
@@ -101,9 +123,10 @@ async fn look_again(
     session: &Session<'_>,
     command: &Command,
     key: &EffectKey,
+    sent: &[u8],
     ambiguity: Ambiguity,
 ) -> Result<Option<RecordRef>, Stop> {
-    match look::look(session, command, ambiguity).await? {
+    match look::look(session, command, sent, ambiguity).await? {
         Found::One(record) => Ok(Some(record)),
         Found::Several => Err(Stop::Ambiguous(command.summary())),
         Found::Nothing => {
@@ -131,9 +154,10 @@ async fn complete(
     command: &Command,
     key: &EffectKey,
     result: Option<RecordRef>,
-    call: Option<crate::store::CallRecord>,
+    fields: Fields,
+    call: Option<CallRecord>,
 ) -> Result<(), Stop> {
-    let links = result::links(command, result.as_ref());
+    let links = result::links(command, result.as_ref(), fields);
     held(session.store.complete_effect(session.lease, key, result, links, call).await?)
 }
 

@@ -1,16 +1,40 @@
 //! What came of a call: the record it made, and what is linked now.
 
-use crate::domain::{Base, Command, Link, RecordKind, RecordRef, System};
+use crate::domain::{Base, Command, Fields, Link, RecordKind, RecordRef, System};
 use crate::operations::{Response, Unexpected, casepeer, highlevel};
 use crate::store::LinkChange;
 use crate::vendors::Exchange;
 
-/// The record a call made, if it makes one; nothing at all if the call failed. A create that found the record there
-/// already has succeeded: the record it names is the result.
+/// The record a call made, if it makes one; nothing at all if the call failed. A create that CASEpeer found the record
+/// of there already, by the name we gave it, has succeeded: the record it names is the result.
 pub(super) fn read(command: &Command, exchange: &Exchange) -> Result<Option<Option<RecordRef>>, Unexpected> {
     match &exchange.result {
         Ok(answer) => created(command, answer).map(Some),
         Err(failure) => Ok(failure.answer.as_ref().and_then(|answer| existing(command, answer)).map(Some)),
+    }
+}
+
+/// The person's fields that both sides are known to have now. What was sent is what the other side has, unless an
+/// earlier attempt's bytes were sent: then the answer says.
+pub(super) fn agreed_fields(
+    command: &Command,
+    exchange: &Exchange,
+    is_current: bool,
+    filler: &str,
+) -> Fields {
+    let answer = exchange.result.as_ref().ok();
+    match command {
+        Command::CreateLead(new) if is_current && answer.is_some() => new.fields.clone(),
+        Command::CreateContact(new) if is_current && answer.is_some() => new.fields.clone(),
+        Command::CreateLead(_) => answer
+            .and_then(|answer| casepeer::read_matter(answer, RecordKind::Lead, filler).ok())
+            .map(|matter| matter.fields)
+            .unwrap_or_default(),
+        Command::CreateContact(_) => answer
+            .and_then(|answer| highlevel::read_contact(answer, &highlevel::CustomFields::default()).ok())
+            .map(|contact| contact.fields)
+            .unwrap_or_default(),
+        _ => Fields::default(),
     }
 }
 
@@ -43,23 +67,16 @@ fn existing(command: &Command, answer: &Response) -> Option<RecordRef> {
         Command::CreateLead(_) => in_casepeer(RecordKind::Lead),
         Command::CreateTask(_) => in_casepeer(RecordKind::Task),
         Command::CreateNote(_) => in_casepeer(RecordKind::Note),
-        Command::CreateContact(_) => {
-            highlevel::duplicate_of(answer).map(|id| RecordRef::highlevel(RecordKind::Contact, id))
-        }
         _ => None,
     }
 }
 
 /// What is linked, or agreed on, once the command has been carried out.
-pub(super) fn links(command: &Command, result: Option<&RecordRef>) -> Vec<LinkChange> {
+pub(super) fn links(command: &Command, result: Option<&RecordRef>, fields: Fields) -> Vec<LinkChange> {
     let change = match (command, result) {
-        (Command::CreateLead(new), Some(lead)) => {
-            let base = Base::of_fields(new.fields.clone());
-            link(&new.contact, lead, base)
-        }
+        (Command::CreateLead(new), Some(lead)) => link(&new.contact, lead, Base::of_fields(fields)),
         (Command::CreateContact(new), Some(contact)) => {
-            let base = Base::of_fields(new.fields.clone());
-            link(&new.matter, contact, base)
+            link(&new.matter, contact, Base::of_fields(fields).with_initial_tasks(false))
         }
         (Command::CreateTask(new), Some(task)) => {
             let Some(original) = &new.copy_of else { return Vec::new() };

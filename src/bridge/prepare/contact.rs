@@ -14,25 +14,52 @@ use crate::plan::{ContactView, Pair};
 /// The most look-alikes that are read.
 const MOST_CANDIDATES: usize = 5;
 
-/// The contact as it is now; nothing if it, or every matter it was linked to, is no longer there.
+/// The contact as it is now; nothing if it, or every matter it was linked to, has been deleted.
 pub(super) async fn view(
     session: &Session<'_>,
     id: &str,
     now: Timestamp,
 ) -> Result<Option<ContactView>, Stop> {
     let record = RecordRef::highlevel(RecordKind::Contact, id);
-    let links = session.store.links_of(&session.firm.id, std::slice::from_ref(&record)).await?;
-    let links: Vec<Link> = links.into_iter().filter(|link| is_matter(&link.casepeer)).collect();
-    let Some(contact) = read(session, id, now).await? else { return Ok(None) };
+    let links = matter_links(session, &record).await?;
+    let Some(contact) = read(session, id, now).await? else {
+        return if links.is_empty() { Err(not_there(&record)) } else { Ok(None) };
+    };
     if !links.is_empty() {
-        let pairs = pairs(session, links).await?;
-        let view =
-            ContactView { contact, pairs, candidates: Vec::new(), tasks: Vec::new(), notes: Vec::new() };
-        return Ok((!view.pairs.is_empty()).then_some(view));
+        return linked(session, contact, links).await;
     }
     let (candidates, tasks, notes) =
         tokio::try_join!(candidates(session, &contact), open_tasks(session, id), notes(session, id))?;
+    // A contact of our own making may have been linked meanwhile: its tasks are then our own too.
+    let links = matter_links(session, &record).await?;
+    if !links.is_empty() {
+        return linked(session, contact, links).await;
+    }
     Ok(Some(ContactView { contact, pairs: Vec::new(), candidates, tasks, notes }))
+}
+
+async fn linked(
+    session: &Session<'_>,
+    contact: Contact,
+    links: Vec<Link>,
+) -> Result<Option<ContactView>, Stop> {
+    let pairs = pairs(session, links).await?;
+    let view = ContactView { contact, pairs, candidates: Vec::new(), tasks: Vec::new(), notes: Vec::new() };
+    Ok((!view.pairs.is_empty()).then_some(view))
+}
+
+async fn matter_links(session: &Session<'_>, record: &RecordRef) -> Result<Vec<Link>, Stop> {
+    let links = session.store.links_of(&session.firm.id, std::slice::from_ref(record)).await?;
+    Ok(links.into_iter().filter(|link| is_matter(&link.casepeer)).collect())
+}
+
+/// A record that nothing is known of but its webhook.
+pub(super) fn not_there(record: &RecordRef) -> Stop {
+    let system = record.system.title();
+    Stop::NotThere(format!(
+        "{record} was announced, but {system} does not know it: if it was deleted, discard this event; else see the \
+         address and credential of {system}"
+    ))
 }
 
 fn is_matter(record: &RecordRef) -> bool {

@@ -22,37 +22,46 @@ pub(super) async fn highlevel_task(
 ) -> Result<Option<CopyView<Task>>, Stop> {
     let contact = match owner {
         Some(contact) => contact.id.clone(),
-        None => match find_contact(session, task).await? {
-            Some(contact) => contact,
-            None => return Ok(None),
-        },
+        None => find_contact(session, task).await?,
     };
     let answer = session.read_highlevel(&highlevel::get_task(&contact, &task.id)).await?;
-    let Some(answer) = answer else { return Ok(None) };
+    let Some(answer) = answer else { return missing(session, task).await };
     let record = highlevel::read_task(&answer, &contact)?;
     let owner = RecordRef::highlevel(RecordKind::Contact, contact);
     view(session, task, record, Some(owner), now).await.map(Some)
 }
 
+/// Nothing, if the record was known and has been deleted; else it was announced and cannot be found.
+async fn missing<T>(session: &Session<'_>, record: &RecordRef) -> Result<Option<T>, Stop> {
+    let firm = &session.firm.id;
+    let links = session.store.links_of(firm, std::slice::from_ref(record)).await?;
+    if links.is_empty() && !session.store.is_ours(firm, record).await? {
+        return Err(contact::not_there(record));
+    }
+    Ok(None)
+}
+
 /// HighLevel's webhook may not say whose a task is. Once that is found, the event waits its turn with the person's.
-async fn find_contact(session: &Session<'_>, task: &RecordRef) -> Result<Option<String>, Stop> {
+async fn find_contact(session: &Session<'_>, task: &RecordRef) -> Result<String, Stop> {
     for page in 0..SEARCHED_PAGES {
         let request = highlevel::search_tasks(&session.firm.location, page);
-        let Some(answer) = session.read_highlevel(&request).await? else { return Ok(None) };
-        match highlevel::read_found_task(&answer, &task.id) {
-            highlevel::FoundTask::NotHere => {}
-            highlevel::FoundTask::Nowhere => return Ok(None),
-            highlevel::FoundTask::Of(contact) => {
+        let answer = session.read_highlevel(&request).await?;
+        match answer.map(|answer| highlevel::read_found_task(&answer, &task.id)) {
+            Some(highlevel::FoundTask::NotHere) => {}
+            None | Some(highlevel::FoundTask::Nowhere) => break,
+            Some(highlevel::FoundTask::Of(contact)) => {
                 let owner = RecordRef::highlevel(RecordKind::Contact, &contact);
                 return match session.store.rejoin(session.lease, &owner).await? {
-                    Rejoined::AlreadyThere => Ok(Some(contact)),
+                    Rejoined::AlreadyThere => Ok(contact),
                     Rejoined::Moved => Err(Stop::Moved),
                     Rejoined::LeaseLost => Err(Stop::LeaseLost),
                 };
             }
         }
     }
-    Ok(None)
+    Err(Stop::NotThere(format!(
+        "the webhook does not say whose {task} is, and the location's tasks do not show it"
+    )))
 }
 
 pub(super) async fn casepeer_task(
@@ -61,7 +70,7 @@ pub(super) async fn casepeer_task(
     now: Timestamp,
 ) -> Result<Option<CopyView<Task>>, Stop> {
     let request = casepeer::get_task(session.firm.casepeer.profile(), &task.id);
-    let Some(answer) = session.read_casepeer(&request).await? else { return Ok(None) };
+    let Some(answer) = session.read_casepeer(&request).await? else { return missing(session, task).await };
     let record = casepeer::read_task(&answer)?;
     let owner = record.owner.clone();
     view(session, task, record, owner, now).await.map(Some)
@@ -74,9 +83,9 @@ pub(super) async fn highlevel_note(
     now: Timestamp,
 ) -> Result<Option<CopyView<Note>>, Stop> {
     // Without its contact a note cannot be read: HighLevel has no search over notes.
-    let Some(contact) = owner else { return Ok(None) };
+    let Some(contact) = owner else { return Err(ownerless(note)) };
     let answer = session.read_highlevel(&highlevel::get_note(&contact.id, &note.id)).await?;
-    let Some(answer) = answer else { return Ok(None) };
+    let Some(answer) = answer else { return missing(session, note).await };
     let record = highlevel::read_note(&answer, &contact.id)?;
     view(session, note, record, Some(contact.clone()), now).await.map(Some)
 }
@@ -87,18 +96,23 @@ pub(super) async fn casepeer_note(
     owner: Option<&RecordRef>,
     now: Timestamp,
 ) -> Result<Option<CopyView<Note>>, Stop> {
-    let Some(owner) = owner else { return Ok(None) };
+    let Some(owner) = owner else { return Err(ownerless(note)) };
     let mut cursor = None;
     for _ in 0..LISTED_PAGES {
         let request = casepeer::list_notes(session.firm.casepeer.profile(), owner, cursor.as_deref());
-        let Some(answer) = session.read_casepeer(&request).await? else { return Ok(None) };
+        let Some(answer) = session.read_casepeer(&request).await? else { break };
         match casepeer::read_listed_note(&answer, &note.id, owner) {
             Ok(record) => return view(session, note, record, Some(owner.clone()), now).await.map(Some),
-            Err(None) => return Ok(None),
+            Err(None) => break,
             Err(next) => cursor = next,
         }
     }
-    Ok(None)
+    missing(session, note).await
+}
+
+fn ownerless(note: &RecordRef) -> Stop {
+    let system = note.system.title();
+    Stop::NotThere(format!("the webhook does not say whose {note} is, and {system} has no way to ask"))
 }
 
 async fn view<Record>(

@@ -10,13 +10,16 @@ use crate::operations::highlevel::{
 };
 use crate::plan::MatterView;
 
-/// The matter as it is now; nothing if it, or the contact it is linked to, is no longer there.
+/// The matter as it is now; nothing if it, or the contact it is linked to, has been deleted.
 pub(super) async fn view(
     session: &Session<'_>,
     record: &RecordRef,
     now: Timestamp,
 ) -> Result<Option<MatterView>, Stop> {
-    let Some(matter) = contact::read_one_matter(session, record).await? else { return Ok(None) };
+    let Some(matter) = contact::read_one_matter(session, record).await? else {
+        let links = session.store.links_of(&session.firm.id, std::slice::from_ref(record)).await?;
+        return if links.is_empty() { Err(contact::not_there(record)) } else { Ok(None) };
+    };
     let related: Vec<RecordRef> =
         [Some(record), matter.case.as_ref(), matter.lead.as_ref()].into_iter().flatten().cloned().collect();
     let links = session.store.links_of(&session.firm.id, &related).await?;

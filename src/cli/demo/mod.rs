@@ -83,7 +83,7 @@ impl Stage {
         };
         let twin = Twin::start(config).await;
         let twin = twin.map_err(|error| Failure::failed(format!("the simulated vendors: {error}")))?;
-        let running = Running::start(&home.configure(&twin, base)?, Arc::new(SystemClock))?;
+        let running = Running::start(&home.configure(&twin, base)?, Arc::new(SystemClock)).await?;
         Ok(Self { running, twin, home })
     }
 

@@ -156,18 +156,18 @@ fn since(text: &str) -> Result<Timestamp, String> {
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb {
         Verb::List { config, which, limit, json } => {
-            list::list(&open(&config)?, which.filter(limit), json).await
+            list::list(&open(&config).await?, which.filter(limit), json).await
         }
-        Verb::Causes { config, json } => list::causes(&open(&config)?, json).await,
+        Verb::Causes { config, json } => list::causes(&open(&config).await?, json).await,
         Verb::Show { config, id, json } => {
-            let story = open(&config)?.event(id).await?.ok_or_else(|| no_such(id))?;
+            let story = open(&config).await?.event(id).await?.ok_or_else(|| no_such(id))?;
             if json { print_json(&story) } else { show::show(&story) }
         }
         Verb::Replay { config, id, which, dry_run, yes } => {
             replay::run(&config, id, &which, dry_run, yes).await
         }
         Verb::Discard { config, ids, reason } => {
-            let store = open(&config)?;
+            let store = open(&config).await?;
             for id in ids {
                 match store.discard(id, &reason).await? {
                     None => return Err(no_such(id)),
@@ -180,10 +180,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-fn open(config: &ConfigArgument) -> Result<SharedStore, Failure> {
+async fn open(config: &ConfigArgument) -> Result<SharedStore, Failure> {
     let config = config.load()?;
     let clock: SharedClock = Arc::new(SystemClock);
-    open_store(&config, &keyring(&config)?, &clock)
+    open_store(&config, &keyring(&config)?, &clock).await
 }
 
 fn no_such(id: EventId) -> Failure {

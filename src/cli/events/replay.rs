@@ -11,7 +11,6 @@ use super::{Which, no_such};
 use crate::bridge::{Bridge, NoPreview};
 use crate::clock::{SharedClock, SystemClock};
 use crate::domain::EventId;
-use crate::store::SharedStore;
 
 /// The most events one command replays.
 const MOST: usize = 100_000;
@@ -30,21 +29,21 @@ pub(super) async fn run(
     let config = config.load()?;
     let clock: SharedClock = Arc::new(SystemClock);
     let keyring = keyring(&config)?;
-    let store = open_store(&config, &keyring, &clock)?;
+    let store = open_store(&config, &keyring, &clock).await?;
     let mut ids = match id {
         Some(id) => vec![id],
         None => store.events(which.filter(MOST)).await?.into_iter().map(|row| row.id).collect(),
     };
     // In the order they came: a lane takes them as they are put there.
     ids.reverse();
+    let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
     if dry_run {
-        let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
         return preview(&bridge, &ids).await;
     }
     if id.is_none() && !confirmed(ids.len(), yes)? {
         return say("nothing was replayed");
     }
-    replay(&store, &ids, id.is_some()).await
+    replay(&bridge, &ids, id.is_some()).await
 }
 
 async fn preview(bridge: &Bridge, ids: &[EventId]) -> Result<(), Failure> {
@@ -87,10 +86,10 @@ fn confirmed(count: usize, yes: bool) -> Result<bool, Failure> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-async fn replay(store: &SharedStore, ids: &[EventId], is_single: bool) -> Result<(), Failure> {
+async fn replay(bridge: &Bridge, ids: &[EventId], is_single: bool) -> Result<(), Failure> {
     let mut replayed = 0;
     for id in ids {
-        match store.replay(*id).await? {
+        match bridge.replay(*id).await? {
             None if is_single => return Err(no_such(*id)),
             Some(false) if is_single => return Err(Failure::failed(format!("{id} is not settled yet"))),
             Some(true) => replayed += 1,

@@ -181,7 +181,7 @@ mod tests {
         let body = body.to_string();
         let signature = key.sign(body.as_bytes());
         let signatures = Signatures { ed25519: Some(&signature), legacy_rsa: None };
-        read_envelope(&verify(&keys, signatures, body.into()).unwrap()).unwrap()
+        read_envelope(verify(&keys, signatures, body.into()).unwrap().body()).unwrap()
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct Accepted {
     event: EventId,
     /// Where it stands now.
     #[schema(value_type = String, example = "ready")]
-    state: &'static str,
+    state: EventState,
 }
 
 /// Why an event needs no effect.
@@ -102,12 +102,13 @@ pub async fn replay(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let event = parse(&id)?;
-    match shared.bridge.store.replay(event).await.map_err(unavailable)? {
+    match shared.bridge.replay(event).await.map_err(unavailable)? {
         None => Err(Problem::not_found()),
         Some(false) => Err(Problem::conflict("The event is not settled yet.")),
         Some(true) => {
-            shared.bridge.ring();
-            Ok((StatusCode::ACCEPTED, Json(Accepted { event, state: "ready" })))
+            let story = shared.bridge.store.event(event).await.map_err(unavailable)?;
+            let state = story.ok_or_else(Problem::not_found)?.row.state;
+            Ok((StatusCode::ACCEPTED, Json(Accepted { event, state })))
         }
     }
 }
@@ -132,7 +133,7 @@ pub async fn discard(
     match shared.bridge.store.discard(event, body.reason.trim()).await.map_err(unavailable)? {
         None => Err(Problem::not_found()),
         Some(false) => Err(Problem::conflict("Only an undelivered event can be discarded.")),
-        Some(true) => Ok(Json(Accepted { event, state: "discarded" })),
+        Some(true) => Ok(Json(Accepted { event, state: EventState::Discarded })),
     }
 }
 

@@ -11,14 +11,14 @@ pub use contacts::{
     read_duplicate, update_contact,
 };
 pub use locations::{CustomFields, get_custom_fields, get_location, read_custom_fields};
-pub use notes::{create_note, get_note, list_notes, read_note, read_notes};
+pub use notes::{create_note, get_note, list_notes, read_note, read_notes, text_of_note};
 pub use opportunities::{
     Pipelines, create_opportunity, get_pipelines, read_opportunities, read_opportunity_id, read_pipelines,
     search_opportunities, update_opportunity,
 };
 pub use tasks::{
-    FoundTask, complete_task, create_task, get_task, list_tasks, read_found_task, read_task, read_tasks,
-    search_tasks,
+    FoundTask, complete_task, create_task, get_task, is_made_by, list_tasks, read_found_task, read_task,
+    read_tasks, search_tasks,
 };
 
 use super::{Effect, Method, Request, fill_path};

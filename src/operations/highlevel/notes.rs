@@ -28,6 +28,12 @@ pub fn create_note(contact: &str, body: &str) -> Request {
     CREATE.request(&[contact]).json(json!({ "body": body }))
 }
 
+/// What the note says that a request with this body makes.
+pub fn text_of_note(sent: &[u8]) -> Option<String> {
+    let sent: Value = serde_json::from_slice(sent).ok()?;
+    text(&sent, "body")
+}
+
 /// The note in an answer to [`get_note`] or [`create_note`].
 pub fn read_note(answer: &Response, contact: &str) -> Result<Note, Unexpected> {
     let note = answer.body.get("note").unwrap_or(&Value::Null);

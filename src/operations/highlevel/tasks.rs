@@ -1,6 +1,7 @@
 //! Tasks of a contact: `contacts.json`, scopes `contacts.readonly` and `contacts.write`; and the search over a
 //! location's tasks: `locations.json`, scope `locations/tasks.readonly`.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Effect, Method, Operation, Request};
@@ -53,6 +54,15 @@ pub fn create_task(contact: &str, new: &NewTask) -> Request {
         body["assignedTo"] = user.as_str().into();
     }
     CREATE.request(&[contact]).json(body)
+}
+
+/// Whether this task can be what a request with this body made.
+pub fn is_made_by(task: &Task, sent: &[u8]) -> bool {
+    let sent: Value = serde_json::from_slice(sent).unwrap_or_default();
+    let due_at = text(&sent, "dueDate").and_then(|due| due.parse::<Timestamp>().ok());
+    text(&sent, "title").as_deref() == Some(task.title.as_str())
+        && text(&sent, "body").unwrap_or_default() == task.body.as_deref().unwrap_or_default()
+        && due_at.map(Timestamp::as_second) == task.due_at.map(Timestamp::as_second)
 }
 
 /// Mark a task as done.

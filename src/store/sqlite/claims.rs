@@ -1,11 +1,13 @@
 //! Working on events: claiming, settling, moving to the right lane.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::rows::{Id, Millis, Word};
 use super::{effects, lanes, listing, parking, receive};
-use crate::crypto::Keyring;
+use crate::crypto::{CannotOpen, Keyring};
 use crate::domain::{EventState, FirmId, Outcome, RecordRef, System};
 use crate::store::{Claim, ClaimRoom, Lease, Rejoined, Settled, Settlement, StoreError};
 
@@ -18,9 +20,11 @@ pub(super) fn claim(
     now: Timestamp,
 ) -> Result<Vec<Claim>, StoreError> {
     // A turn that never ended counts: an event that brings the program down must not do so for ever.
-    let sql = "UPDATE event SET state = 'ready', failed_attempts = failed_attempts + 1
-        WHERE state = 'running' AND lease_until < ?";
-    connection.prepare_cached(sql)?.execute([Millis(now)])?;
+    let sql =
+        "UPDATE event SET lease_owner = NULL, lease_until = NULL, failed_attempts = failed_attempts + 1,
+            state = iif(firm IN (SELECT firm FROM parking), 'parked', 'ready')
+        WHERE state = 'running' AND lease_until < ? RETURNING person";
+    give_back(connection, sql, [Millis(now)])?;
     let until = Millis(now.saturating_add(lease).unwrap_or(Timestamp::MAX));
     let horizon: i64 = connection
         .prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?
@@ -41,14 +45,16 @@ pub(super) fn claim(
                 lease,
                 source: row.get::<_, Word<System>>(2)?.0,
                 kind: row.get(3)?,
-                payload: Vec::new(),
+                payload: Err(CannotOpen::Mismatch),
                 failed_attempts: row.get(5)?,
                 received_at: row.get::<_, Millis>(6)?.0,
                 horizon,
             })
         })?;
-        let sealed: Vec<u8> = payload.query_row([seq], |row| row.get(0))?;
-        claim.payload = keyring.open(receive::place(&claim.lease.event.to_string()), &sealed)?;
+        let sealed: Option<Vec<u8>> = payload.query_row([seq], |row| row.get(0)).optional()?;
+        if let Some(sealed) = sealed {
+            claim.payload = keyring.open(receive::place(&claim.lease.event.to_string()), &sealed);
+        }
         claims.push(claim);
     }
     Ok(claims)
@@ -136,6 +142,8 @@ pub(super) fn settle(
             supersede(connection, lease, seq, person, horizon, now)?;
         }
         lanes::promote(connection, person)?;
+    } else {
+        lanes::keep_one_head(connection, person)?;
     }
     Ok(Settled::Yes)
 }
@@ -150,7 +158,7 @@ fn supersede(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE event SET state = 'superseded', reason = ?, settled_at = ? WHERE person = ? AND state = 'waiting'
-        AND is_update = 1 AND subject = (SELECT subject FROM event WHERE seq = ?) AND seq <= ?";
+        AND is_update = 1 AND subject = (SELECT subject FROM event WHERE seq = ?) AND coalesce(turn, seq) <= ?";
     let reason = format!("settled together with {}, which read the record afterwards", lease.event);
     connection.prepare_cached(sql)?.execute(params![reason, Millis(now), person, seq, horizon])?;
     Ok(())
@@ -180,9 +188,22 @@ pub(super) fn rejoin(
 }
 
 pub(super) fn release(connection: &Connection, worker: &str) -> Result<u64, StoreError> {
-    let sql = "UPDATE event SET state = 'ready', lease_owner = NULL, lease_until = NULL
-        WHERE state = 'running' AND lease_owner = ?";
-    Ok(connection.prepare_cached(sql)?.execute([worker])? as u64)
+    // As when a lease runs out, a turn that never ended counts: see `claim`.
+    let sql =
+        "UPDATE event SET lease_owner = NULL, lease_until = NULL, failed_attempts = failed_attempts + 1,
+            state = iif(firm IN (SELECT firm FROM parking), 'parked', 'ready')
+        WHERE state = 'running' AND lease_owner = ? RETURNING person";
+    give_back(connection, sql, [worker])
+}
+
+/// Ends leases, and leaves one head to each lane; how many leases those were.
+fn give_back(connection: &Connection, sql: &str, parameters: impl Params) -> Result<u64, StoreError> {
+    let mut update = connection.prepare_cached(sql)?;
+    let people = update.query_map(parameters, |row| row.get(0))?.collect::<Result<Vec<Option<i64>>, _>>()?;
+    for person in people.iter().copied().collect::<BTreeSet<_>>() {
+        lanes::keep_one_head(connection, person)?;
+    }
+    Ok(people.len() as u64)
 }
 
 pub(super) fn next_due(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {

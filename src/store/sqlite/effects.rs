@@ -60,14 +60,17 @@ pub(super) fn begin(
     match known {
         Some((_, _, idempotency_key, sealed, ambiguity)) if intent.is_create => {
             let body = keyring.open(place(&row), &sealed)?;
+            if ambiguity.is_none() {
+                mark_sent(connection, firm, key, now)?;
+            }
             Ok(Begun::Send { body, idempotency_key, ambiguity })
         }
         open => {
             let sealed = keyring.seal(place(&row), &intent.body);
             let idempotency_key = open.map_or(intent.idempotency_key, |(_, _, key, ..)| key);
             let sql =
-                "INSERT INTO effect (firm, key, event, operation, idempotency_key, sealed_request, begun_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                "INSERT INTO effect (firm, key, event, operation, idempotency_key, sealed_request, begun_at, ambiguous_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (firm, key) DO UPDATE SET sealed_request = excluded.sealed_request";
             connection.prepare_cached(sql)?.execute(params![
                 firm,
@@ -76,11 +79,34 @@ pub(super) fn begin(
                 intent.operation,
                 idempotency_key,
                 sealed,
-                Millis(now)
+                Millis(now),
+                intent.is_create.then_some(Millis(now)),
             ])?;
             Ok(Begun::Send { body: intent.body, idempotency_key, ambiguity: None })
         }
     }
+}
+
+/// From now on it may have been carried out: nobody would know after a crash.
+fn mark_sent(connection: &Connection, firm: &str, key: &EffectKey, now: Timestamp) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE effect SET ambiguous_at = ?, looks = 0 WHERE firm = ? AND key = ? AND completed_at IS NULL";
+    connection.prepare_cached(sql)?.execute(params![Millis(now), firm, key.0])?;
+    Ok(())
+}
+
+/// An ambiguous create is certain not to have been carried out and about to be sent again.
+pub(super) fn send_again(
+    connection: &Connection,
+    lease: &Lease,
+    key: &EffectKey,
+    now: Timestamp,
+) -> Result<Settled, StoreError> {
+    if claims::held(connection, lease)?.is_none() {
+        return Ok(Settled::LeaseLost);
+    }
+    mark_sent(connection, lease.firm.as_str(), key, now)?;
+    Ok(Settled::Yes)
 }
 
 /// Holds these blind keys for an effect, unless another create holds one of them.
@@ -120,7 +146,7 @@ pub(super) fn release_reservations(connection: &Connection, lease: &Lease) -> Re
     Ok(())
 }
 
-/// Writes down that an effect was carried out. Kept even if the lease was lost: it happened.
+/// Writes down that an effect was carried out; whether that was news. Kept even if the lease was lost: it happened.
 pub(super) fn complete(
     connection: &Connection,
     lease: &Lease,
@@ -128,13 +154,17 @@ pub(super) fn complete(
     result: Option<&RecordRef>,
     call: Option<&CallRecord>,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let sql =
         "UPDATE effect SET completed_at = ?, result = ? WHERE firm = ? AND key = ? AND completed_at IS NULL";
     let result = result.map(ToString::to_string);
-    connection.prepare_cached(sql)?.execute(params![Millis(now), result, lease.firm.as_str(), key.0])?;
+    let changed =
+        connection.prepare_cached(sql)?.execute(params![Millis(now), result, lease.firm.as_str(), key.0])?;
     release_reservation(connection, lease.firm.as_str(), key)?;
-    call.map_or(Ok(()), |call| add_call_of(connection, lease, call))
+    if let Some(call) = call {
+        add_call_of(connection, lease, call)?;
+    }
+    Ok(changed > 0)
 }
 
 /// Writes down a call that failed, and what is known of the effect.
@@ -152,17 +182,17 @@ pub(super) fn fail(
     }
     let firm = lease.firm.as_str();
     match failure {
-        EffectFailure::NotDone => {}
+        EffectFailure::NotDone => {
+            let sql = "UPDATE effect SET ambiguous_at = NULL, looks = 0
+                WHERE firm = ? AND key = ? AND completed_at IS NULL";
+            connection.prepare_cached(sql)?.execute(params![firm, key.0])?;
+        }
         EffectFailure::Refused => {
             let sql = "DELETE FROM effect WHERE firm = ? AND key = ? AND completed_at IS NULL";
             connection.prepare_cached(sql)?.execute(params![firm, key.0])?;
             release_reservation(connection, firm, key)?;
         }
-        EffectFailure::Unknown => {
-            let sql = "UPDATE effect SET ambiguous_at = ?, looks = 0
-                WHERE firm = ? AND key = ? AND completed_at IS NULL";
-            connection.prepare_cached(sql)?.execute(params![Millis(now), firm, key.0])?;
-        }
+        EffectFailure::Unknown => mark_sent(connection, firm, key, now)?,
     }
     Ok(Settled::Yes)
 }

@@ -28,8 +28,9 @@ pub(super) fn person_of(
         Some(person) => *person,
         None => connection.prepare_cached("INSERT INTO person (firm) VALUES (?)")?.insert([firm])?,
     };
-    let mut add =
-        connection.prepare_cached("INSERT INTO person_record (firm, record, person) VALUES (?, ?, ?)")?;
+    // A record may be named twice.
+    let sql = "INSERT INTO person_record (firm, record, person) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    let mut add = connection.prepare_cached(sql)?;
     for (record, _) in records.iter().zip(&known).filter(|(_, known)| known.is_none()) {
         add.execute(params![firm, record.to_string(), person])?;
     }
@@ -54,7 +55,7 @@ pub(super) fn head_state(connection: &Connection, firm: &str) -> Result<EventSta
 pub(super) fn promote(connection: &Connection, person: Option<i64>) -> Result<(), StoreError> {
     if !has_head(connection, person)? {
         let sql = "UPDATE event SET state = iif(firm IN (SELECT firm FROM parking), 'parked', 'ready') WHERE seq = (
-            SELECT seq FROM event WHERE person = ? AND state = 'waiting' ORDER BY seq LIMIT 1)";
+            SELECT seq FROM event WHERE person = ? AND state = 'waiting' ORDER BY coalesce(turn, seq), seq LIMIT 1)";
         connection.prepare_cached(sql)?.execute([person])?;
     }
     Ok(())
@@ -68,6 +69,14 @@ pub(super) fn reform(connection: &Connection, person: i64) -> Result<(), StoreEr
         format!("UPDATE event SET state = 'waiting' WHERE person = ? AND {HEAD} AND state <> 'running'");
     connection.prepare_cached(&sql)?.execute([person])?;
     promote(connection, Some(person))
+}
+
+/// Leaves one head to a lane whose leases ended while it had several, as after two people were united.
+pub(super) fn keep_one_head(connection: &Connection, person: Option<i64>) -> Result<(), StoreError> {
+    let Some(person) = person else { return Ok(()) };
+    let sql = format!("SELECT count(*) FROM event WHERE person = ? AND {HEAD}");
+    let heads: i64 = connection.prepare_cached(&sql)?.query_row([person], |row| row.get(0))?;
+    if heads > 1 { reform(connection, person) } else { Ok(()) }
 }
 
 /// Makes one person of those that these two records belong to.

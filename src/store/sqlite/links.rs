@@ -83,7 +83,19 @@ pub(super) fn save(
     if claims::held(connection, lease)?.is_none() {
         return Ok(Settled::LeaseLost);
     }
-    let firm = lease.firm.as_str();
+    apply(connection, keyring, &lease.firm, changes, now)?;
+    Ok(Settled::Yes)
+}
+
+/// Remembers links, whoever holds the lease.
+pub(super) fn apply(
+    connection: &Connection,
+    keyring: &Keyring,
+    firm: &FirmId,
+    changes: &[LinkChange],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let firm = firm.as_str();
     for change in changes {
         let (highlevel, casepeer, base, origin) = match change {
             LinkChange::Link(link) => (&link.highlevel, &link.casepeer, &link.base, Some(link.origin)),
@@ -131,5 +143,5 @@ pub(super) fn save(
             (None, None) => {}
         }
     }
-    Ok(Settled::Yes)
+    Ok(())
 }

@@ -25,14 +25,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
+pub use self::migrations::KNOWN as SCHEMA;
 use self::readers::Readers;
 use self::writer::{Durability, Writer};
 use super::{
-    Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow, EventStory,
-    Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement, Store,
-    StoreError,
+    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
+    EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
+    Store, StoreError,
 };
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
@@ -46,6 +47,8 @@ pub struct SqliteStore {
     clock: SharedClock,
     /// The latest moment seen, in milliseconds since 1970.
     latest: AtomicI64,
+    /// How many migrations opening it took.
+    migrated: usize,
 }
 
 /// Why a database could not be opened.
@@ -59,6 +62,9 @@ pub enum CannotOpenStore {
         /// What the system says.
         why: String,
     },
+    /// What is stored was sealed with a key that is not configured.
+    #[error(transparent)]
+    Sealed(crate::crypto::CannotOpen),
     /// A newer build has been here.
     #[error("the database has schema {found}, this build knows up to {known}: run the newer build")]
     TooNew {
@@ -79,15 +85,24 @@ impl SqliteStore {
         let failed =
             |why: rusqlite::Error| CannotOpenStore::File { path: path.to_owned(), why: why.to_string() };
         let mut connection = connect(path).map_err(failed)?;
-        migrations::run(&mut connection).map_err(|error| match error {
+        let migrated = migrations::run(&mut connection).map_err(|error| match error {
             migrations::Failed::Sqlite(why) => failed(why),
             migrations::Failed::TooNew { found, known } => CannotOpenStore::TooNew { found, known },
+        })?;
+        check_seals(&connection, &keyring).map_err(|error| match error {
+            StoreError::Sealed(why) => CannotOpenStore::Sealed(why),
+            other => CannotOpenStore::File { path: path.to_owned(), why: other.to_string() },
         })?;
         let readers = Readers::new(path).map_err(failed)?;
         let sql = "SELECT max(0, coalesce((SELECT received_at FROM event ORDER BY seq DESC LIMIT 1), 0))";
         let latest = connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed)?;
         let latest = AtomicI64::new(latest);
-        Ok(Self { writer: Writer::start(connection), readers, keyring, clock, latest })
+        Ok(Self { writer: Writer::start(connection), readers, keyring, clock, latest, migrated })
+    }
+
+    /// How many migrations opening it took.
+    pub fn migrated(&self) -> usize {
+        self.migrated
     }
 
     /// The time, which never goes back here: an event must not become due in the future because a clock was set back.
@@ -113,6 +128,17 @@ impl SqliteStore {
         let keyring = Arc::clone(&self.keyring);
         self.readers.run(move |connection| work(connection, &keyring)).await
     }
+}
+
+/// Finds out whether the configured keys are those that sealed what is stored.
+fn check_seals(connection: &Connection, keyring: &Keyring) -> Result<(), StoreError> {
+    let mut select = connection.prepare("SELECT key_id, sealed FROM seal_check")?;
+    let known = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<Vec<_>, _>>()?;
+    if let Some((key_id, sealed)) = super::check_seals(keyring, &known)? {
+        let sql = "INSERT INTO seal_check (key_id, sealed) VALUES (?, ?) ON CONFLICT DO NOTHING";
+        connection.execute(sql, params![key_id, sealed])?;
+    }
+    Ok(())
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -156,6 +182,8 @@ impl ServeLock {
 impl Store for SqliteStore {
     async fn record(&self, arrival: Arrival) -> Result<Recorded, StoreError> {
         let sealed = receive::seal(&self.keyring, &arrival);
+        // Should the clock be set back now, this event is due all the same.
+        self.latest.fetch_max(arrival.received_at.as_millisecond(), Ordering::Relaxed);
         self.writer.run_or_refuse(move |connection| receive::record(connection, &arrival, &sealed)).await
     }
 
@@ -226,8 +254,13 @@ impl Store for SqliteStore {
         let (lease, key, now) = (lease.clone(), key.clone(), self.now());
         let keyring = Arc::clone(&self.keyring);
         self.write(move |connection| {
-            effects::complete(connection, &lease, &key, result.as_ref(), call.as_ref(), now)?;
-            links::save(connection, &keyring, &lease, &links, now)
+            let is_news = effects::complete(connection, &lease, &key, result.as_ref(), call.as_ref(), now)?;
+            let held = claims::held(connection, &lease)?.is_some();
+            // What is found to be carried out is not carried out again, so nobody else would link it.
+            if held || is_news {
+                links::apply(connection, &keyring, &lease.firm, &links, now)?;
+            }
+            Ok(if held { Settled::Yes } else { Settled::LeaseLost })
         })
         .await
     }
@@ -246,6 +279,11 @@ impl Store for SqliteStore {
     async fn note_look(&self, lease: &Lease, key: &EffectKey) -> Result<(), StoreError> {
         let (lease, key) = (lease.clone(), key.clone());
         self.write(move |connection| effects::note_look(connection, &lease, &key)).await
+    }
+
+    async fn send_again(&self, lease: &Lease, key: &EffectKey) -> Result<Settled, StoreError> {
+        let (lease, key, now) = (lease.clone(), key.clone(), self.now());
+        self.write(move |connection| effects::send_again(connection, &lease, &key, now)).await
     }
 
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {
@@ -291,6 +329,10 @@ impl Store for SqliteStore {
 
     async fn causes(&self) -> Result<Vec<CauseRow>, StoreError> {
         self.read(|connection, _| listing::causes(connection)).await
+    }
+
+    async fn readdress(&self, id: EventId, address: Address) -> Result<(), StoreError> {
+        self.write(move |connection| replay::readdress(connection, id, &address)).await
     }
 
     async fn replay(&self, id: EventId) -> Result<Option<bool>, StoreError> {

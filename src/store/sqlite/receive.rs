@@ -111,6 +111,8 @@ fn delivery_key(connection: &Connection, arrival: &Arrival) -> Result<Result<Str
 
 /// Whether anything arrived for this person after this event.
 fn something_followed(connection: &Connection, person: Option<i64>, seq: i64) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM event WHERE person = ? AND seq > ? LIMIT 1";
+    let Some(person) = person else { return Ok(false) };
+    // Spelt as in the index `event_followed`.
+    let sql = "SELECT 1 FROM event WHERE coalesce(person, 0) = ? AND seq > ? LIMIT 1";
     Ok(connection.prepare_cached(sql)?.query_row(params![person, seq], |_| Ok(())).optional()?.is_some())
 }

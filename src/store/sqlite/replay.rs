@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::lanes;
 use super::rows::{Id, Millis, Word};
 use crate::domain::{EventId, EventState, RecordRef};
-use crate::store::StoreError;
+use crate::store::{Address, StoreError};
 
 pub(super) fn replay(
     connection: &Connection,
@@ -22,10 +22,27 @@ pub(super) fn replay(
     let person = lanes::person_of(connection, &firm, &records)?;
     let waits = lanes::has_head(connection, person)?;
     let state = if waits { EventState::Waiting } else { lanes::head_state(connection, &firm)? };
+    // After all that has been received, and before what comes next: that gets the same number, and is younger.
     let sql = "UPDATE event SET state = ?, reason = 'replayed', cause = NULL, person = ?, due_at = ?,
-        failed_attempts = 0, settled_at = NULL WHERE seq = ?";
+        failed_attempts = 0, settled_at = NULL, turn = (SELECT max(seq) + 1 FROM event) WHERE seq = ?";
     connection.prepare_cached(sql)?.execute(params![state.as_str(), person, Millis(now), seq])?;
     Ok(Some(true))
+}
+
+pub(super) fn readdress(connection: &Connection, id: EventId, address: &Address) -> Result<(), StoreError> {
+    let records: Vec<String> = address.records.iter().map(ToString::to_string).collect();
+    // If the firm has received the same delivery meanwhile, that one counts, and this stays where it is.
+    let sql = "UPDATE OR IGNORE event SET firm = ?, type = ?, records = ?, subject = ?, is_update = ?
+        WHERE id = ? AND settled_at IS NOT NULL";
+    connection.prepare_cached(sql)?.execute(params![
+        address.firm.as_str(),
+        address.kind,
+        serde_json::to_string(&records).expect("text is JSON"),
+        records.first(),
+        address.is_update,
+        Id(id)
+    ])?;
+    Ok(())
 }
 
 pub(super) fn discard(

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value};
 
 use crate::domain::{RecordKind, RecordRef};
-use crate::webhook::{Envelope, Unreadable, Verified, moment, parse_object, text};
+use crate::webhook::{Envelope, Unreadable, moment, parse_object, text};
 
 /// Reads the envelope: `{id, type, occurred_at, account_id, data: {<kind>: {…}}}`.
-pub fn read_envelope(verified: &Verified) -> Result<Envelope, Unreadable> {
-    let body = parse_object(verified.body())?;
+pub fn read_envelope(body: &[u8]) -> Result<Envelope, Unreadable> {
+    let body = parse_object(body)?;
     let kind = text(&body, "type").unwrap_or_else(|| "unknown".to_owned());
     Ok(Envelope {
         delivery_id: text(&body, "id"),

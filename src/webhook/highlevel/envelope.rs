@@ -4,14 +4,14 @@ use serde_json::{Map, Value};
 
 use super::types::WORKFLOW;
 use crate::domain::{RecordKind, RecordRef};
-use crate::webhook::{Envelope, Unreadable, Verified, moment, parse_object, text};
+use crate::webhook::{Envelope, Unreadable, moment, parse_object, text};
 
 /// What a payload without a type is stored as.
 const UNTYPED: &str = "unknown";
 
 /// Reads the envelope of a Marketplace app's webhook, flat or wrapped in `data`.
-pub fn read_envelope(verified: &Verified) -> Result<Envelope, Unreadable> {
-    let body = parse_object(verified.body())?;
+pub fn read_envelope(body: &[u8]) -> Result<Envelope, Unreadable> {
+    let body = parse_object(body)?;
     let wire = Wire::of(&body);
     let kind = wire.outer("type").unwrap_or_else(|| UNTYPED.to_owned());
     Ok(Envelope {
@@ -26,8 +26,8 @@ pub fn read_envelope(verified: &Verified) -> Result<Envelope, Unreadable> {
 
 /// Reads the envelope of a Workflow's webhook: snake_case, without id, type or timestamp
 /// (help.gohighlevel.com articles 155000003299 and 155000003305).
-pub fn read_workflow_envelope(verified: &Verified) -> Result<Envelope, Unreadable> {
-    let body = parse_object(verified.body())?;
+pub fn read_workflow_envelope(body: &[u8]) -> Result<Envelope, Unreadable> {
+    let body = parse_object(body)?;
     let contact = text(&body, "contact_id").or_else(|| text(&body, "contactId"));
     let location = match body.get("location") {
         Some(Value::Object(location)) => text(location, "id"),

@@ -17,6 +17,7 @@ CREATE INDEX person_record_by_person ON person_record (person);
 
 CREATE TABLE event (
     seq             INTEGER PRIMARY KEY, -- order of receipt
+    turn            INTEGER, -- order in its lane, if that is not the order of receipt: it was replayed
     id              BLOB NOT NULL UNIQUE,
     firm            TEXT NOT NULL, -- empty while nobody knows whose it is
     source          TEXT NOT NULL,
@@ -44,11 +45,14 @@ CREATE TABLE event (
 -- A lane's head is claimed by due time; its next is found by receipt; whether it has a head, by person.
 CREATE INDEX event_due ON event (firm, due_at, seq) WHERE state IN ('ready', 'retrying');
 CREATE INDEX event_parked ON event (firm, seq) WHERE state = 'parked';
-CREATE INDEX event_waiting ON event (person, seq) WHERE state = 'waiting';
+CREATE INDEX event_waiting ON event (person, coalesce(turn, seq), seq) WHERE state = 'waiting';
 CREATE INDEX event_waiting_update ON event (person, subject, seq) WHERE state = 'waiting' AND is_update = 1;
 CREATE INDEX event_head ON event (person) WHERE state IN ('ready', 'running', 'retrying', 'parked');
 CREATE INDEX event_lease ON event (lease_until) WHERE state = 'running';
 CREATE INDEX event_needs_person ON event (seq) WHERE state IN ('undelivered', 'in_review');
+-- Whether anything followed an event; without it, everything that anybody received since would be read.
+-- On an expression, so that the questions above are not answered by reading all of a person's past.
+CREATE INDEX event_followed ON event (coalesce(person, 0), seq);
 
 CREATE TABLE payload (
     event       INTEGER PRIMARY KEY REFERENCES event (seq),
@@ -119,4 +123,10 @@ CREATE TABLE parking (
     probes   INTEGER NOT NULL DEFAULT 0,
     probe_at INTEGER, -- none: only a person resumes it
     probe_event BLOB -- the event that was let go ahead
+) STRICT;
+
+-- One value sealed under each key that was used.
+CREATE TABLE seal_check (
+    key_id TEXT PRIMARY KEY,
+    sealed BLOB NOT NULL
 ) STRICT;

@@ -4,6 +4,9 @@ use rusqlite::{Connection, TransactionBehavior};
 
 const MIGRATIONS: &[&str] = &[include_str!("0001_events_links_effects.sql")];
 
+/// The newest schema this build knows.
+pub const KNOWN: usize = MIGRATIONS.len();
+
 #[derive(Debug)]
 pub(super) enum Failed {
     Sqlite(rusqlite::Error),
@@ -16,11 +19,11 @@ impl From<rusqlite::Error> for Failed {
     }
 }
 
-/// Brings the schema up to date, all or nothing; a second process waits for the first.
-pub(super) fn run(connection: &mut Connection) -> Result<(), Failed> {
+/// Brings the schema up to date, all or nothing; a second process waits for the first. How many migrations that took.
+pub(super) fn run(connection: &mut Connection) -> Result<usize, Failed> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let (found, known) = (found as usize, MIGRATIONS.len());
+    let (found, known) = (found as usize, KNOWN);
     if found > known {
         return Err(Failed::TooNew { found, known });
     }
@@ -29,5 +32,5 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), Failed> {
     }
     transaction.pragma_update(None, "user_version", known as u32)?;
     transaction.commit()?;
-    Ok(())
+    Ok(known - found)
 }

@@ -1,0 +1,124 @@
+//! Which record here is which record there.
+
+use jiff::Timestamp;
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgPool, PgRow};
+
+use super::rows::{Fault, text, word};
+use super::{claims, lanes};
+use crate::crypto::{Keyring, Place};
+use crate::domain::{Base, FirmId, Link, RecordRef, System};
+use crate::store::{Lease, LinkChange, Settled, StoreError};
+
+fn place(row: &str) -> Place<'_> {
+    Place { table: "link", column: "sealed_base", row }
+}
+
+fn row_name(firm: &str, highlevel: &RecordRef, casepeer: &RecordRef) -> String {
+    format!("{firm}\0{highlevel}\0{casepeer}")
+}
+
+pub(super) async fn links_of(
+    pool: &PgPool,
+    keyring: &Keyring,
+    firm: &FirmId,
+    records: &[RecordRef],
+) -> Result<Vec<Link>, Fault> {
+    let of = |system: System| -> Vec<String> {
+        let records = records.iter().filter(|record| record.system == system);
+        records.map(|record| text(&record.to_string())).collect()
+    };
+    // `UNION` also drops a link that is found from both sides.
+    let sql = "SELECT highlevel, casepeer, origin, sealed_base, revision, created_at FROM link
+            WHERE firm = $1 AND highlevel = ANY($2)
+        UNION SELECT highlevel, casepeer, origin, sealed_base, revision, created_at FROM link
+            WHERE firm = $1 AND casepeer = ANY($3)
+        ORDER BY created_at, highlevel, casepeer";
+    let rows = sqlx::query(sql)
+        .bind(firm.as_str())
+        .bind(of(System::HighLevel))
+        .bind(of(System::CasePeer))
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(|row| read(row, keyring, firm)).collect()
+}
+
+fn read(row: &PgRow, keyring: &Keyring, firm: &FirmId) -> Result<Link, Fault> {
+    let (highlevel, casepeer): (RecordRef, RecordRef) = (word(row, "highlevel")?, word(row, "casepeer")?);
+    let base = open(keyring, firm.as_str(), &highlevel, &casepeer, row.try_get("sealed_base")?)?;
+    Ok(Link { origin: word(row, "origin")?, base, revision: row.try_get("revision")?, highlevel, casepeer })
+}
+
+fn open(
+    keyring: &Keyring,
+    firm: &str,
+    highlevel: &RecordRef,
+    casepeer: &RecordRef,
+    sealed: &[u8],
+) -> Result<Base, Fault> {
+    let plain = keyring.open(place(&row_name(firm, highlevel, casepeer)), sealed)?;
+    serde_json::from_slice(&plain)
+        .map_err(|error| StoreError::Corrupt(format!("a link's base: {error}")).into())
+}
+
+/// Remembers links while the lease holds.
+pub(super) async fn save(
+    connection: &mut PgConnection,
+    keyring: &Keyring,
+    lease: &Lease,
+    changes: &[LinkChange],
+    now: Timestamp,
+) -> Result<Settled, Fault> {
+    if claims::held(connection, lease).await?.is_none() {
+        return Ok(Settled::LeaseLost);
+    }
+    apply(connection, keyring, &lease.firm, changes, now).await?;
+    Ok(Settled::Yes)
+}
+
+/// Remembers links, whoever holds the lease.
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    keyring: &Keyring,
+    firm: &FirmId,
+    changes: &[LinkChange],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let firm = firm.as_str();
+    for change in changes {
+        let (highlevel, casepeer, base, origin) = match change {
+            LinkChange::Link(link) => (&link.highlevel, &link.casepeer, &link.base, Some(link.origin)),
+            LinkChange::Agree { highlevel, casepeer, base } => (highlevel, casepeer, base, None),
+        };
+        let (here, there) = (text(&highlevel.to_string()), text(&casepeer.to_string()));
+        let sql = "SELECT sealed_base FROM link WHERE firm = $1 AND highlevel = $2 AND casepeer = $3";
+        let known =
+            sqlx::query(sql).bind(firm).bind(&here).bind(&there).fetch_optional(&mut *connection).await?;
+        let seal = |base: &Base| {
+            let plain = serde_json::to_vec(base).expect("a base is JSON");
+            keyring.seal(place(&row_name(firm, highlevel, casepeer)), &plain)
+        };
+        match (known, origin) {
+            (Some(row), _) => {
+                let before = open(keyring, firm, highlevel, casepeer, row.try_get("sealed_base")?)?;
+                let mut merged = before.clone();
+                merged.overlay(base);
+                if merged != before {
+                    let sql = "UPDATE link SET sealed_base = $1, revision = revision + 1, updated_at = $2
+                        WHERE firm = $3 AND highlevel = $4 AND casepeer = $5";
+                    let update = sqlx::query(sql).bind(seal(&merged)).bind(now.as_millisecond());
+                    update.bind(firm).bind(&here).bind(&there).execute(&mut *connection).await?;
+                }
+            }
+            (None, Some(origin)) => {
+                let sql = "INSERT INTO link (firm, highlevel, casepeer, origin, sealed_base, created_at, updated_at)
+                    VALUES ($1, $2, $3, $4, $5, $6, $6)";
+                let insert = sqlx::query(sql).bind(firm).bind(&here).bind(&there).bind(origin.as_str());
+                insert.bind(seal(base)).bind(now.as_millisecond()).execute(&mut *connection).await?;
+                lanes::unite(connection, firm, [highlevel, casepeer]).await?;
+            }
+            (None, None) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! An installation moves from SQLite to PostgreSQL: everything is there, opens, and goes on where it was.
+
+use std::process::{Command, Output};
+
+use casebridge::domain::{Base, Cause, EventState, Link, Outcome, ParkCause, System};
+use casebridge::store::copy::{CannotCopy, copy};
+use casebridge::store::{Begun, EventFilter, Intent, LinkChange, SharedStore, Store};
+use jiff::SignedDuration;
+
+use super::databases::keyring;
+use super::{LEASE, PostgresDatabase, TestStore, contact, firm, lead, room, settlement};
+use crate::support::clock;
+
+/// A store with something in every table.
+async fn lived_in() -> TestStore {
+    let test = TestStore::sqlite();
+    for number in 0..1200 {
+        test.update(&format!("c{}", number % 300)).await;
+    }
+    let claims = test.store.claim("worker", &room(4), LEASE).await.unwrap();
+    let intent = Intent {
+        operation: "create-lead",
+        body: b"{\"name\":\"Ada\"}".to_vec(),
+        is_create: true,
+        idempotency_key: "key".into(),
+        match_keys: vec![[1; 32]],
+    };
+    let key = casebridge::domain::EffectKey("lead-of:c0".into());
+    test.store.begin_effect(&claims[0].lease, &key, intent).await.unwrap();
+    let link = Link::new(contact("c1"), lead("l1"), System::HighLevel, Base::of_task(true));
+    test.store.save_links(&claims[1].lease, vec![LinkChange::Link(link)]).await.unwrap();
+    test.settle(&claims[1], Outcome::Done).await;
+    test.settle(&claims[2], Outcome::Undelivered { cause: Cause::Rejected, why: "no".into() }).await;
+    let why = "401".to_owned();
+    let parked = Outcome::Parked { cause: ParkCause::Credentials, system: System::CasePeer, why };
+    test.settle(&claims[3], parked).await;
+    test
+}
+
+async fn all(store: &dyn Store) -> Vec<casebridge::store::EventRow> {
+    store.events(EventFilter { limit: 10_000, ..EventFilter::default() }).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_copy_is_complete_and_goes_on() {
+    let Some(database) = PostgresDatabase::create().await else { return };
+    let test = lived_in().await;
+    let target = database.open(&test.clock, keyring()).await;
+    let copied = copy(&test.database.path(), &target, |_| {}).await.unwrap();
+    let rows: Vec<_> = copied.iter().map(|table| (table.table, table.rows)).collect();
+    assert!(rows.contains(&("event", 1200)) && rows.contains(&("payload", 1200)), "{rows:?}");
+    for table in ["link", "effect", "reservation", "parking", "person"] {
+        assert!(copied.iter().any(|copied| copied.table == table && copied.rows > 0), "{table}");
+    }
+    assert_eq!(all(&target).await, all(&*test.store).await);
+    assert_eq!(target.parkings().await.unwrap(), test.store.parkings().await.unwrap());
+    let again = copy(&test.database.path(), &target, |_| {}).await;
+    assert!(matches!(again, Err(CannotCopy::NotEmpty("person"))), "{again:?}");
+
+    let link = &target.links_of(&firm(), &[lead("l1")]).await.unwrap()[0];
+    assert_eq!(link.base, Base::of_task(true));
+    let test = TestStore { store: std::sync::Arc::new(target) as SharedStore, ..test };
+    test.store.resume(&firm()).await.unwrap();
+    // The lease that was held when the service stopped runs out, and its create is sent again to the byte.
+    test.pass(LEASE + SignedDuration::from_secs(1));
+    let claims = test.store.claim("worker", &room(2000), LEASE).await.unwrap();
+    assert_eq!(claims.len(), 300);
+    assert!(claims.iter().all(|claim| claim.payload.as_deref().unwrap() == br#"{"type":"ContactUpdate"}"#));
+    let begun = claims.iter().find(|claim| claim.failed_attempts == 1).unwrap();
+    let key = casebridge::domain::EffectKey("lead-of:c0".into());
+    let intent = Intent {
+        operation: "create-lead",
+        body: Vec::new(),
+        is_create: true,
+        idempotency_key: "other".into(),
+        match_keys: vec![[1; 32]],
+    };
+    let sent = test.store.begin_effect(&begun.lease, &key, intent).await.unwrap();
+    assert!(matches!(sent, Begun::Send { body, .. } if body == b"{\"name\":\"Ada\"}"));
+    // What comes next is numbered on.
+    test.update("new").await;
+    let newest = all(&*test.store).await.remove(0);
+    assert_eq!((newest.state, newest.received_at), (EventState::Ready, test.now()));
+    for claim in &claims {
+        test.store.settle(&claim.lease, settlement(Outcome::Done)).await.unwrap();
+    }
+}
+
+fn casebridge(directory: &std::path::Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_casebridge"))
+        .args(["store"])
+        .args(arguments)
+        .current_dir(directory)
+        .env_remove("CASEBRIDGE_COPY_TO")
+        .env("CASEBRIDGE_KEY", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=")
+        .output()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_command_copies_once_and_says_what() {
+    let Some(database) = PostgresDatabase::create().await else { return };
+    let test = lived_in().await;
+    let path = test.database.path();
+    let directory = path.parent().unwrap();
+    let config = "[crypto]\nkeys = [{ id = \"k1\", secret = { env = \"CASEBRIDGE_KEY\" } }]\n\
+        [store]\nurl = \"sqlite://bridge.db\"\n";
+    std::fs::write(directory.join("casebridge.toml"), config).unwrap();
+    let migrated = casebridge(directory, &["migrate"]);
+    assert_eq!(String::from_utf8_lossy(&migrated.stdout), "SQLite schema 1: it was up to date\n");
+
+    let lock = casebridge::store::sqlite::ServeLock::take(&path).unwrap();
+    let refused = casebridge(directory, &["copy", "--to", &database.url]);
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("stop it first"));
+    drop(lock);
+
+    let copied = casebridge(directory, &["copy", "--to", &database.url]);
+    let (out, err) = (String::from_utf8_lossy(&copied.stdout), String::from_utf8_lossy(&copied.stderr));
+    assert!(copied.status.success(), "{out}{err}");
+    assert!(out.contains("event                1200  ") && err.contains("event: 1200 rows\n"), "{out}{err}");
+    let again = casebridge(directory, &["copy", "--to", &database.url]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("the target is not empty"));
+    let target = database.open(&clock(), keyring()).await;
+    assert_eq!(all(&target).await.len(), 1200);
+
+    let wrong = casebridge(directory, &["copy", "--to", "mysql://user:hunter2@host/db"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}
