@@ -1,6 +1,7 @@
 //! Acknowledgements: verified, sealed and committed.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use casebridge::domain::EventId;
 use casebridge::store::EventFilter;
@@ -11,7 +12,7 @@ use super::load;
 use super::load::{Load, Outcome, Pace, Reuse};
 use super::server::{Server, Site, Vendors};
 use super::stock::{self, Stock};
-use super::table::{Bound, Report, Table, milliseconds, number, say};
+use super::table::{Bound, Report, Table, milliseconds, number};
 
 const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
 /// How many connections the budgets are for.
@@ -52,9 +53,9 @@ enum Worker {
 pub fn run(plan: &Plan, report: &mut Report) {
     let table = Table::new(
         "Acknowledgements (a body of 1,254 bytes about one of 20,000 people; the firm is paused, so that nothing but \
-         receiving happens, except in the last row)",
+         receiving happens, except where it says so)",
         &[
-            &format!("{:<38}", "what"),
+            &format!("{:<34}", "what"),
             "connections",
             "       /s",
             " × bare",
@@ -63,81 +64,71 @@ pub fn run(plan: &Plan, report: &mut Report) {
             "  max ms",
             "CPU µs each",
             "lost",
-            "              budgets",
+            "                   budgets",
         ],
     );
     let count = MOST_A_SECOND * usize::try_from(plan.duration.as_secs()).expect("a short time");
     let signed = Scheme::Ed25519.stock(count);
-    let bare: Vec<f64> =
-        CONNECTIONS.iter().map(|connections| bare(plan, &table, &signed, *connections)).collect();
-    for database in &plan.databases {
-        for scheme in [Scheme::Hmac, Scheme::Ed25519] {
-            for (connections, bare) in CONNECTIONS.iter().zip(&bare) {
-                let stamped = (scheme == Scheme::Hmac).then(|| scheme.stock(count));
-                let stock = stamped.as_ref().unwrap_or(&signed);
-                let run = Run { database: *database, scheme, worker: Worker::Idle, bare: *bare };
-                run.row(plan, &table, stock, *connections, report);
+    for connections in CONNECTIONS {
+        // The machine changes while it is measured: what is between two runs of the bare server is compared with both.
+        let before = bare(plan, &signed, connections);
+        let mut found = Vec::new();
+        for database in &plan.databases {
+            let case = |scheme, worker| Case { database: *database, scheme, worker, connections };
+            let stamped = Scheme::Hmac.stock(count);
+            found.push(case(Scheme::Hmac, Worker::Idle).measure(plan, &stamped));
+            found.push(case(Scheme::Ed25519, Worker::Idle).measure(plan, &signed));
+            if connections == BUDGETED {
+                found.push(case(Scheme::Ed25519, Worker::Busy).measure(plan, &signed));
             }
         }
-        let run = Run {
-            database: *database,
-            scheme: Scheme::Ed25519,
-            worker: Worker::Busy,
-            bare: bare[CONNECTIONS.iter().position(|count| *count == BUDGETED).expect("it is listed")],
-        };
-        run.row(plan, &table, &signed, BUDGETED, report);
+        let after = bare(plan, &signed, connections);
+        let rate = f64::midpoint(before.outcome.rate(), after.outcome.rate());
+        for found in [vec![before], found, vec![after]].into_iter().flatten() {
+            table.row(found.cells(rate, report));
+        }
     }
-    // The machine may have changed meanwhile: how far the ratios can be trusted.
-    let again = load::run(of(plan, &Server::bare(), BUDGETED, Reuse::Yes), &signed);
-    say(&format!("bare server again, {BUDGETED} connections: {}/s", number(again.rate())));
 }
 
-fn of(plan: &Plan, server: &Server, connections: usize, reuse: Reuse) -> Load {
-    Load { address: server.address, connections, duration: plan.duration, pace: Pace::Closed, reuse }
-}
-
-fn bare(plan: &Plan, table: &Table, stock: &Stock, connections: usize) -> f64 {
-    let server = Server::bare();
-    let outcome = load::run(of(plan, &server, connections, Reuse::Yes), stock);
-    table.row(cells("bare axum server", connections, &outcome, &server, 1.0, [String::new(), String::new()]));
-    outcome.rate()
-}
-
-struct Run {
+/// What is measured once.
+#[derive(Debug, Clone, Copy)]
+struct Case {
     database: Database,
     scheme: Scheme,
     worker: Worker,
-    bare: f64,
+    connections: usize,
 }
 
-impl Run {
-    fn row(&self, plan: &Plan, table: &Table, stock: &Stock, connections: usize, report: &mut Report) {
+impl Case {
+    fn measure(self, plan: &Plan, stock: &Stock) -> Found {
         let site = Site::new(self.database, &Vendors::none());
         if self.worker == Worker::Idle {
             site.pause();
         }
         let server = site.serve();
-        let outcome = load::run(of(plan, &server, connections, Reuse::No), stock);
-        let ratio = outcome.rate() / self.bare;
-        let worker = if self.worker == Worker::Busy { ", each settled too" } else { "" };
-        let what = format!("{} → {}{worker}", self.scheme.name(), self.database.name());
-        let budgets = self.budgets(&outcome, ratio, connections, report);
-        let mut cells = cells(&what, connections, &outcome, &server, ratio, [String::new(), budgets]);
+        let outcome = load::run(of(plan, &server, self.connections, Reuse::No), stock);
+        let processor = server.processor_time();
         drop(server);
-        cells[8] = lost(&site, &outcome).to_string();
-        table.row(cells);
+        let lost = Some(lost(&site, &outcome));
+        Found { case: Some(self), connections: self.connections, outcome, processor, lost }
     }
 
-    fn budgets(&self, outcome: &Outcome, ratio: f64, connections: usize, report: &mut Report) -> String {
+    fn name(self) -> String {
+        let worker = if self.worker == Worker::Busy { ", settled too" } else { "" };
+        format!("{} → {}{worker}", self.scheme.name(), self.database.name())
+    }
+
+    fn budgets(self, outcome: &Outcome, ratio: f64, report: &mut Report) -> String {
         if self.scheme != Scheme::Ed25519 || self.worker == Worker::Busy {
             return String::new();
         }
         let database = self.database.name();
         let (least, most) = match self.database {
             Database::Sqlite => (0.15, 15.0),
+            Database::Postgres => (0.12, 45.0),
         };
         let (p50, p99) = (milliseconds(outcome.quantile(0.5)), milliseconds(outcome.quantile(0.99)));
-        match connections {
+        match self.connections {
             1 => {
                 let what = |part| format!("acknowledgement, {database}, one connection, {part}");
                 let p50 = report.judge(&what("p50"), p50, "ms", Bound::AtMost(0.5));
@@ -155,20 +146,44 @@ impl Run {
     }
 }
 
-fn cells(
-    what: &str,
+/// What was found; without a case, of the bare server.
+struct Found {
+    case: Option<Case>,
     connections: usize,
-    outcome: &Outcome,
-    server: &Server,
-    ratio: f64,
-    [lost, budgets]: [String; 2],
-) -> Vec<String> {
-    let each = server.processor_time().as_secs_f64() * 1e6 / outcome.answers.max(1) as f64;
-    let span = |part| number(milliseconds(outcome.quantile(part)));
-    let rate = number(outcome.rate());
-    let ratio = format!("{ratio:.3}");
-    let connections = connections.to_string();
-    vec![what.into(), connections, rate, ratio, span(0.5), span(0.99), span(1.0), number(each), lost, budgets]
+    outcome: Outcome,
+    processor: Duration,
+    lost: Option<usize>,
+}
+
+impl Found {
+    fn cells(&self, bare: f64, report: &mut Report) -> [String; 10] {
+        let outcome = &self.outcome;
+        let ratio = outcome.rate() / bare;
+        let each = self.processor.as_secs_f64() * 1e6 / outcome.answers.max(1) as f64;
+        let span = |part| number(milliseconds(outcome.quantile(part)));
+        [
+            self.case.map_or("bare axum server".into(), Case::name),
+            self.connections.to_string(),
+            number(outcome.rate()),
+            format!("{ratio:.3}"),
+            span(0.5),
+            span(0.99),
+            span(1.0),
+            number(each),
+            self.lost.map(|lost| lost.to_string()).unwrap_or_default(),
+            self.case.map(|case| case.budgets(outcome, ratio, report)).unwrap_or_default(),
+        ]
+    }
+}
+
+fn bare(plan: &Plan, stock: &Stock, connections: usize) -> Found {
+    let server = Server::bare();
+    let outcome = load::run(of(plan, &server, connections, Reuse::Yes), stock);
+    Found { case: None, connections, outcome, processor: server.processor_time(), lost: None }
+}
+
+fn of(plan: &Plan, server: &Server, connections: usize, reuse: Reuse) -> Load {
+    Load { address: server.address, connections, duration: plan.duration, pace: Pace::Closed, reuse }
 }
 
 /// How many acknowledged events are not in the store, now that the server was killed.

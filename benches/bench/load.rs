@@ -129,6 +129,9 @@ impl Run<'_> {
         let mut now = Instant::now();
         if let Pace::PerSecond(rate) = self.load.pace {
             let due = self.begin - WARM_UP + Duration::from_secs(1) / rate * u32::try_from(number).ok()?;
+            if due >= self.end {
+                return None;
+            }
             if due > now {
                 // The timer's own lateness, up to a millisecond, is not the server's.
                 tokio::time::sleep_until(due.into()).await;

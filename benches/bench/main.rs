@@ -33,7 +33,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use self::database::Database;
-use self::table::{Report, say};
+use self::table::{Machine, Report};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -105,7 +105,7 @@ fn main() {
         duration: Duration::from_secs(options.seconds),
         is_full: options.full,
     };
-    say(&table::machine());
+    let machine = Machine::watch();
     let mut report = Report::default();
     for theme in themes {
         match theme {
@@ -119,4 +119,5 @@ fn main() {
         }
     }
     report.print();
+    machine.report();
 }

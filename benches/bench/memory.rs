@@ -12,14 +12,14 @@ const MOST_A_SECOND: usize = 25_000;
 
 pub fn run(plan: &Plan, report: &mut Report) {
     let table = Table::new(
-        "Memory: resident, of the bridge's process",
-        &[&format!("{:<46}", "what"), "     MiB", "     budget"],
+        "Memory: resident, of the bridge's process; its own is what is not pages of the program's file",
+        &[&format!("{:<46}", "what"), "     MiB", "own MiB", "     budget"],
     );
     let count = MOST_A_SECOND * usize::try_from(plan.duration.as_secs()).expect("a short time");
     let stock = stock::highlevel(count);
-    let mut row = |what: String, memory: f64, most: f64| {
+    let mut row = |what: String, (memory, own): (f64, f64), most: f64| {
         let verdict = report.judge(&format!("memory, {what}"), memory, "MiB", Bound::AtMost(most));
-        table.row([what, number(memory), verdict]);
+        table.row([what, number(memory), number(own), verdict]);
     };
     for database in &plan.databases {
         let name = database.name();

@@ -34,6 +34,9 @@ pub fn run(plan: &Plan, report: &mut Report) {
     }
 }
 
+/// Which person an event of this number is about.
+type Spread = fn(usize) -> usize;
+
 fn runtime() -> tokio::runtime::Runtime {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.expect("the system gives threads")

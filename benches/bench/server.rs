@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use super::database::Database;
 use super::stock;
+use super::table::{Whose, processor_time};
 
 /// The firm's location in HighLevel.
 pub const LOCATION: &str = "twinLocation00000001";
@@ -64,7 +65,7 @@ impl Site {
     pub fn new(database: Database, vendors: &Vendors) -> Self {
         let directory =
             tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the disk takes a directory");
-        let url = database.url(directory.path());
+        let url = database.create(directory.path());
         let text = configuration(directory.path(), &url, vendors);
         std::fs::write(directory.path().join("casebridge.toml"), &text).expect("the disk takes a file");
         let config =
@@ -105,6 +106,12 @@ impl Site {
         let log = self.directory.path().join("log");
         let log = File::options().append(true).create(true).open(log).expect("the disk takes a file");
         Server::start(command, public, log.into(), "/readyz")
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.database.discard(&self.url);
     }
 }
 
@@ -179,22 +186,21 @@ impl Server {
         server
     }
 
-    /// Its resident memory in MiB.
-    pub fn memory(&self) -> f64 {
+    /// Its resident memory in MiB, and how much of that is not pages of the program's file.
+    pub fn memory(&self) -> (f64, f64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-        let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().unwrap_or_default();
-        kibibytes / 1_024.0
+        let mebibytes = |key| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
+            let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().unwrap_or_default();
+            kibibytes / 1_024.0
+        };
+        (mebibytes("VmRSS:"), mebibytes("RssAnon:"))
     }
 
     /// How much processor time it has used.
     pub fn processor_time(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        // After the name, which may hold blanks: the 12th and 13th are user and system time, in hundredths of a second.
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-        Duration::from_millis(ticks * 10)
+        processor_time(&self.child.id().to_string(), Whose::Alone)
     }
 }
 

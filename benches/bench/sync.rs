@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::database::Database;
 use super::latency::{person, start_twin, vendors};
 use super::server::Site;
-use super::table::{Bound, Report, Table, number};
+use super::table::{Bound, Report, Table, Whose, number, processor_time};
 use super::{Plan, stock};
 
 /// How often is looked whether everything is settled.
@@ -154,7 +154,7 @@ impl Workshop {
         let (_, before) = settled().await;
         let worker = Worker::new(self.bridge.clone(), "bench", WorkerOptions::default());
         let stop = CancellationToken::new();
-        let (processor, timer) = (processor_time(), Instant::now());
+        let (processor, timer) = (processor_time("self", Whose::Alone), Instant::now());
         let stopped = stop.clone();
         let working = tokio::spawn(async move { worker.run(stopped).await });
         let after = loop {
@@ -165,7 +165,7 @@ impl Workshop {
                 break settled;
             }
         };
-        let (elapsed, processor) = (timer.elapsed(), processor_time() - processor);
+        let (elapsed, processor) = (timer.elapsed(), processor_time("self", Whose::Alone) - processor);
         stop.cancel();
         working.await.expect("the worker ends");
         let undelivered = self.store.counts().await.expect("the store works").of(EventState::Undelivered);
@@ -177,12 +177,4 @@ impl Workshop {
         self.twin.stop().await;
         self.listener.stop(Duration::from_millis(100)).await;
     }
-}
-
-/// How much processor time this process has used, vendors and all.
-fn processor_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
 }

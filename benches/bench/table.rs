@@ -1,7 +1,7 @@
 //! What is printed: tables as they fill, and at the end every budget with what was found.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Prints a line at once, so that a long run shows how far it is.
 pub fn say(text: &str) {
@@ -122,22 +122,74 @@ pub fn quantile(sorted: &[Duration], part: f64) -> Duration {
     sorted.get(index).copied().unwrap_or_default()
 }
 
-/// The machine the figures are of.
-pub fn machine() -> String {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    let field = |text: &str, key: &str| {
-        let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_default();
-        line.split_once(':').map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
-    };
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let load = read("/proc/loadavg");
-    format!(
-        "{} × {}, memory {}, {} {}, load before the start {}",
-        cores,
-        field(&read("/proc/cpuinfo"), "model name"),
-        field(&read("/proc/meminfo"), "MemTotal"),
-        std::env::consts::OS,
-        read("/proc/sys/kernel/osrelease").trim(),
-        load.split(' ').next().unwrap_or_default(),
-    )
+/// The machine the figures are of, and how much of it others took.
+pub struct Machine {
+    busy: Duration,
+    ours: Duration,
+    since: Instant,
+}
+
+impl Machine {
+    /// Says what it is, and watches it from now on.
+    pub fn watch() -> Self {
+        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        let field = |text: &str, key: &str| {
+            let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_default();
+            line.split_once(':').map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+        };
+        say(&format!(
+            "{} × {}, memory {}, {} {}",
+            std::thread::available_parallelism().map_or(0, usize::from),
+            field(&read("/proc/cpuinfo"), "model name"),
+            field(&read("/proc/meminfo"), "MemTotal"),
+            std::env::consts::OS,
+            read("/proc/sys/kernel/osrelease").trim(),
+        ));
+        Self { busy: busy(), ours: processor_time("self", Whose::WithChildren), since: Instant::now() }
+    }
+
+    /// Says how much of it other programs took meanwhile: much makes the figures worth little.
+    pub fn report(&self) {
+        let ours = processor_time("self", Whose::WithChildren) - self.ours;
+        let others = (busy() - self.busy).saturating_sub(ours);
+        let share = others.as_secs_f64() / self.since.elapsed().as_secs_f64();
+        let seconds = self.since.elapsed().as_secs();
+        say(&format!("\n{seconds} s, in which other programs kept {share:.2} processors busy on average"));
+    }
+}
+
+/// How long all processors together have been busy.
+fn busy() -> Duration {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let total = stat.lines().next().unwrap_or_default();
+    let ticks: Vec<u64> = total.split_whitespace().filter_map(|ticks| ticks.parse().ok()).collect();
+    // The fourth and fifth are idle and waiting for the disk; after the eighth come parts of the first.
+    let busy: u64 = ticks
+        .iter()
+        .take(8)
+        .enumerate()
+        .filter(|(place, _)| !matches!(place, 3 | 4))
+        .map(|(_, part)| part)
+        .sum();
+    Duration::from_millis(busy * 10)
+}
+
+const TICK: Duration = Duration::from_millis(10);
+
+/// Whose processor time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The process's.
+    Alone,
+    /// That of its ended children besides.
+    WithChildren,
+}
+
+/// How much processor time a process has used.
+pub fn processor_time(process: &str, whose: Whose) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // After the name, which may hold blanks, the 12th to 15th are user and system time and the children's, in ticks.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11);
+    let count = if whose == Whose::Alone { 2 } else { 4 };
+    fields.take(count).filter_map(|ticks| ticks.parse::<u32>().ok()).map(|ticks| TICK * ticks).sum()
 }

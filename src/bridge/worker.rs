@@ -62,8 +62,7 @@ impl Worker {
                 self.probe().await;
             }
             let pause = match self.claim_into(&mut turns).await {
-                // There may be more, and there is room for it.
-                Ok(claimed) if claimed > 0 && turns.len() < self.options.concurrency => continue,
+                // What is left does not fit until a turn ends, or is not due.
                 Ok(_) => self.options.poll,
                 Err(error) => {
                     tracing::error!("no events can be claimed: {error}");
@@ -74,11 +73,11 @@ impl Worker {
                 () = stop.cancelled() => {}
                 () = rung => {}
                 () = self.bridge.store.rung() => {}
-                true = turns.end_one() => {}
+                true = turns.end_some() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        while turns.end_one().await {}
+        while turns.end_some().await {}
     }
 
     /// Works on everything that is due now, including what becomes due by that; the number of turns taken.
@@ -88,7 +87,7 @@ impl Worker {
         let mut turns = Turns::default();
         loop {
             taken += self.claim_into(&mut turns).await?;
-            if !turns.end_one().await {
+            if !turns.end_some().await {
                 return Ok(taken);
             }
         }
@@ -158,17 +157,22 @@ impl Turns {
         });
     }
 
-    /// Waits for one to end; false if none is running.
-    async fn end_one(&mut self) -> bool {
-        let Some(ended) = self.running.join_next().await else { return false };
-        if let Ok(firm) = ended
-            && let Some(busy) = self.busy.get_mut(&firm)
-        {
-            *busy -= 1;
-            if *busy == 0 {
-                self.busy.remove(&firm);
+    /// Waits for one to end, and takes leave of all that have, so that one claim fills their places; false if none is
+    /// running.
+    async fn end_some(&mut self) -> bool {
+        let mut ended = self.running.join_next().await;
+        let is_running = ended.is_some();
+        while let Some(turn) = ended {
+            if let Ok(firm) = turn
+                && let Some(busy) = self.busy.get_mut(&firm)
+            {
+                *busy -= 1;
+                if *busy == 0 {
+                    self.busy.remove(&firm);
+                }
             }
+            ended = self.running.try_join_next();
         }
-        true
+        is_running
     }
 }

@@ -7,6 +7,7 @@ mod example_config;
 mod house;
 mod independent;
 mod send;
+mod statements;
 mod store;
 mod story;
 mod stub;

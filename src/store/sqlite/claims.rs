@@ -74,16 +74,16 @@ fn due(connection: &Connection, room: &ClaimRoom, now: Timestamp) -> Result<Vec<
     let mut turns: Vec<(usize, i64, i64)> = Vec::new();
     let sql =
         "SELECT seq, due_at FROM event WHERE state IN ('ready', 'retrying') AND firm = ? AND due_at <= ?
-        ORDER BY due_at, seq LIMIT ?";
+        ORDER BY due_at, seq";
     let mut of_firm = connection.prepare_cached(sql)?;
     for firm in firms {
         let busy = room.busy.get(&FirmId::new(&firm)).copied().unwrap_or_default();
         let most = room.per_firm.saturating_sub(busy).min(room.total);
-        let rows = of_firm
-            .query_map(params![firm, Millis(now), i64::try_from(most).unwrap_or(i64::MAX)], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-            })?;
-        for (turn, row) in rows.enumerate() {
+        // No more are read than are taken. A bound LIMIT would have SQLite prepare the statement anew for each number.
+        let rows = of_firm.query_map(params![firm, Millis(now)], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })?;
+        for (turn, row) in rows.take(most).enumerate() {
             let (seq, due_at) = row?;
             // A firm with less under way goes first.
             turns.push((busy + turn, due_at, seq));

@@ -26,9 +26,7 @@ pub(super) fn person_of(
     }
     let person = match known.iter().flatten().next() {
         Some(person) => *person,
-        None => connection
-            .prepare_cached("INSERT INTO person (firm) VALUES (?) RETURNING id")?
-            .query_row([firm], |row| row.get(0))?,
+        None => connection.prepare_cached("INSERT INTO person (firm) VALUES (?)")?.insert([firm])?,
     };
     // A record may be named twice.
     let sql = "INSERT INTO person_record (firm, record, person) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
@@ -66,6 +64,7 @@ pub(super) fn promote(connection: &Connection, person: Option<i64>) -> Result<()
 /// Puts a lane in order of receipt again after events joined it: heads that nobody holds go back to waiting, and the
 /// oldest is promoted once every lease has settled.
 pub(super) fn reform(connection: &Connection, person: i64) -> Result<(), StoreError> {
+    // Spelt by `HEAD`: with any other list of states SQLite reads every event there is.
     let sql =
         format!("UPDATE event SET state = 'waiting' WHERE person = ? AND {HEAD} AND state <> 'running'");
     connection.prepare_cached(&sql)?.execute([person])?;

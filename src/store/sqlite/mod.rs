@@ -28,7 +28,7 @@ use rusqlite::{Connection, params};
 
 pub use self::migrations::KNOWN as SCHEMA;
 use self::readers::Readers;
-use self::writer::Writer;
+use self::writer::{Durability, Writer};
 use super::{
     Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
     EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
@@ -121,7 +121,7 @@ impl SqliteStore {
         T: Send + 'static,
         Work: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.writer.run(work).await
+        self.writer.run(Durability::OnDisk, work).await
     }
 
     async fn read<T, Work>(&self, work: Work) -> Result<T, StoreError>
@@ -198,7 +198,10 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Claim>, StoreError> {
         let (worker, room, now) = (worker.to_owned(), room.clone(), self.now());
         let keyring = Arc::clone(&self.keyring);
-        self.write(move |connection| claims::claim(connection, &keyring, &worker, &room, lease, now)).await
+        // A claim that power failure undoes was this process's, which has ended with it.
+        let claiming =
+            move |connection: &Connection| claims::claim(connection, &keyring, &worker, &room, lease, now);
+        self.writer.run(Durability::InOrder, claiming).await
     }
 
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<Settled, StoreError> {

@@ -11,8 +11,23 @@ const GROUP: usize = 256;
 /// The most jobs that may wait. A webhook that finds the queue full is refused and comes again.
 const QUEUE: usize = 1024;
 
+/// Whether power may fail after the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Durability {
+    /// What was done may be undone then, but by nothing less, and not without all that came after it. It costs no
+    /// waiting for the disk.
+    InOrder,
+    /// It is on disk.
+    OnDisk,
+}
+
+struct Job {
+    durability: Durability,
+    work: Work,
+}
+
 /// Work inside the group's transaction; says whether it is to be kept, and leaves its answer for after the commit.
-type Job = Box<dyn FnOnce(&Connection) -> (bool, Answer) + Send>;
+type Work = Box<dyn FnOnce(&Connection) -> (bool, Answer) + Send>;
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// The way to the writing thread, which ends when the last of these is dropped.
@@ -29,24 +44,24 @@ impl Writer {
         Self(jobs)
     }
 
-    /// Runs work in the next transaction and answers once that is on disk.
-    pub(super) async fn run<T, Work>(&self, work: Work) -> Result<T, StoreError>
+    /// Runs work in the next transaction and answers once that is committed.
+    pub(super) async fn run<T, Task>(&self, durability: Durability, task: Task) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        Work: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        Task: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let (job, answer) = job(work);
+        let (job, answer) = job(durability, task);
         self.0.send(job).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 
-    /// [`Writer::run`], but a full queue is an error at once.
-    pub(super) async fn run_or_refuse<T, Work>(&self, work: Work) -> Result<T, StoreError>
+    /// [`Writer::run`] to disk, but a full queue is an error at once.
+    pub(super) async fn run_or_refuse<T, Task>(&self, task: Task) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        Work: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        Task: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let (job, answer) = job(work);
+        let (job, answer) = job(Durability::OnDisk, task);
         self.0.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 StoreError::Unavailable("too many writes are waiting".into())
@@ -61,14 +76,14 @@ fn stopped() -> StoreError {
     StoreError::Unavailable("the writer has stopped".into())
 }
 
-fn job<T, Work>(work: Work) -> (Job, oneshot::Receiver<Result<T, StoreError>>)
+fn job<T, Task>(durability: Durability, task: Task) -> (Job, oneshot::Receiver<Result<T, StoreError>>)
 where
     T: Send + 'static,
-    Work: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    Task: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
 {
     let (sender, receiver) = oneshot::channel();
-    let job: Job = Box::new(move |connection| {
-        let result = work(connection);
+    let work: Work = Box::new(move |connection| {
+        let result = task(connection);
         let keep = result.is_ok();
         let answer: Answer = Box::new(move |committed| {
             // Whoever asked may have gone, as when a webhook's sender hangs up; the work is done all the same.
@@ -76,15 +91,17 @@ where
         });
         (keep, answer)
     });
-    (job, receiver)
+    (Job { durability, work }, receiver)
 }
 
 fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
     let mut group = Vec::with_capacity(GROUP);
+    // As the connection was opened.
+    let mut durability = Durability::OnDisk;
     // Takes what waits and never waits for more: a lone event is not held up.
     while queue.blocking_recv_many(&mut group, GROUP) > 0 {
         let mut answers = Vec::with_capacity(group.len());
-        let committed = commit(connection, &mut group, &mut answers);
+        let committed = commit(connection, &mut durability, &mut group, &mut answers);
         for answer in answers {
             answer(committed.clone());
         }
@@ -93,10 +110,11 @@ fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
 
 fn commit(
     connection: &Connection,
+    durability: &mut Durability,
     group: &mut Vec<Job>,
     answers: &mut Vec<Answer>,
 ) -> Result<(), StoreError> {
-    let begun = connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
+    let begun = begin(connection, durability, group);
     if let Err(error) = begun {
         // The jobs must still be answered; without a transaction each is told that nothing was done.
         let error = StoreError::from(error);
@@ -109,6 +127,22 @@ fn commit(
         let _ = connection.execute_batch("ROLLBACK");
     }
     result
+}
+
+/// Begins a transaction that is as durable as the most demanding of its jobs.
+fn begin(connection: &Connection, durability: &mut Durability, group: &[Job]) -> rusqlite::Result<()> {
+    let needed = group.iter().map(|job| job.durability).max().unwrap_or(Durability::OnDisk);
+    if needed != *durability {
+        // Either way the log is written in order, so that a commit on disk takes along those before it.
+        let synchronous = match needed {
+            Durability::InOrder => "NORMAL",
+            Durability::OnDisk => "FULL",
+        };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        *durability = needed;
+    }
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    Ok(())
 }
 
 /// An answer for a job that was never run: dropping the job drops its sender, which tells the caller.
@@ -127,7 +161,7 @@ fn run_all(
     };
     for job in group.drain(..) {
         let begun = execute("SAVEPOINT job");
-        let (keep, answer) = job(connection);
+        let (keep, answer) = (job.work)(connection);
         answers.push(answer);
         begun?;
         if !keep {
