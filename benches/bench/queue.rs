@@ -15,9 +15,6 @@ use super::database::Database;
 use super::server::{FIRM, Site, Vendors};
 use super::table::{Bound, Report, Table, milliseconds, number, quantile};
 
-/// Which person an event of this number is about.
-type Spread = fn(usize) -> usize;
-
 /// How many are claimed at once.
 const BATCH: usize = 64;
 /// How many people there are.
