@@ -64,23 +64,28 @@ pub fn parse(file: &str, text: &str, environment: &Environment) -> Result<Config
     let mut table: Table = text.parse().map_err(|wrong: toml::de::Error| {
         error(wrong.span().map(|span| line_at(text, span.start)), None, wrong.message().to_owned())
     })?;
+    let mut overridden: Vec<(String, String)> = Vec::new();
     for (name, value) in environment {
         if let Some(key) = name.strip_prefix(PREFIX)
             && key.contains("__")
         {
             let path: Vec<String> = key.split("__").map(str::to_lowercase).collect();
             set(&mut table, &path, value).map_err(|why| error(None, Some(name.clone()), why))?;
+            overridden.push((name.clone(), path.join(".")));
         }
     }
+    // A value that came from the environment is wrong there, whatever stands in the file.
+    let at = |key: String, why: String| match overridden.iter().find(|(_, path)| *path == key) {
+        Some((name, _)) => {
+            ConfigError { file: "environment".into(), line: None, key: Some(name.clone()), message: why }
+        }
+        None => error(line_of(text, &key), Some(key).filter(|key| key != "."), why),
+    };
     let config: Config = serde_path_to_error::deserialize(table).map_err(|wrong| {
         let key = readable(&wrong.path().to_string());
-        error(
-            line_of(text, &key),
-            Some(key).filter(|key| key != "."),
-            wrong.into_inner().message().to_owned(),
-        )
+        at(key, wrong.into_inner().message().to_owned())
     })?;
-    config.check().map_err(|(key, why)| error(line_of(text, &key), Some(key), why))?;
+    config.check().map_err(|(key, why)| at(key, why))?;
     Ok(config)
 }
 

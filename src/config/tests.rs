@@ -40,6 +40,13 @@ fn the_environment_overrides_the_file() {
 }
 
 #[test]
+fn a_wrong_variable_is_blamed_and_not_the_file() {
+    let environment = vec![("CASEBRIDGE_SERVER__PUBLIC".to_owned(), "nonsense".to_owned())];
+    let wrong = parse("c.toml", "[server]\npublic = \"127.0.0.1:1\"", &environment).unwrap_err().to_string();
+    assert!(wrong.starts_with("environment, CASEBRIDGE_SERVER__PUBLIC: "), "{wrong}");
+}
+
+#[test]
 fn an_error_names_the_line_the_key_and_the_fix() {
     let cases = [
         ("[server]\npublik = 1", "c.toml, line 2, server.publik: unknown field `publik`"),

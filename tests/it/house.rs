@@ -365,3 +365,9 @@ mod reading {
         assert_eq!(routes(text), expected.map(|(path, method)| (path.to_owned(), method.to_owned())));
     }
 }
+
+#[test]
+fn no_number_of_the_readme_is_missing() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(!readme.contains("<!-- measured"), "a figure is still to be measured");
+}

@@ -170,8 +170,12 @@ impl ServeLock {
         let mut path = database.as_os_str().to_owned();
         path.push(".lock");
         let path = PathBuf::from(path);
-        let file =
-            File::create(&path).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        let file = File::create(&path).map_err(|error| {
+            format!(
+                "{} cannot be written: {error}; see store.url: its directory must exist and be writable",
+                path.display()
+            )
+        })?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => {
