@@ -12,7 +12,7 @@ pub use matters::{
     create_lead, find_leads, get_matter, read_created_lead, read_leads, read_matter, update_matter,
 };
 pub use notes::{create_note, list_notes, read_created_note, read_listed_note};
-pub use profile::{InvalidProfile, Profile};
+pub use profile::{Events, Inbound, InvalidProfile, Profile};
 pub use tasks::{complete_task, create_task, get_task, read_task};
 
 use super::{Request, Response, text};

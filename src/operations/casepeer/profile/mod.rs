@@ -4,43 +4,31 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::operations::{Effect, Method, Request, fill_path};
+mod inbound;
+mod operation;
 
-/// The canonical operations and what a repeat of each would do.
-const CANONICAL: [(&str, Effect); 14] = [
-    ("lead.create", Effect::Create),
-    ("lead.get", Effect::Read),
-    ("lead.update", Effect::Idempotent),
-    ("lead.find", Effect::Read),
-    ("case.get", Effect::Read),
-    ("case.update", Effect::Idempotent),
-    ("task.create", Effect::Create),
-    ("task.get", Effect::Read),
-    ("task.complete", Effect::Idempotent),
-    ("note.create_on_lead", Effect::Create),
-    ("note.create_on_case", Effect::Create),
-    ("note.list_on_lead", Effect::Read),
-    ("note.list_on_case", Effect::Read),
-    ("health", Effect::Read),
-];
+use self::operation::{CANONICAL, Wire};
+pub use inbound::{Events, Inbound};
+
+use crate::operations::{Request, fill_path};
 
 /// How one CASEpeer account is reached.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
     operations: BTreeMap<&'static str, Wire>,
+    inbound: Inbound,
+    events: Events,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// A profile's file. Each section has a file of its own in this folder.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire {
-    method: Method,
-    path: String,
-    #[serde(skip, default = "read")]
-    effect: Effect,
-}
-
-fn read() -> Effect {
-    Effect::Read
+struct Document {
+    operations: toml::Table,
+    #[serde(default)]
+    inbound: Inbound,
+    #[serde(default)]
+    events: Events,
 }
 
 /// Why a profile cannot be used.
@@ -61,23 +49,33 @@ impl Profile {
     /// A built-in profile.
     pub fn built_in(name: &str) -> Result<Self, InvalidProfile> {
         match name {
-            "contract-v1" => Self::parse(include_str!("contract-v1.toml")),
+            "contract-v1" => Self::parse(include_str!("../profiles/contract-v1.toml")),
             _ => Err(InvalidProfile::Unknown(name.to_owned())),
         }
     }
 
     fn parse(text: &str) -> Result<Self, InvalidProfile> {
-        let table: toml::Table =
-            text.parse().map_err(|error| InvalidProfile::Malformed(format!("{error}")))?;
+        let document: Document =
+            toml::from_str(text).map_err(|error| InvalidProfile::Malformed(format!("{error}")))?;
         let mut operations = BTreeMap::new();
         for (id, effect) in CANONICAL {
-            let found = id.split('.').try_fold(&table, |table, key| table.get(key)?.as_table());
+            let found = id.split('.').try_fold(&document.operations, |table, key| table.get(key)?.as_table());
             let wire = found.ok_or(InvalidProfile::Missing(id))?.clone();
             let wire: Wire =
                 wire.try_into().map_err(|error| InvalidProfile::Malformed(format!("{id}: {error}")))?;
             operations.insert(id, Wire { effect, ..wire });
         }
-        Ok(Self { operations })
+        Ok(Self { operations, inbound: document.inbound, events: document.events })
+    }
+
+    /// How the account's webhooks are proven.
+    pub fn inbound(&self) -> &Inbound {
+        &self.inbound
+    }
+
+    /// What the account's webhooks mean.
+    pub fn events(&self) -> &Events {
+        &self.events
     }
 
     /// A request for a canonical operation.
@@ -103,6 +101,6 @@ mod tests {
     fn the_built_in_profile_reads_and_an_unknown_one_is_named() {
         Profile::built_in("contract-v1").unwrap();
         assert_eq!(Profile::built_in("cp"), Err(InvalidProfile::Unknown("cp".into())));
-        assert_eq!(Profile::parse(""), Err(InvalidProfile::Missing("lead.create")));
+        assert_eq!(Profile::parse("[operations]"), Err(InvalidProfile::Missing("lead.create")));
     }
 }
