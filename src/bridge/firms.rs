@@ -99,6 +99,7 @@ impl Firm {
     fn new(settings: &FirmConfig, highlevel_url: &str, http: &HttpClient) -> Result<Self, String> {
         let casepeer = &settings.casepeer;
         let profile = Profile::built_in(&casepeer.profile).map_err(|wrong| wrong.to_string())?;
+        let profile = profile.with(casepeer.inbound.clone(), casepeer.events.clone());
         let highlevel =
             HighLevelClient::new(http.clone(), highlevel_url.to_owned(), settings.highlevel.token.clone());
         Ok(Self {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 pub use firms::{Firm, Firms};
-pub use receive::{Refused, WorkflowHeaders};
+pub use receive::{CasePeerSender, Refused};
 pub use replay::{NoPreview, Preview, Step, Would};
 pub use worker::{Worker, WorkerOptions};
 

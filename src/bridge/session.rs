@@ -3,13 +3,16 @@
 use std::sync::Mutex;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
 use crate::domain::{CallClass, EffectKey, RecordRef, System};
+use crate::operations::casepeer::Refetch;
 use crate::operations::{Request, Response, Unexpected};
 use crate::store::{CallRecord, Lease, SharedStore, StoreError};
 use crate::vendors::{Exchange, Failure};
+use crate::webhook::casepeer::Told;
 
 use super::{Bridge, Firm};
 
@@ -74,13 +77,30 @@ pub(super) struct Session<'a> {
     pub(super) keyring: &'a Keyring,
     pub(super) lease: &'a Lease,
     clock: &'a SharedClock,
+    told: Option<Told>,
     reads: Mutex<Vec<CallRecord>>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(bridge: &'a Bridge, firm: &'a Firm, lease: &'a Lease) -> Self {
+    pub(super) fn new(bridge: &'a Bridge, firm: &'a Firm, lease: &'a Lease, told: Option<Told>) -> Self {
         let Bridge { store, keyring, clock, .. } = bridge;
-        Self { firm, store, keyring, lease, clock, reads: Mutex::new(Vec::new()) }
+        Self { firm, store, keyring, lease, clock, told, reads: Mutex::new(Vec::new()) }
+    }
+
+    /// What the event's own webhook says of this lead or case, where that stands in for reading it.
+    pub(super) fn told(&self, record: &RecordRef) -> Option<&Value> {
+        let told = self.told.as_ref().filter(|told| told.record == *record)?;
+        let is_enough = match self.firm.casepeer.profile().events().refetch {
+            Refetch::Always => false,
+            Refetch::IfMissing => {
+                let client = told.fields.get("client");
+                let has =
+                    |key| client.and_then(|client| client.get(key)).is_some_and(|value| !value.is_null());
+                has("last_name") && (has("phone") || has("email"))
+            }
+            Refetch::Never => true,
+        };
+        is_enough.then_some(&told.fields)
     }
 
     /// The present moment.

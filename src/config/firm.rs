@@ -4,8 +4,9 @@ use serde::Deserialize;
 
 use super::source::check_url;
 use super::{Secret, source::Problem};
-use crate::operations::casepeer::Profile;
+use crate::operations::casepeer::{Events, Inbound, Profile};
 use crate::rules::SyncRules;
+use crate::webhook::casepeer::check_secret;
 
 /// One firm: a HighLevel location paired with a CASEpeer account.
 #[derive(Debug, Clone, Deserialize)]
@@ -61,6 +62,10 @@ pub struct CasePeerConfig {
     pub inbound_token: Secret,
     /// The secrets webhooks may be signed with: all of them are live, so that a rotation loses nothing.
     pub webhook_secrets: Vec<Secret>,
+    /// How webhooks are proven and answered, instead of the profile's `[inbound]`.
+    pub inbound: Option<Inbound>,
+    /// What webhooks mean, instead of the profile's `[events]`.
+    pub events: Option<Events>,
     /// The credential.
     pub auth: CasePeerAuth,
 }
@@ -95,6 +100,24 @@ pub enum CasePeerAuth {
 
 /// The shortest token in a URL: 128 bits in hexadecimal would be 32, in base64 22; Zapier's own hooks have 12.
 const SHORTEST_TOKEN: usize = 12;
+
+impl CasePeerConfig {
+    /// The webhook sections that are in force, and whether the secrets can serve them.
+    fn check_inbound(&self, profile: Profile) -> Result<(), Problem> {
+        let profile = profile.with(self.inbound.clone(), self.events.clone());
+        profile.inbound().check().map_err(|(key, why)| (format!("casepeer.inbound.{key}"), why))?;
+        profile.events().check().map_err(|(key, why)| (format!("casepeer.events.{key}"), why))?;
+        let Some(scheme) = &profile.inbound().verify else {
+            let why = "neither the firm nor its profile says how a webhook is proven";
+            return Err(("casepeer.inbound.verify".into(), why.into()));
+        };
+        for (index, secret) in self.webhook_secrets.iter().enumerate() {
+            check_secret(scheme, secret.reveal())
+                .map_err(|why| (format!("casepeer.webhook_secrets.{index}"), why.into()))?;
+        }
+        Ok(())
+    }
+}
 
 impl FirmConfig {
     pub(super) fn check(&self) -> Result<(), Problem> {
@@ -131,9 +154,11 @@ impl FirmConfig {
         if self.casepeer.webhook_secrets.is_empty() {
             return at("casepeer.webhook_secrets", "no secret: no webhook could be accepted".into());
         }
-        if let Err(wrong) = Profile::built_in(&self.casepeer.profile) {
-            return at("casepeer.profile", wrong.to_string());
-        }
+        let profile = match Profile::built_in(&self.casepeer.profile) {
+            Ok(profile) => profile,
+            Err(wrong) => return at("casepeer.profile", wrong.to_string()),
+        };
+        self.casepeer.check_inbound(profile)?;
         check_url(&self.casepeer.base_url).or_else(|why| at("casepeer.base_url", why))?;
         if let CasePeerAuth::ClientCredentials { token_url, .. } = &self.casepeer.auth {
             check_url(token_url).or_else(|why| at("casepeer.auth.token_url", why))?;

@@ -46,6 +46,8 @@ pub struct Matter {
     pub source: Option<String>,
     /// When the firm was retained: the person has signed.
     pub retained_at: Option<String>,
+    /// Whether this is only what a webhook told: what is missing is unknown, not empty.
+    pub is_told: bool,
     /// Tag that a write must carry so as not to overwrite somebody else's (RFC 9110 section 13.1.1).
     pub version: Option<String>,
 }

@@ -58,7 +58,7 @@ impl Shared {
 pub fn public(shared: Arc<Shared>) -> Router {
     // Each sender is asked to come again in the status it understands, even by a fault of ours.
     let casepeer = Router::new()
-        .route("/webhooks/casepeer/{token}", post(webhooks::casepeer))
+        .route("/webhooks/casepeer/{token}", post(webhooks::casepeer::receive))
         .layer(CatchPanicLayer::custom(problem::unavailable_after_panic));
     Router::new()
         .merge(casepeer)

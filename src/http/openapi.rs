@@ -20,7 +20,7 @@ use super::{admin, api, health, webhooks};
     paths(
         webhooks::highlevel,
         webhooks::workflow,
-        webhooks::casepeer,
+        webhooks::casepeer::receive,
         health::livez,
         health::readyz,
         api::events::list,

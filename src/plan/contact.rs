@@ -4,7 +4,7 @@ use super::matching::evidence;
 use super::merge::{Merged, merge};
 use super::snapshot::{ContactView, Pair, Snapshot};
 use super::{note, task};
-use crate::domain::{Base, Command, Contact, Link, Matter, NewLead, Plan, System, Target};
+use crate::domain::{Base, Command, Contact, Field, Link, Matter, NewLead, Plan, System, Target};
 use crate::rules::{LeadsFrom, SyncRules};
 
 /// Creates or links its lead, or merges it with the matters it is linked to.
@@ -65,7 +65,16 @@ pub(super) fn introduce(view: &ContactView, snapshot: &Snapshot, rules: &SyncRul
 /// Merges a contact and a matter, whichever of them changed.
 pub(super) fn merge_pair(plan: &mut Plan, contact: &Contact, pair: &Pair, rules: &SyncRules) {
     let Pair { link, matter } = pair;
-    let merged = merge(&link.base.fields, &contact.fields, &matter.fields, owner(matter, rules));
+    let mut ours = contact.fields.clone();
+    let mut base = link.base.fields.clone();
+    if matter.is_told {
+        // Of what the webhook does not mention nothing is known.
+        for field in Field::ALL.into_iter().filter(|field| matter.fields.get(*field).is_none()) {
+            ours.remove(field);
+            base.remove(field);
+        }
+    }
+    let merged = merge(&base, &ours, &matter.fields, owner(matter, rules));
     say_what_stays(plan, &merged);
     let is_quiet = merged.to_casepeer.is_empty() && merged.to_highlevel.is_empty();
     if is_quiet && merged.left_alone.is_empty() {

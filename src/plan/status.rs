@@ -3,7 +3,7 @@
 use super::matter::Occasion;
 use super::snapshot::{MatterView, Snapshot};
 use crate::domain::{
-    Command, EffectKey, Field, NewOpportunity, Opportunity, OpportunityStatus, Plan, RecordKind, Target,
+    Base, Command, EffectKey, Field, NewOpportunity, Opportunity, OpportunityStatus, Plan, RecordKind, Target,
 };
 use crate::rules::{Milestone, StatusRule, SyncRules};
 
@@ -31,6 +31,24 @@ pub(super) fn plan(
                 plan.remark(format!("status `{status}` is not in the firm's map: nothing is changed for it"))
             }
         },
+    }
+    plan
+}
+
+/// A case of which only is said that something changed. Whether its status did shows in the one it was last seen in.
+pub(super) fn updated(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
+    let seen = view.link.as_ref().and_then(|link| link.base.status.as_deref());
+    let now = view.matter.status.as_deref();
+    if seen.is_some() && seen == now {
+        let mut plan = super::matter::plan(view, Occasion::Changed, snapshot, rules);
+        plan.remark("the case's status is the one it was last seen in");
+        return plan;
+    }
+    let mut plan = self::plan(view, Occasion::Changed, now, snapshot, rules);
+    if let (Some(status), Some(contact)) = (now, &view.contact) {
+        let (highlevel, casepeer) = (contact.record.clone(), view.matter.record.clone());
+        let base = Base::of_status(status);
+        plan.add(Command::Agree { highlevel, casepeer, base }, "the status the case was last seen in");
     }
     plan
 }

@@ -46,6 +46,7 @@ fn lead(fields: Fields) -> Matter {
         case_type: None,
         source: None,
         retained_at: None,
+        is_told: false,
         version: None,
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::super::session::{Session, Stop};
 use crate::domain::{Contact, Field, Link, Matter, Note, RecordKind, RecordRef, Task};
-use crate::operations::casepeer::{find_leads, get_matter, read_leads, read_matter};
+use crate::operations::casepeer::{find_leads, get_matter, read_leads, read_matter, read_told_matter};
 use crate::operations::highlevel::{
     CustomFields, get_contact, get_custom_fields, list_notes, list_tasks, read_contact, read_custom_fields,
     read_notes, read_tasks,
@@ -106,9 +106,13 @@ pub(super) async fn read_one_matter(
     session: &Session<'_>,
     record: &RecordRef,
 ) -> Result<Option<Matter>, Stop> {
+    let filler = &session.firm.rules.name_filler;
+    if let Some(told) = session.told(record) {
+        return Ok(Some(read_told_matter(told, record.kind, filler)?));
+    }
     let request = get_matter(session.firm.casepeer.profile(), record);
     let Some(answer) = session.read_casepeer(&request).await? else { return Ok(None) };
-    Ok(Some(read_matter(&answer, record.kind, &session.firm.rules.name_filler)?))
+    Ok(Some(read_matter(&answer, record.kind, filler)?))
 }
 
 /// Leads with the contact's e-mail or phone. Each is read by itself, since only that tells its version.

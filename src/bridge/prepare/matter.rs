@@ -36,6 +36,12 @@ pub(super) async fn view(
             };
             view.contact = Some(contact);
         }
+        // A contact of whom nothing is known but a status could be anybody.
+        None if view.matter.is_told && !view.matter.fields.is_reachable() => {
+            return Err(Stop::NotThere(format!(
+                "the webhook names neither phone nor e-mail of {record}'s client, who is not linked: nobody can say who it is"
+            )));
+        }
         None => view.candidates = candidates(session, &view.matter, now).await?,
     }
     Ok(Some(view))

@@ -9,10 +9,14 @@ mod profile;
 mod tasks;
 
 pub use matters::{
-    create_lead, find_leads, get_matter, read_created_lead, read_leads, read_matter, update_matter,
+    create_lead, find_leads, get_matter, read_created_lead, read_leads, read_matter, read_told_matter,
+    update_matter,
 };
 pub use notes::{create_note, list_notes, read_created_note, read_listed_note};
-pub use profile::{Events, Inbound, InvalidProfile, Profile};
+pub use profile::{
+    Answer, Answers, BodyForm, Encoding, Events, Handshake, Hmac, Inbound, InvalidProfile, KeyForm, Part,
+    Profile, Refetch, Source, Sources, Template, TimestampUnit, Verify,
+};
 pub use tasks::{complete_task, create_task, get_task, read_task};
 
 use super::{Request, Response, text};

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+mod events;
 mod inbound;
 mod operation;
 
 use self::operation::{CANONICAL, Wire};
-pub use inbound::{Events, Inbound};
+pub use events::{BodyForm, Events, Refetch, Source, Sources};
+pub use inbound::{
+    Answer, Answers, Encoding, Handshake, Hmac, Inbound, KeyForm, Part, Template, TimestampUnit, Verify,
+};
 
 use crate::operations::{Request, fill_path};
 
@@ -65,7 +69,18 @@ impl Profile {
                 wire.try_into().map_err(|error| InvalidProfile::Malformed(format!("{id}: {error}")))?;
             operations.insert(id, Wire { effect, ..wire });
         }
+        let malformed = |key: &str, why: &str| InvalidProfile::Malformed(format!("{key}: {why}"));
+        document.inbound.check().map_err(|(key, why)| malformed(&format!("inbound.{key}"), &why))?;
+        document.events.check().map_err(|(key, why)| malformed(&format!("events.{key}"), &why))?;
         Ok(Self { operations, inbound: document.inbound, events: document.events })
+    }
+
+    /// The same profile, where the firm has its own say about webhooks.
+    #[must_use]
+    pub fn with(mut self, inbound: Option<Inbound>, events: Option<Events>) -> Self {
+        self.inbound = inbound.unwrap_or(self.inbound);
+        self.events = events.unwrap_or(self.events);
+        self
     }
 
     /// How the account's webhooks are proven.
