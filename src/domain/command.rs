@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Base, Fields, Link, Opportunity, RecordKind, RecordRef};
+use super::{Base, Fields, Link, Opportunity, Question, RecordKind, RecordRef};
 
 /// Names what a command achieves, unique in a firm and never derived from the delivery: a completed key is not carried
 /// out again, however it came about.
@@ -26,6 +26,8 @@ pub struct Plan {
     pub remarks: Vec<String>,
     /// What should be done but cannot be until a person acts.
     pub unmet: Option<String>,
+    /// What only a person can decide; the commands are carried out all the same.
+    pub questions: Vec<Question>,
 }
 
 impl Plan {

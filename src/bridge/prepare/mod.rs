@@ -43,5 +43,6 @@ pub(super) async fn prepare(
             }
         },
     };
-    Ok(Snapshot { now, location: session.firm.location.clone(), view: view.unwrap_or(View::Gone) })
+    let (location, view) = (session.firm.location.clone(), view.unwrap_or(View::Gone));
+    Ok(Snapshot { now, location, view, decisions: Vec::new() })
 }
