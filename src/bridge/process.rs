@@ -145,6 +145,7 @@ fn summary(outcome: &Outcome) -> (EventState, Option<String>) {
             let why = format!("the firm is parked ({cause}, {}): {why}", system.title());
             (EventState::Parked, Some(why))
         }
+        Outcome::HandedOff { .. } => (EventState::HandedOff, None),
         Outcome::InReview { questions } => {
             let why: Vec<&str> = questions.iter().map(|question| question.why.as_str()).collect();
             (EventState::InReview, Some(why.join("; ")))

@@ -167,6 +167,11 @@ pub enum Outcome {
         /// What; at least one.
         questions: Vec<Question>,
     },
+    /// A carrier took it over and confirms later.
+    HandedOff {
+        /// What.
+        why: String,
+    },
     /// Give up and show a person.
     Undelivered {
         /// What kind of trouble it is.

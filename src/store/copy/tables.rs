@@ -154,6 +154,22 @@ pub(super) const TABLES: &[Table] = &[
         columns: &[("firm", Text), ("match_key", Bytes), ("effect", Text)],
     },
     Table {
+        name: "hand_off",
+        key: "firm, effect",
+        columns: &[
+            ("firm", Text),
+            ("effect", Text),
+            ("event", Id),
+            ("original", Text),
+            ("makes", Text),
+            ("sealed_base", Bytes),
+            ("has_rest", Boolean),
+            ("handed_at", Integer),
+            ("confirm_by", Integer),
+            ("woken_at", Integer),
+        ],
+    },
+    Table {
         name: "parking",
         key: "firm",
         columns: &[

@@ -185,6 +185,7 @@ pub(super) async fn settle(
         Outcome::Done => (EventState::Done, None, None, now, 0),
         Outcome::NothingToDo { why } => (EventState::NothingToDo, said(why), None, now, 0),
         Outcome::InReview { questions } => (EventState::InReview, Some(reason(questions)), None, now, 0),
+        Outcome::HandedOff { why } => (EventState::HandedOff, said(why), None, now, 0),
         Outcome::Undelivered { cause, why } => (EventState::Undelivered, said(why), Some(*cause), now, 1),
         Outcome::Parked { why, .. } => (EventState::Parked, said(why), None, now, 0),
         Outcome::RetryIn { pause, why, counts } => {
@@ -243,7 +244,10 @@ async fn review_of(
             Ok(())
         }
         Outcome::Done | Outcome::NothingToDo { .. } => review::close_moot(connection, seq, now).await,
-        Outcome::Undelivered { .. } | Outcome::Parked { .. } | Outcome::RetryIn { .. } => Ok(()),
+        Outcome::HandedOff { .. }
+        | Outcome::Undelivered { .. }
+        | Outcome::Parked { .. }
+        | Outcome::RetryIn { .. } => Ok(()),
     }
 }
 

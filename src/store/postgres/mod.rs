@@ -7,6 +7,7 @@
 mod claims;
 mod core;
 mod effects;
+mod hand_offs;
 mod lanes;
 mod links;
 mod listen;

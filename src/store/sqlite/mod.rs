@@ -5,6 +5,7 @@
 
 mod claims;
 mod effects;
+mod hand_offs;
 mod lanes;
 mod links;
 mod listing;
