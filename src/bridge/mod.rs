@@ -5,6 +5,7 @@
 
 mod act;
 mod breaker;
+mod confirm;
 mod firms;
 mod prepare;
 mod process;

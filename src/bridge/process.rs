@@ -53,7 +53,14 @@ impl Bridge {
             Ok(Reading::NoRule) => {
                 Some(at_once(Outcome::NothingToDo { why: "no rule for this type".into() }))
             }
-            Ok(Reading::Confirmed(_)) => None,
+            Ok(Reading::Confirmed(confirmation)) => {
+                let outcome = self.confirm(firm, &confirmation, claim.failed_attempts).await;
+                let failed = |error| {
+                    let stop = Stop::Store(error);
+                    settle::stopped(&stop, self.circumstances(firm, &stop, claim.failed_attempts))
+                };
+                Some(at_once(outcome.map_or_else(failed, Some)?))
+            }
             Ok(Reading::Fact(fact)) => {
                 let told = told(firm, claim.source, &claim.kind, payload);
                 self.sync(firm, claim, fact, told).await

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
-use crate::domain::{CallClass, EffectKey, RecordRef, System};
+use crate::domain::{CallClass, EffectKey, Question, RecordRef, System};
 use crate::operations::casepeer::Refetch;
 use crate::operations::{Request, Response, Unexpected};
 use crate::store::{CallRecord, Lease, SharedStore, StoreError};
@@ -65,6 +65,18 @@ pub(super) enum Stop {
         /// The one it knows.
         contact: RecordRef,
     },
+    /// A carrier took it over and confirms later.
+    #[error("{operation} was handed over and waits for its confirmation")]
+    HandedOver {
+        /// What was handed over.
+        operation: &'static str,
+    },
+    /// A carrier has not confirmed in time.
+    #[error("{}", .0.why)]
+    Overdue(Box<Question>),
+    /// A person decided that it is left as it is.
+    #[error("{0}; a person decided to leave it")]
+    LeftAlone(String),
     /// A command needs a record that is not linked.
     #[error("{0} has no counterpart on the other side")]
     NoCounterpart(String),

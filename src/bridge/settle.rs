@@ -69,6 +69,8 @@ pub(super) struct Circumstances {
 /// | the store failed | again in 5 s; uses no attempt |
 /// | a rival creates the same person | again in a second; uses no attempt |
 /// | a create that may have happened | again when absence counts; uses no attempt |
+/// | handed over to a carrier | handed off until it confirms |
+/// | handed over and not confirmed in time | a person is asked |
 /// | rejected | undelivered |
 /// | ten attempts used | undelivered |
 pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
@@ -86,6 +88,9 @@ pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
         Stop::Duplicate { .. } => Outcome::Undelivered { cause: Cause::Ambiguous, why },
         Stop::Unsure { until } => at.wait(until.duration_since(at.now).max(RIVAL_PAUSE), why, false),
         Stop::Ambiguous(_) => Outcome::Undelivered { cause: Cause::Ambiguous, why },
+        Stop::HandedOver { .. } => Outcome::HandedOff { why },
+        Stop::Overdue(question) => Outcome::InReview { questions: vec![(**question).clone()] },
+        Stop::LeftAlone(_) => Outcome::NothingToDo { why },
         Stop::Store(_) => at.wait(STORE_PAUSE, why, false),
         Stop::Moved | Stop::LeaseLost => return None,
     })

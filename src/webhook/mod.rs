@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::domain::{Fact, RecordRef};
+use crate::domain::{Fact, RecordKind, RecordRef};
 
 /// The largest webhook body, in bytes. HighLevel documents no limit; its own samples are under 4 KiB.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -141,6 +141,8 @@ pub enum Reading {
 pub struct Confirmation {
     /// The reference that went with it.
     pub reference: String,
+    /// The kind of record that was to come of it.
+    pub kind: Option<RecordKind>,
     /// The record that came of it, if the carrier learnt its id.
     pub record: Option<RecordRef>,
 }

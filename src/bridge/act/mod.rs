@@ -1,11 +1,13 @@
 //! Carrying commands out: each is one API call, written down before it is sent and after it is answered.
 
+mod hand_over;
 mod look;
 mod request;
 mod result;
 
 use jiff::SignedDuration;
 
+use self::hand_over::{Carrier, Then};
 use self::look::Found;
 use super::session::{Session, Stop, record};
 use crate::domain::{CallClass, Command, EffectKey, Field, Fields, Plan, RecordKind, RecordRef, System};
@@ -20,13 +22,15 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(4);
 /// Carries the commands out in order; the number that were sent, not having been done before.
 pub(super) async fn act(session: &Session<'_>, plan: &Plan) -> Result<usize, Stop> {
     let mut sent = 0;
-    for planned in &plan.commands {
-        sent += usize::from(carry_out(session, &planned.command).await?);
+    for (index, planned) in plan.commands.iter().enumerate() {
+        let has_rest = plan.commands[index + 1..].iter().any(|next| next.command.effect_key().is_some());
+        sent += usize::from(carry_out(session, &planned.command, has_rest).await?);
     }
     Ok(sent)
 }
 
-async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Stop> {
+/// Carries one command out; whether it was sent. `has_rest` says whether the plan has more to do after it.
+async fn carry_out(session: &Session<'_>, command: &Command, has_rest: bool) -> Result<bool, Stop> {
     let Some(key) = command.effect_key() else {
         held(session.store.save_links(session.lease, remembered(command)).await?)?;
         return Ok(false);
@@ -43,6 +47,13 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
         Begun::Rival => return Err(Stop::Rival),
         Begun::LeaseLost => return Err(Stop::LeaseLost),
     };
+    let carrier = Carrier::of(session, &request, has_rest).filter(|_| system == System::CasePeer);
+    if let (Some(carrier), Some(_)) = (carrier, ambiguity) {
+        match carrier.look_back(session, command, &key).await? {
+            Then::Done => return Ok(false),
+            Then::SendAgain => held(session.store.send_again(session.lease, &key).await?)?,
+        }
+    }
     // CASEpeer's contract answers the same idempotency key with the first result; HighLevel has nothing like it.
     if let (Some(ambiguity), System::HighLevel) = (ambiguity, system) {
         if let Some(found) = look_again(session, command, &key, &body, ambiguity).await? {
@@ -57,6 +68,9 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
     }
     let exchange = send(session, system, &request, body.clone(), &idempotency_key).await;
     let call = record(session.firm, system, &exchange, Some(&key));
+    if let Some(carrier) = carrier.filter(|_| Carrier::may_have_taken(&exchange)) {
+        return Err(carrier.write_down(session, command, &key, Some(call)).await?);
+    }
     let failure = match result::read(command, &exchange) {
         Ok(Some(result)) => {
             let is_current = request.body.as_ref().is_some_and(|json| json.to_string().into_bytes() == body);

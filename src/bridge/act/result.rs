@@ -71,6 +71,25 @@ fn existing(command: &Command, answer: &Response) -> Option<RecordRef> {
     }
 }
 
+/// What a create makes the counterpart of.
+pub(super) fn original(command: &Command) -> Option<RecordRef> {
+    match command {
+        Command::CreateLead(new) => Some(new.contact.clone()),
+        Command::CreateTask(new) => new.copy_of.clone(),
+        Command::CreateNote(new) => Some(new.copy_of.clone()),
+        _ => None,
+    }
+}
+
+/// What both sides agree on once a create is confirmed that a carrier took over: what was sent.
+pub(super) fn base(command: &Command) -> Base {
+    match command {
+        Command::CreateLead(new) => Base::of_fields(new.fields.clone()),
+        Command::CreateTask(new) => Base::of_task(new.is_completed),
+        _ => Base::default(),
+    }
+}
+
 /// What is linked, or agreed on, once the command has been carried out.
 pub(super) fn links(command: &Command, result: Option<&RecordRef>, fields: Fields) -> Vec<LinkChange> {
     let change = match (command, result) {

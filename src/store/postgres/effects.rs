@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool};
 
-use super::{claims, hand_offs};
 use super::rows::{Fault, moment, moment_if_any, small, text, word_if_any};
+use super::{claims, hand_offs};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EffectKey, FirmId, RecordRef};
 use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, Lease, Settled};
@@ -186,9 +186,10 @@ pub(super) async fn complete(
         .execute(&mut *connection)
         .await?;
     release_reservation(connection, firm, key).await?;
-    hand_offs::forget(connection, firm, key).await?;
-    if let Some(call) = call {
-        add_call_of(connection, lease, call).await?;
+    match call {
+        Some(call) => add_call_of(connection, lease, call).await?,
+        // Without a call of its own: a person says so of what was handed over.
+        None => hand_offs::forget(connection, firm, key, "the hand-over is settled", now).await?,
     }
     Ok(changed.rows_affected() > 0)
 }
@@ -246,7 +247,11 @@ pub(super) async fn completed(
         .collect())
 }
 
-pub(super) async fn add_call_of(connection: &mut PgConnection, lease: &Lease, call: &CallRecord) -> Result<(), Fault> {
+pub(super) async fn add_call_of(
+    connection: &mut PgConnection,
+    lease: &Lease,
+    call: &CallRecord,
+) -> Result<(), Fault> {
     let sql = "SELECT seq FROM event WHERE id = $1";
     let seq = sqlx::query(sql).bind(lease.event.0).fetch_one(&mut *connection).await?.try_get(0)?;
     add_call(connection, seq, call).await

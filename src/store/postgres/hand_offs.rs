@@ -85,11 +85,11 @@ impl HandOffs for PostgresStore {
     }
 
     async fn withdraw(&self, lease: &Lease, key: &EffectKey) -> Result<Settled, StoreError> {
-        Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, _now| async {
+        Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| async {
             if claims::held(connection, lease).await?.is_none() {
                 return Ok::<_, Fault>(Settled::LeaseLost);
             }
-            forget(connection, lease.firm.as_str(), key).await?;
+            forget(connection, lease.firm.as_str(), key, "it is handed over once more", now).await?;
             Ok(Settled::Yes)
         })?)
     }
@@ -133,7 +133,8 @@ async fn confirm(
     record: Option<&RecordRef>,
     now: Timestamp,
 ) -> Result<Confirmed, Fault> {
-    let sql = "SELECT completed_at IS NOT NULL AS is_completed, result FROM effect WHERE firm = $1 AND key = $2";
+    let sql =
+        "SELECT completed_at IS NOT NULL AS is_completed, result FROM effect WHERE firm = $1 AND key = $2";
     let effect = sqlx::query(sql).bind(firm.as_str()).bind(text(&key.0));
     let Some(effect) = effect.fetch_optional(&mut *connection).await? else {
         return Ok(Confirmed::Unknown);
@@ -157,7 +158,6 @@ async fn confirm(
         .bind(text(&key.0))
         .execute(&mut *connection)
         .await?;
-    forget(connection, firm.as_str(), key).await?;
     let original: Option<RecordRef> = word_if_any(&row, "original")?;
     if let (Some(original), Some(record)) = (original, record) {
         let plain = keyring.open(place(&row_name(firm.as_str(), key)), row.try_get("sealed_base")?)?;
@@ -168,10 +168,11 @@ async fn confirm(
         links::apply(connection, keyring, firm, &[link], now).await?;
     }
     go_on(connection, row.try_get("event")?, row.try_get("has_rest")?, record, now).await?;
+    forget(connection, firm.as_str(), key, &reason(record), now).await?;
     Ok(Confirmed::Yes)
 }
 
-/// The event that handed over is done, or goes on with the rest; others of its person that met the hand-over go on.
+/// The event that handed over is done, or goes on with the rest.
 async fn go_on(
     connection: &mut PgConnection,
     event: Uuid,
@@ -180,9 +181,6 @@ async fn go_on(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let why = reason(record);
-    let sql = "SELECT id FROM event WHERE state = 'handed_off' AND person = (SELECT person FROM event WHERE id = $1)
-        AND id <> $1";
-    let others = sqlx::query(sql).bind(event).fetch_all(&mut *connection).await?;
     if has_rest {
         wake(connection, event, &why, now).await?;
     } else {
@@ -193,10 +191,24 @@ async fn go_on(
             review::close_moot(connection, row.try_get("seq")?, now).await?;
         }
     }
-    for other in &others {
-        wake(connection, other.try_get("id")?, &why, now).await?;
-    }
     Ok(())
+}
+
+/// Has the events of an event's person that wait for a confirmation go on; how many.
+async fn wake_waiting(
+    connection: &mut PgConnection,
+    event: Uuid,
+    why: &str,
+    now: Timestamp,
+) -> Result<u64, Fault> {
+    let sql = "SELECT id FROM event WHERE state = 'handed_off'
+        AND (id = $1 OR person = (SELECT person FROM event WHERE id = $1)) ORDER BY seq";
+    let waiting = sqlx::query(sql).bind(event).fetch_all(&mut *connection).await?;
+    let mut woken = 0;
+    for row in &waiting {
+        woken += wake(connection, row.try_get("id")?, why, now).await?;
+    }
+    Ok(woken)
 }
 
 async fn wake_overdue(connection: &mut PgConnection, firm: &str, now: Timestamp) -> Result<u64, Fault> {
@@ -205,8 +217,8 @@ async fn wake_overdue(connection: &mut PgConnection, firm: &str, now: Timestamp)
     let overdue = sqlx::query(sql).bind(now.as_millisecond()).bind(firm).fetch_all(&mut *connection).await?;
     let mut woken = 0;
     for row in &overdue {
-        woken +=
-            wake(connection, row.try_get("event")?, "the hand-over was not confirmed in time", now).await?;
+        let why = "the hand-over was not confirmed in time";
+        woken += wake_waiting(connection, row.try_get("event")?, why, now).await?;
     }
     Ok(woken)
 }
@@ -239,9 +251,18 @@ async fn wake(connection: &mut PgConnection, event: Uuid, why: &str, now: Timest
     Ok(1)
 }
 
-/// What is carried out, or withdrawn, waits for nothing any more.
-pub(super) async fn forget(connection: &mut PgConnection, firm: &str, key: &EffectKey) -> Result<(), Fault> {
-    let sql = "DELETE FROM hand_off WHERE firm = $1 AND effect = $2";
-    sqlx::query(sql).bind(firm).bind(text(&key.0)).execute(connection).await?;
+/// What is carried out, or withdrawn, waits for nothing any more, and what waits for it goes on.
+pub(super) async fn forget(
+    connection: &mut PgConnection,
+    firm: &str,
+    key: &EffectKey,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let sql = "DELETE FROM hand_off WHERE firm = $1 AND effect = $2 RETURNING event";
+    let row = sqlx::query(sql).bind(firm).bind(text(&key.0)).fetch_optional(&mut *connection).await?;
+    if let Some(row) = row {
+        wake_waiting(connection, row.try_get("event")?, why, now).await?;
+    }
     Ok(())
 }

@@ -71,7 +71,7 @@ impl HandOffs for SqliteStore {
                 overdue.query_map([Millis(now)], |row| row.get::<_, Id>(0))?.collect::<Result<Vec<_>, _>>()?;
             let mut woken = 0;
             for event in overdue {
-                woken += wake(connection, event, "the hand-over was not confirmed in time", now)?;
+                woken += wake_waiting(connection, &event, "the hand-over was not confirmed in time", now)?;
             }
             Ok(woken)
         })
@@ -79,12 +79,12 @@ impl HandOffs for SqliteStore {
     }
 
     async fn withdraw(&self, lease: &Lease, key: &EffectKey) -> Result<Settled, StoreError> {
-        let (lease, key) = (lease.clone(), key.clone());
+        let (lease, key, now) = (lease.clone(), key.clone(), self.now());
         self.write(move |connection| {
             if claims::held(connection, &lease)?.is_none() {
                 return Ok(Settled::LeaseLost);
             }
-            forget(connection, lease.firm.as_str(), &key)?;
+            forget(connection, lease.firm.as_str(), &key, "it is handed over once more", now)?;
             Ok(Settled::Yes)
         })
         .await
@@ -149,7 +149,8 @@ fn confirm(
         Some((true, result)) => return Ok(Confirmed::Before(result)),
         Some((false, _)) => {}
     }
-    let sql = "SELECT event, original, makes, sealed_base, has_rest FROM hand_off WHERE firm = ? AND effect = ?";
+    let sql =
+        "SELECT event, original, makes, sealed_base, has_rest FROM hand_off WHERE firm = ? AND effect = ?";
     let row = connection
         .prepare_cached(sql)?
         .query_row(params![firm.as_str(), key.0], |row| {
@@ -165,7 +166,6 @@ fn confirm(
     let sql = "UPDATE effect SET completed_at = ?, result = ? WHERE firm = ? AND key = ?";
     let result = record.map(ToString::to_string);
     connection.prepare_cached(sql)?.execute(params![Millis(now), result, firm.as_str(), key.0])?;
-    forget(connection, firm.as_str(), key)?;
     if let (Some(original), Some(record)) = (row.original, record) {
         let plain = keyring.open(place(&row_name(firm.as_str(), key)), &row.sealed_base)?;
         let base: Base = serde_json::from_slice(&plain)
@@ -175,10 +175,11 @@ fn confirm(
         links::apply(connection, keyring, firm, &[link], now)?;
     }
     go_on(connection, row.event, row.has_rest, record, now)?;
+    forget(connection, firm.as_str(), key, &reason(record), now)?;
     Ok(Confirmed::Yes)
 }
 
-/// The event that handed over is done, or goes on with the rest; others of its person that met the hand-over go on.
+/// The event that handed over is done, or goes on with the rest.
 fn go_on(
     connection: &Connection,
     event: Id,
@@ -187,10 +188,6 @@ fn go_on(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let why = reason(record);
-    let sql = "SELECT id FROM event WHERE state = 'handed_off' AND person = (SELECT person FROM event WHERE id = ?1)
-        AND id <> ?1";
-    let mut others = connection.prepare_cached(sql)?;
-    let others = others.query_map([&event], |row| row.get::<_, Id>(0))?.collect::<Result<Vec<_>, _>>()?;
     if has_rest {
         wake(connection, event, &why, now)?;
     } else {
@@ -204,7 +201,16 @@ fn go_on(
             review::close_moot(connection, seq, now)?;
         }
     }
-    others.into_iter().try_for_each(|other| wake(connection, other, &why, now).map(|_| ()))
+    Ok(())
+}
+
+/// Has the events of an event's person that wait for a confirmation go on; how many.
+fn wake_waiting(connection: &Connection, event: &Id, why: &str, now: Timestamp) -> Result<u64, StoreError> {
+    let sql = "SELECT id FROM event WHERE state = 'handed_off'
+        AND (id = ?1 OR person = (SELECT person FROM event WHERE id = ?1)) ORDER BY seq";
+    let mut waiting = connection.prepare_cached(sql)?;
+    let waiting = waiting.query_map([event], |row| row.get::<_, Id>(0))?.collect::<Result<Vec<_>, _>>()?;
+    waiting.into_iter().try_fold(0, |woken, event| Ok(woken + wake(connection, event, why, now)?))
 }
 
 /// Puts an event that waits for a confirmation back into its lane, where it was; how many that were.
@@ -229,9 +235,18 @@ fn wake(connection: &Connection, event: Id, why: &str, now: Timestamp) -> Result
     Ok(1)
 }
 
-/// What is carried out, or withdrawn, waits for nothing any more.
-pub(super) fn forget(connection: &Connection, firm: &str, key: &EffectKey) -> Result<(), StoreError> {
-    let sql = "DELETE FROM hand_off WHERE firm = ? AND effect = ?";
-    connection.prepare_cached(sql)?.execute(params![firm, key.0])?;
-    Ok(())
+/// What is carried out, or withdrawn, waits for nothing any more, and what waits for it goes on.
+pub(super) fn forget(
+    connection: &Connection,
+    firm: &str,
+    key: &EffectKey,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "DELETE FROM hand_off WHERE firm = ? AND effect = ? RETURNING event";
+    let event = connection
+        .prepare_cached(sql)?
+        .query_row(params![firm, key.0], |row| row.get::<_, Id>(0))
+        .optional()?;
+    event.map_or(Ok(()), |event| wake_waiting(connection, &event, why, now).map(|_| ()))
 }

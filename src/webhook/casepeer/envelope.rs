@@ -34,17 +34,22 @@ pub(super) struct Record {
     pub(super) fields: Map<String, Value>,
 }
 
+/// The kind of record that the first word of an event's name means.
+pub(super) fn kind_of(word: &str) -> Option<RecordKind> {
+    Some(match word {
+        "lead" => RecordKind::Lead,
+        "case" => RecordKind::Case,
+        "task" => RecordKind::Task,
+        "note" => RecordKind::Note,
+        "contact" => RecordKind::Client,
+        _ => return None,
+    })
+}
+
 impl Record {
     pub(super) fn of(events: &Events, body: Body, event: &str) -> Option<Self> {
         let word = event.split('.').next()?;
-        let kind = match word {
-            "lead" => RecordKind::Lead,
-            "case" => RecordKind::Case,
-            "task" => RecordKind::Task,
-            "note" => RecordKind::Note,
-            "contact" => RecordKind::Client,
-            _ => return None,
-        };
+        let kind = kind_of(word)?;
         Some(Self { kind, fields: body.record(events, word)? })
     }
 

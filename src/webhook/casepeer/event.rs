@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::body::Body;
-use super::envelope::Record;
+use super::envelope::{Record, kind_of};
 use crate::domain::{Fact, RecordRef};
 use crate::operations::casepeer::{Events, Refetch};
 use crate::webhook::{Confirmation, NoHeaders, Reading, Unreadable, text};
@@ -40,7 +40,7 @@ pub fn read_event(events: &Events, kind: &str, body: &[u8]) -> Result<Reading, U
             Unreadable(format!("{kind} without the reference that went with the hand-over"))
         })?;
         let record = Record::of(events, body, kind).and_then(|record| record.subject());
-        return Ok(Reading::Confirmed(Confirmation { reference, record }));
+        return Ok(Reading::Confirmed(Confirmation { reference, kind: kind_of(word), record }));
     }
     if !matches!(
         kind,
@@ -133,7 +133,8 @@ mod tests {
     fn a_confirmation_needs_its_reference_and_may_lack_an_id() {
         let body = br#"{"bridge_ref":"acme/lead-of:x","data":{"lead":{"id":"L-1"}}}"#;
         let record = Some(RecordRef::casepeer(RecordKind::Lead, "L-1"));
-        let expected = Confirmation { reference: "acme/lead-of:x".into(), record };
+        let expected =
+            Confirmation { reference: "acme/lead-of:x".into(), kind: Some(RecordKind::Lead), record };
         assert_eq!(read("lead.confirmed", body), Ok(Reading::Confirmed(expected)));
         let body = br#"{"bridge_ref":"acme/lead-of:x"}"#;
         assert!(matches!(

@@ -3,6 +3,7 @@
 mod copying;
 mod databases;
 mod effects;
+mod hand_offs;
 mod lanes;
 mod links;
 mod listing;

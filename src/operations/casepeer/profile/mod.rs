@@ -93,6 +93,11 @@ impl Profile {
         &self.events
     }
 
+    /// How long the confirmation of a hand-over may take; none if the operation is no hand-over.
+    pub fn confirmed_within(&self, _operation: &str) -> Option<jiff::SignedDuration> {
+        None
+    }
+
     /// A request for a canonical operation.
     pub(super) fn request(&self, operation: &'static str, ids: &[&str]) -> Request {
         let wire = self.operations.get(operation).expect("a parsed profile has every canonical operation");
