@@ -14,9 +14,9 @@ use crate::domain::FirmId;
 use crate::operations::casepeer::Profile;
 use crate::operations::highlevel::{CustomFields, Pipelines};
 use crate::rules::SyncRules;
-use crate::vendors::HttpClient;
 use crate::vendors::casepeer::CasePeerClient;
 use crate::vendors::highlevel::HighLevelClient;
+use crate::vendors::{Guard, HttpClient};
 
 /// One firm, ready to work for.
 pub struct Firm {
@@ -52,7 +52,7 @@ fn digest(token: &str) -> [u8; 32] {
 
 impl Firms {
     pub(super) fn new(config: &Config, clock: &SharedClock) -> Result<Self, String> {
-        let http = HttpClient::new(Arc::clone(clock));
+        let http = HttpClient::new(Arc::clone(clock), Guard::new(config.outbound()));
         let mut firms = Self {
             all: Vec::new(),
             by_location: HashMap::new(),

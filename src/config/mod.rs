@@ -43,6 +43,18 @@ pub struct Config {
 }
 
 impl Config {
+    /// The address of every service it names: requests go to their hosts only.
+    pub fn outbound(&self) -> impl Iterator<Item = &str> {
+        let firms = self.firms.iter().flat_map(|firm| {
+            let token_url = match &firm.casepeer.auth {
+                CasePeerAuth::ClientCredentials { token_url, .. } => Some(token_url.as_str()),
+                CasePeerAuth::BearerStatic { .. } => None,
+            };
+            std::iter::once(firm.casepeer.base_url.as_str()).chain(token_url)
+        });
+        std::iter::once(self.highlevel.base_url.as_str()).chain(firms)
+    }
+
     /// Checks what one value alone cannot show. Each finding names its key.
     fn check(&self) -> Result<(), (String, String)> {
         self.server.check().map_err(|why| ("server".to_owned(), why))?;
