@@ -11,7 +11,6 @@ use super::breaker::Breaker;
 use crate::clock::SharedClock;
 use crate::config::{Config, FirmConfig, Secret};
 use crate::domain::FirmId;
-use crate::operations::casepeer::Profile;
 use crate::operations::highlevel::{CustomFields, Pipelines};
 use crate::rules::SyncRules;
 use crate::vendors::casepeer::CasePeerClient;
@@ -52,7 +51,8 @@ fn digest(token: &str) -> [u8; 32] {
 
 impl Firms {
     pub(super) fn new(config: &Config, clock: &SharedClock) -> Result<Self, String> {
-        let http = HttpClient::new(Arc::clone(clock), Guard::new(config.outbound()));
+        let http =
+            HttpClient::new(Arc::clone(clock), Guard::new(config.outbound().iter().map(String::as_str)));
         let mut firms = Self {
             all: Vec::new(),
             by_location: HashMap::new(),
@@ -98,7 +98,7 @@ impl Firms {
 impl Firm {
     fn new(settings: &FirmConfig, highlevel_url: &str, http: &HttpClient) -> Result<Self, String> {
         let casepeer = &settings.casepeer;
-        let profile = Profile::built_in(&casepeer.profile).map_err(|wrong| wrong.to_string())?;
+        let profile = casepeer.profile().map_err(|wrong| wrong.to_string())?;
         let highlevel =
             HighLevelClient::new(http.clone(), highlevel_url.to_owned(), settings.highlevel.token.clone());
         Ok(Self {
@@ -110,6 +110,7 @@ impl Firm {
                 http.clone(),
                 casepeer.base_url.clone(),
                 casepeer.auth.clone(),
+                casepeer.hooks.clone(),
                 profile,
             ),
             workflow_header: settings

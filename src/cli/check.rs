@@ -103,7 +103,17 @@ async fn ask_highlevel(firm: &Firm) -> Finding {
 }
 
 async fn ask_casepeer(firm: &Firm) -> Finding {
-    let exchange = firm.casepeer.send(&casepeer::health(firm.casepeer.profile()), None, None).await;
+    let health = match casepeer::health(firm.casepeer.profile()) {
+        Ok(health) => health,
+        // Nothing to ask, as when everything goes by hooks.
+        Err(why) => {
+            return Finding {
+                what: format!("{}: CASEpeer", firm.id),
+                result: Ok(format!("not asked: {why}")),
+            };
+        }
+    };
+    let exchange = firm.casepeer.send(&health, None, None).await;
     let fix = match exchange.class() {
         CallClass::Unauthorised => "see firms.casepeer.auth: the token, or the client id and secret",
         CallClass::Rejected => {
