@@ -1,7 +1,7 @@
 //! The firms, and how an incoming webhook finds its own.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
@@ -11,12 +11,11 @@ use super::breaker::Breaker;
 use crate::clock::SharedClock;
 use crate::config::{Config, FirmConfig, Secret};
 use crate::domain::FirmId;
-use crate::operations::casepeer::Profile;
 use crate::operations::highlevel::{CustomFields, Pipelines};
 use crate::rules::SyncRules;
-use crate::vendors::HttpClient;
 use crate::vendors::casepeer::CasePeerClient;
 use crate::vendors::highlevel::HighLevelClient;
+use crate::vendors::{Guard, HttpClient};
 
 /// One firm, ready to work for.
 pub struct Firm {
@@ -37,8 +36,11 @@ pub struct Firm {
     pub(super) pipelines: Cached<Pipelines>,
 }
 
-/// All firms, found by what a webhook says or by the secret of its URL.
-pub struct Firms {
+/// All firms, found by what a webhook says or by the secret of its URL. A changed configuration replaces them while work
+/// goes on: what has begun ends under the rules it began with.
+pub struct Firms(RwLock<Arc<Index>>);
+
+struct Index {
     all: Vec<Arc<Firm>>,
     by_location: HashMap<String, Arc<Firm>>,
     // By digest, so that the time of a look-up says nothing about a token.
@@ -52,7 +54,46 @@ fn digest(token: &str) -> [u8; 32] {
 
 impl Firms {
     pub(super) fn new(config: &Config, clock: &SharedClock) -> Result<Self, String> {
-        let http = HttpClient::new(Arc::clone(clock));
+        Ok(Self(RwLock::new(Arc::new(Index::new(config, clock)?))))
+    }
+
+    /// Replaces all of them at once, or none.
+    pub(super) fn replace(&self, config: &Config, clock: &SharedClock) -> Result<(), String> {
+        let index = Arc::new(Index::new(config, clock)?);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = index;
+        Ok(())
+    }
+
+    fn now(&self) -> Arc<Index> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Every firm.
+    pub fn iter(&self) -> impl Iterator<Item = Arc<Firm>> {
+        self.now().all.clone().into_iter()
+    }
+
+    pub(super) fn find(&self, id: &FirmId) -> Option<Arc<Firm>> {
+        self.now().all.iter().find(|firm| firm.id == *id).cloned()
+    }
+
+    pub(super) fn by_location(&self, location: &str) -> Option<Arc<Firm>> {
+        self.now().by_location.get(location).cloned()
+    }
+
+    pub(super) fn by_workflow_token(&self, token: &str) -> Option<Arc<Firm>> {
+        self.now().by_workflow_token.get(&digest(token)).cloned()
+    }
+
+    pub(super) fn by_inbound_token(&self, token: &str) -> Option<Arc<Firm>> {
+        self.now().by_inbound_token.get(&digest(token)).cloned()
+    }
+}
+
+impl Index {
+    fn new(config: &Config, clock: &SharedClock) -> Result<Self, String> {
+        let http =
+            HttpClient::new(Arc::clone(clock), Guard::new(config.outbound().iter().map(String::as_str)));
         let mut firms = Self {
             all: Vec::new(),
             by_location: HashMap::new(),
@@ -72,34 +113,12 @@ impl Firms {
         }
         Ok(firms)
     }
-
-    /// Every firm.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Firm>> {
-        self.all.iter()
-    }
-
-    pub(super) fn find(&self, id: &FirmId) -> Option<&Arc<Firm>> {
-        self.all.iter().find(|firm| firm.id == *id)
-    }
-
-    pub(super) fn by_location(&self, location: &str) -> Option<&Arc<Firm>> {
-        self.by_location.get(location)
-    }
-
-    pub(super) fn by_workflow_token(&self, token: &str) -> Option<&Arc<Firm>> {
-        self.by_workflow_token.get(&digest(token))
-    }
-
-    pub(super) fn by_inbound_token(&self, token: &str) -> Option<&Arc<Firm>> {
-        self.by_inbound_token.get(&digest(token))
-    }
 }
 
 impl Firm {
     fn new(settings: &FirmConfig, highlevel_url: &str, http: &HttpClient) -> Result<Self, String> {
         let casepeer = &settings.casepeer;
-        let profile = Profile::built_in(&casepeer.profile).map_err(|wrong| wrong.to_string())?;
-        let profile = profile.with(casepeer.inbound.clone(), casepeer.events.clone());
+        let profile = casepeer.profile().map_err(|wrong| wrong.to_string())?;
         let highlevel =
             HighLevelClient::new(http.clone(), highlevel_url.to_owned(), settings.highlevel.token.clone());
         Ok(Self {
@@ -111,6 +130,7 @@ impl Firm {
                 http.clone(),
                 casepeer.base_url.clone(),
                 casepeer.auth.clone(),
+                casepeer.hooks.clone(),
                 profile,
             ),
             workflow_header: settings

@@ -66,6 +66,14 @@ impl Bridge {
         })
     }
 
+    /// Works by another configuration from now on: its profiles, value maps and rules. The firms must be the same.
+    pub fn reload(&self, config: &Config) -> Result<(), String> {
+        self.firms.replace(config, &self.clock)?;
+        // What waits may be worked on now.
+        self.ring();
+        Ok(())
+    }
+
     /// Tells the worker to look for due events now rather than at its next poll.
     pub fn ring(&self) {
         self.wake.notify_one();

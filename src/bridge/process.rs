@@ -48,6 +48,7 @@ impl Bridge {
         let Some(firm) = self.firms.find(&claim.lease.firm) else {
             return give_up(Cause::NotOurs, format!("the configuration has no firm `{}`", claim.lease.firm));
         };
+        let firm = &*firm;
         match read(firm, claim.source, &claim.kind, payload) {
             Err(why) => give_up(Cause::Unreadable, format!("cannot be read: {why}")),
             Ok(Reading::NoRule) => {
@@ -99,10 +100,14 @@ impl Bridge {
         event: &Event,
         made: &mut Option<PlanRecord>,
     ) -> Result<Outcome, Stop> {
-        let plan = self.plan_for(session, event).await?;
+        let mut plan = self.plan_for(session, event).await?;
         *made = Some(settle::plan_record(&plan));
-        let sent = act::act(session, &plan).await?;
-        Ok(settle::carried_out(&plan, sent))
+        let acted = act::act(session, &plan).await?;
+        if !acted.left_out.is_empty() {
+            plan.remarks.extend(acted.left_out);
+            *made = Some(settle::plan_record(&plan));
+        }
+        Ok(settle::carried_out(&plan, acted.sent))
     }
 
     /// What would be done about an event now.

@@ -63,7 +63,7 @@ impl Bridge {
     /// How the sender at a firm's secret URL for the CASEpeer side is spoken to; nothing if no firm has this URL.
     pub fn casepeer_sender(&self, token: &str) -> Option<CasePeerSender> {
         let firm = self.firms.by_inbound_token(token)?;
-        Some(CasePeerSender(Arc::clone(firm)))
+        Some(CasePeerSender(firm))
     }
 
     /// Takes a webhook of a Workflow's webhook action, sent to a firm's secret URL.

@@ -77,6 +77,7 @@ impl Bridge {
         let firm = firm.ok_or_else(|| NoPreview::NotReadable("no configured firm has this event".into()))?;
         let payload = self.store.payload(id).await?;
         let payload = payload.ok_or_else(|| NoPreview::NotReadable("its body is no longer kept".into()))?;
+        let firm = &*firm;
         let (source, kind) = (story.row.source, story.row.kind.as_str());
         let fact = match process::read(firm, source, kind, &payload) {
             Err(why) => return Err(NoPreview::NotReadable(format!("cannot be read: {why}"))),

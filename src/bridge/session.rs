@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
 use crate::domain::{CallClass, EffectKey, Question, RecordRef, System};
-use crate::operations::casepeer::Refetch;
+use crate::operations::casepeer::{CannotSend, Refetch};
 use crate::operations::{Request, Response, Unexpected};
 use crate::store::{CallRecord, Lease, SharedStore, StoreError};
 use crate::vendors::{Exchange, Failure};
@@ -66,17 +66,22 @@ pub(super) enum Stop {
         contact: RecordRef,
     },
     /// A carrier took it over and confirms later.
-    #[error("{operation} was handed over and waits for its confirmation")]
+    #[error("handed over by {operation}, to be confirmed by {until}")]
     HandedOver {
         /// What was handed over.
         operation: &'static str,
+        /// When a person is asked, if nothing was said by then.
+        until: Timestamp,
     },
-    /// A carrier has not confirmed in time.
+    /// Only a person can say what became of it.
     #[error("{}", .0.why)]
-    Overdue(Box<Question>),
+    Ask(Box<Question>),
     /// A person decided that it is left as it is.
     #[error("{0}; a person decided to leave it")]
     LeftAlone(String),
+    /// The profile cannot do what was asked.
+    #[error(transparent)]
+    CannotSend(#[from] CannotSend),
     /// A command needs a record that is not linked.
     #[error("{0} has no counterpart on the other side")]
     NoCounterpart(String),
@@ -112,7 +117,8 @@ impl<'a> Session<'a> {
             }
             Refetch::Never => true,
         };
-        is_enough.then_some(&told.fields)
+        let can_read = self.firm.casepeer.profile().can_read(record.kind);
+        (is_enough || !can_read).then_some(&told.fields)
     }
 
     /// The present moment.
@@ -133,6 +139,18 @@ impl<'a> Session<'a> {
     /// Reads from CASEpeer; nothing if the record is not there.
     pub(super) async fn read_casepeer(&self, request: &Request) -> Result<Option<Response>, Stop> {
         self.read(System::CasePeer, self.firm.casepeer.send(request, None, None).await)
+    }
+
+    /// Reads from CASEpeer what its profile has a way to read; nothing if it has none, or the record is not there.
+    pub(super) async fn read_casepeer_if_it_can(
+        &self,
+        request: Result<Request, CannotSend>,
+    ) -> Result<Option<Response>, Stop> {
+        match request {
+            Ok(request) => self.read_casepeer(&request).await,
+            Err(CannotSend::Disabled { .. } | CannotSend::NotSearchable { .. }) => Ok(None),
+            Err(wrong) => Err(wrong.into()),
+        }
     }
 
     fn read(&self, system: System, exchange: Exchange) -> Result<Option<Response>, Stop> {

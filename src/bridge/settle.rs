@@ -71,6 +71,8 @@ pub(super) struct Circumstances {
 /// | a create that may have happened | again when absence counts; uses no attempt |
 /// | handed over to a carrier | handed off until it confirms |
 /// | handed over and not confirmed in time | a person is asked |
+/// | a create that may have happened and cannot be looked for | a person is asked |
+/// | the profile lacks a value or a word for it | undelivered |
 /// | rejected | undelivered |
 /// | ten attempts used | undelivered |
 pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
@@ -88,9 +90,10 @@ pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
         Stop::Duplicate { .. } => Outcome::Undelivered { cause: Cause::Ambiguous, why },
         Stop::Unsure { until } => at.wait(until.duration_since(at.now).max(RIVAL_PAUSE), why, false),
         Stop::Ambiguous(_) => Outcome::Undelivered { cause: Cause::Ambiguous, why },
-        Stop::HandedOver { .. } => Outcome::HandedOff { why },
-        Stop::Overdue(question) => Outcome::InReview { questions: vec![(**question).clone()] },
+        Stop::HandedOver { until, .. } => Outcome::HandedOff { until: *until, why },
+        Stop::Ask(question) => Outcome::InReview { questions: vec![(**question).clone()] },
         Stop::LeftAlone(_) => Outcome::NothingToDo { why },
+        Stop::CannotSend(_) => Outcome::Undelivered { cause: Cause::Setup, why },
         Stop::Store(_) => at.wait(STORE_PAUSE, why, false),
         Stop::Moved | Stop::LeaseLost => return None,
     })

@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     warn(&config, &mut findings);
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
     for firm in bridge.firms.iter() {
-        let (highlevel, casepeer) = tokio::join!(ask_highlevel(firm), ask_casepeer(firm));
+        let (highlevel, casepeer) = tokio::join!(ask_highlevel(&firm), ask_casepeer(&firm));
         findings.extend([highlevel, casepeer]);
     }
     report(&findings)
@@ -103,7 +103,17 @@ async fn ask_highlevel(firm: &Firm) -> Finding {
 }
 
 async fn ask_casepeer(firm: &Firm) -> Finding {
-    let exchange = firm.casepeer.send(&casepeer::health(firm.casepeer.profile()), None, None).await;
+    let health = match casepeer::health(firm.casepeer.profile()) {
+        Ok(health) => health,
+        // Nothing to ask, as when everything goes by hooks.
+        Err(why) => {
+            return Finding {
+                what: format!("{}: CASEpeer", firm.id),
+                result: Ok(format!("not asked: {why}")),
+            };
+        }
+    };
+    let exchange = firm.casepeer.send(&health, None, None).await;
     let fix = match exchange.class() {
         CallClass::Unauthorised => "see firms.casepeer.auth: the token, or the client id and secret",
         CallClass::Rejected => {

@@ -8,6 +8,7 @@ mod failure;
 mod firms;
 mod healthcheck;
 mod output;
+pub mod reload;
 mod review;
 mod send;
 pub mod serve;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::failure::Failure;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Loaded};
 use crate::telemetry::{LogFormat, start_logging};
 
 /// Keeps a law firm's HighLevel CRM and its CASEpeer case management in step.
@@ -76,6 +77,11 @@ struct ConfigArgument {
 impl ConfigArgument {
     fn load(&self) -> Result<Config, Failure> {
         config::load(&self.config).map_err(|error| Failure::configuration(error.to_string()))
+    }
+
+    /// The same, to be read anew when its files change.
+    fn load_watched(&self) -> Result<Loaded, Failure> {
+        Loaded::read(&self.config).map_err(|error| Failure::configuration(error.to_string()))
     }
 }
 

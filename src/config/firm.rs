@@ -1,10 +1,13 @@
 //! `[[firms]]`.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use super::source::check_url;
 use super::{Secret, source::Problem};
-use crate::operations::casepeer::{Events, Inbound, Profile};
+use crate::operations::casepeer::{Events, Inbound, InvalidProfile, Profile, Transport};
 use crate::rules::SyncRules;
 use crate::webhook::casepeer::check_secret;
 
@@ -56,7 +59,8 @@ pub struct CasePeerConfig {
     /// How the account is reached.
     #[serde(default = "contract")]
     pub profile: String,
-    /// The API's address; the profile's paths are appended to it.
+    /// The API's address; the profile's paths are appended to it. Without it, the profile's own is used.
+    #[serde(default)]
     pub base_url: String,
     /// Names the firm in the URL that webhooks are sent to.
     pub inbound_token: Secret,
@@ -68,6 +72,9 @@ pub struct CasePeerConfig {
     pub events: Option<Events>,
     /// The credential.
     pub auth: CasePeerAuth,
+    /// The addresses of the hooks that carry an operation, such as a Zap's, by the operation's name.
+    #[serde(default)]
+    pub hooks: BTreeMap<String, Secret>,
 }
 
 fn contract() -> String {
@@ -78,6 +85,24 @@ fn contract() -> String {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CasePeerAuth {
+    /// Nothing is proven, as when everything goes by hooks.
+    None {},
+    /// A key in a header or in the address.
+    ApiKey {
+        /// Where.
+        r#in: KeyPlace,
+        /// The header's or the parameter's name.
+        name: String,
+        /// What stands before the key, such as `Token `, is part of it.
+        key: Secret,
+    },
+    /// HTTP Basic (RFC 7617).
+    Basic {
+        /// Who.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
     /// A bearer token that does not change.
     BearerStatic {
         /// The token.
@@ -98,19 +123,110 @@ pub enum CasePeerAuth {
     },
 }
 
+/// Where a key goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyPlace {
+    /// In a header.
+    Header,
+    /// In the address.
+    Query,
+}
+
+impl CasePeerConfig {
+    /// The file its profile is read from, if it is not a built-in one.
+    pub fn profile_file(&self) -> Option<PathBuf> {
+        self.profile.ends_with(".toml").then(|| PathBuf::from(&self.profile))
+    }
+
+    /// The profile: a built-in one, or a file; with the firm's own say about webhooks.
+    pub fn profile(&self) -> Result<Profile, InvalidProfile> {
+        Ok(self.profile_alone()?.with(self.inbound.clone(), self.events.clone()))
+    }
+
+    fn profile_alone(&self) -> Result<Profile, InvalidProfile> {
+        if !self.profile.ends_with(".toml") {
+            return Profile::built_in(&self.profile);
+        }
+        let malformed = |error: std::io::Error| InvalidProfile::Malformed {
+            name: self.profile.clone(),
+            why: format!("cannot be read: {error}"),
+        };
+        let text = std::fs::read_to_string(&self.profile).map_err(malformed)?;
+        Profile::parse(&self.profile, &text)
+    }
+
+    /// The address of every service it names, and of those its profile names in its place.
+    pub(super) fn outbound(&self) -> Vec<String> {
+        let mut named: Vec<String> = vec![self.base_url.clone()];
+        named.extend(self.hooks.values().map(|hook| hook.reveal().to_owned()));
+        if let CasePeerAuth::ClientCredentials { token_url, .. } = &self.auth {
+            named.push(token_url.clone());
+        }
+        if let Ok(profile) = self.profile() {
+            named.push(profile.base_url().to_owned());
+            named.extend(profile.provider().token_url.clone());
+        }
+        named.retain(|url| !url.is_empty());
+        named
+    }
+
+    /// Checks what the profile needs of the firm.
+    fn check(&self) -> Result<(), Problem> {
+        let at = |key: &str, why: String| Err((format!("casepeer.{key}"), why));
+        let profile = match self.profile() {
+            Ok(profile) => profile,
+            Err(wrong) => return at("profile", wrong.to_string()),
+        };
+        self.check_inbound(&profile)?;
+        let is_used = |transport| profile.operations().any(|(_, used)| used == transport);
+        match self.base_url.as_str() {
+            "" if profile.base_url().is_empty() && is_used(Transport::Rest) => {
+                let why =
+                    format!("missing: the profile `{}` does not know the account's address", profile.name());
+                return at("base_url", why);
+            }
+            "" => {}
+            url => check_url(url).or_else(|why| at("base_url", why))?,
+        }
+        for (operation, transport) in profile.operations() {
+            let hook = self.hooks.get(operation);
+            if transport == Transport::ZapierHook && hook.is_none() {
+                let why = format!(
+                    "`{operation}` goes by a hook: add `\"{operation}\" = {{ env = \"…\" }}` with its address"
+                );
+                return at("hooks", why);
+            }
+            if let Some(hook) = hook {
+                check_url(hook.reveal())
+                    .or_else(|_| at("hooks", format!("`{operation}`: not an http(s) address")))?;
+            }
+        }
+        if let Some(unknown) = self.hooks.keys().find(|id| profile.transport(id) != Transport::ZapierHook) {
+            return at("hooks", format!("the profile `{}` carries no `{unknown}` by a hook", profile.name()));
+        }
+        if let CasePeerAuth::ClientCredentials { token_url, .. } = &self.auth {
+            check_url(token_url).or_else(|why| at("auth.token_url", why))?;
+        }
+        if let CasePeerAuth::ApiKey { r#in: KeyPlace::Header, name, .. } = &self.auth
+            && axum::http::HeaderName::try_from(name.as_str()).is_err()
+        {
+            return at("auth.name", format!("`{name}` is not a header's name"));
+        }
+        Ok(())
+    }
+}
+
 /// The shortest token in a URL: 128 bits in hexadecimal would be 32, in base64 22; Zapier's own hooks have 12.
 const SHORTEST_TOKEN: usize = 12;
 
 impl CasePeerConfig {
     /// The webhook sections that are in force, and whether the secrets can serve them.
-    fn check_inbound(&self, profile: Profile) -> Result<(), Problem> {
-        let profile = profile.with(self.inbound.clone(), self.events.clone());
+    fn check_inbound(&self, profile: &Profile) -> Result<(), Problem> {
         profile.inbound().check().map_err(|(key, why)| (format!("casepeer.inbound.{key}"), why))?;
         profile.events().check().map_err(|(key, why)| (format!("casepeer.events.{key}"), why))?;
-        let Some(scheme) = &profile.inbound().verify else {
-            let why = "neither the firm nor its profile says how a webhook is proven";
-            return Err(("casepeer.inbound.verify".into(), why.into()));
-        };
+        // Without a scheme every webhook is refused, which suits an account that sends none.
+        let Some(scheme) = &profile.inbound().verify else { return Ok(()) };
         for (index, secret) in self.webhook_secrets.iter().enumerate() {
             check_secret(scheme, secret.reveal())
                 .map_err(|why| (format!("casepeer.webhook_secrets.{index}"), why.into()))?;
@@ -154,15 +270,7 @@ impl FirmConfig {
         if self.casepeer.webhook_secrets.is_empty() {
             return at("casepeer.webhook_secrets", "no secret: no webhook could be accepted".into());
         }
-        let profile = match Profile::built_in(&self.casepeer.profile) {
-            Ok(profile) => profile,
-            Err(wrong) => return at("casepeer.profile", wrong.to_string()),
-        };
-        self.casepeer.check_inbound(profile)?;
-        check_url(&self.casepeer.base_url).or_else(|why| at("casepeer.base_url", why))?;
-        if let CasePeerAuth::ClientCredentials { token_url, .. } = &self.casepeer.auth {
-            check_url(token_url).or_else(|why| at("casepeer.auth.token_url", why))?;
-        }
+        self.casepeer.check()?;
         let mut keys = std::collections::BTreeSet::new();
         for task in &self.sync.initial_tasks {
             if !keys.insert((&task.key, &task.case_type)) {

@@ -4,6 +4,7 @@
 mod crypto;
 mod firm;
 mod highlevel;
+mod reload;
 mod secret;
 mod server;
 mod source;
@@ -14,8 +15,9 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 pub use crypto::{CryptoConfig, KeyConfig};
-pub use firm::{CasePeerAuth, CasePeerConfig, FirmConfig, HighLevelFirmConfig, WorkflowHeader};
+pub use firm::{CasePeerAuth, CasePeerConfig, FirmConfig, HighLevelFirmConfig, KeyPlace, WorkflowHeader};
 pub use highlevel::HighLevelConfig;
+pub use reload::{Loaded, Reloaded};
 pub use secret::{Secret, SecretKey};
 pub use server::ServerConfig;
 pub use source::{ConfigError, Environment, load, parse};
@@ -43,6 +45,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// The address of every service it names: requests go to their hosts only.
+    pub fn outbound(&self) -> Vec<String> {
+        let firms = self.firms.iter().flat_map(|firm| firm.casepeer.outbound());
+        std::iter::once(self.highlevel.base_url.clone()).chain(firms).collect()
+    }
+
     /// Checks what one value alone cannot show. Each finding names its key.
     fn check(&self) -> Result<(), (String, String)> {
         self.server.check().map_err(|why| ("server".to_owned(), why))?;

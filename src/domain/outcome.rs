@@ -1,6 +1,6 @@
 //! How things end: an event's state, a call's class.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Question, System};
 
@@ -169,7 +169,9 @@ pub enum Outcome {
     },
     /// A carrier took it over and confirms later.
     HandedOff {
-        /// What.
+        /// When a person is asked, if nothing was said by then.
+        until: Timestamp,
+        /// What was handed over.
         why: String,
     },
     /// Give up and show a person.

@@ -4,8 +4,13 @@
 pub mod casepeer;
 mod classify;
 mod exchange;
+mod guard;
 pub mod highlevel;
 mod redact;
 
 pub use classify::classify;
 pub use exchange::{Exchange, Failure, HttpClient};
+pub use guard::{Guard, Refused, Resolver, SystemResolver, is_public};
+
+#[cfg(test)]
+mod tests;

@@ -14,3 +14,4 @@ mod stub;
 mod support;
 mod undelivered;
 mod webhooks;
+mod zapier;

@@ -253,6 +253,7 @@ pub struct TestBridge {
     pub casepeer: CasePeer,
     pub installation: Installation,
     twin: Twin,
+    secrets: (String, String),
 }
 
 /// A bridge whose requests pass a door.
@@ -283,6 +284,29 @@ impl TestBridge {
         Self::between(twin, clock, &secrets, sync, (&highlevel, &casepeer))
     }
 
+    /// Whose CASEpeer side is a pair of Zaps.
+    pub async fn zapier() -> Self {
+        let (clock, twin, secrets) = vendors().await;
+        let (highlevel, casepeer) = (twin.highlevel.url(), twin.casepeer.url());
+        let directory = TempDir::new().unwrap();
+        let hook = directory.path().join("hook");
+        std::fs::write(&hook, format!("{casepeer}/zap/catch/1/abc")).unwrap();
+        // What stands before the first section belongs to `[firms.casepeer]`.
+        let hooks = format!("hooks = {{ \"lead.create\" = {{ file = {:?} }} }}", hook.display().to_string());
+        let sync = format!("profile = \"zapier\"\n{hooks}\n{SYNC}");
+        Self::between(twin, clock, &secrets, &sync, (&highlevel, &casepeer))
+    }
+
+    /// The secret of the firm's webhooks.
+    pub fn webhook_secret(&self) -> &str {
+        &self.secrets.1
+    }
+
+    /// The token in the address of the firm's webhooks.
+    pub fn inbound_token(&self) -> &str {
+        &self.secrets.0
+    }
+
     /// With a door before each vendor.
     pub async fn gated() -> Gated {
         let (clock, twin, secrets) = vendors().await;
@@ -311,7 +335,14 @@ impl TestBridge {
         };
         let installation = Installation::start(&vendors, sync, clock);
         twin.set_bridge(&installation.url);
-        Self { highlevel: twin.highlevel.clone(), casepeer: twin.casepeer.clone(), installation, twin }
+        let secrets = secrets.clone();
+        Self {
+            highlevel: twin.highlevel.clone(),
+            casepeer: twin.casepeer.clone(),
+            installation,
+            twin,
+            secrets,
+        }
     }
 
     /// Delivers every webhook and takes every turn that is due, until neither is left.

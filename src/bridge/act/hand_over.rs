@@ -3,15 +3,12 @@
 //! What was handed over is never sent a second time by itself. A carrier that did not answer may have taken it all the
 //! same, so that counts as handed over too; only what is known not to have arrived is tried again.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::session::{Session, Stop};
 use super::{complete, held, result};
-use crate::domain::{
-    CallClass, Command, Details, EffectKey, Fields, Question, RecordKind, RecordRef, ReviewAction,
-    ReviewKind, Shown,
-};
-use crate::operations::Request;
+use crate::domain::{CallClass, Command, EffectKey, Fields, Question, RecordKind, ReviewAction, ReviewKind};
+use crate::operations::{Carrier as Carried, Request};
 use crate::store::{CallRecord, HandOver};
 use crate::vendors::Exchange;
 
@@ -37,8 +34,9 @@ pub(super) enum Then {
 impl Carrier {
     /// The carrier of this request, if it only hands over.
     pub(super) fn of(session: &Session<'_>, request: &Request, has_rest: bool) -> Option<Self> {
-        let within = session.firm.casepeer.profile().confirmed_within(request.operation)?;
-        Some(Self { operation: request.operation, within, has_rest })
+        let confirm = session.firm.casepeer.profile().confirmation(request.operation)?;
+        let within = confirm.within.duration();
+        (request.carrier == Carried::Hook).then_some(Self { operation: request.operation, within, has_rest })
     }
 
     /// Finds out what became of an effect that may have been handed over.
@@ -54,7 +52,7 @@ impl Carrier {
             return Err(self.write_down(session, command, key, None).await?);
         };
         if !known.is_overdue {
-            return Err(self.waits());
+            return Err(self.waits(known.handed_at));
         }
         let decisions = session.store.decisions(firm, std::slice::from_ref(&key.0)).await?;
         let decided = decisions
@@ -72,7 +70,7 @@ impl Carrier {
             Some(_) => {
                 Err(Stop::LeftAlone(format!("{} was handed over and never confirmed", self.operation)))
             }
-            None => Err(Stop::Overdue(Box::new(Question {
+            None => Err(Stop::Ask(Box::new(Question {
                 kind: ReviewKind::OverdueHandOff,
                 subject: key.0.clone(),
                 why: format!(
@@ -80,7 +78,7 @@ impl Carrier {
                      `done` if it is, `retry` to hand it over once more, `ignore` to leave it",
                     self.operation, known.handed_at
                 ),
-                details: details(command),
+                details: result::details(command),
             }))),
         }
     }
@@ -110,11 +108,12 @@ impl Carrier {
             within: self.within,
         };
         held(session.store.hand_over(session.lease, key, hand_over, call).await?)?;
-        Ok(self.waits())
+        Ok(self.waits(session.now()))
     }
 
-    fn waits(self) -> Stop {
-        Stop::HandedOver { operation: self.operation }
+    fn waits(self, since: Timestamp) -> Stop {
+        let until = since.saturating_add(self.within).unwrap_or(Timestamp::MAX);
+        Stop::HandedOver { operation: self.operation, until }
     }
 }
 
@@ -125,16 +124,4 @@ fn makes(command: &Command) -> Option<RecordKind> {
         Command::CreateNote(_) => Some(RecordKind::Note),
         _ => None,
     }
-}
-
-/// What a person needs to see in order to look for it.
-fn details(command: &Command) -> Details {
-    let highlevel = match command {
-        Command::CreateLead(new) => vec![Shown::of(&new.contact, &new.fields)],
-        _ => result::original(command)
-            .iter()
-            .map(|record: &RecordRef| Shown::of(record, &Fields::default()))
-            .collect(),
-    };
-    Details { highlevel, ..Details::default() }
 }

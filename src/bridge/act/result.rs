@@ -1,6 +1,6 @@
 //! What came of a call: the record it made, and what is linked now.
 
-use crate::domain::{Base, Command, Fields, Link, RecordKind, RecordRef, System};
+use crate::domain::{Base, Command, Details, Fields, Link, RecordKind, RecordRef, Shown, System};
 use crate::operations::{Response, Unexpected, casepeer, highlevel};
 use crate::store::LinkChange;
 use crate::vendors::Exchange;
@@ -88,6 +88,15 @@ pub(super) fn base(command: &Command) -> Base {
         Command::CreateTask(new) => Base::of_task(new.is_completed),
         _ => Base::default(),
     }
+}
+
+/// What a person needs to see in order to look for it.
+pub(super) fn details(command: &Command) -> Details {
+    let highlevel = match command {
+        Command::CreateLead(new) => vec![Shown::of(&new.contact, &new.fields)],
+        _ => original(command).iter().map(|record| Shown::of(record, &Fields::default())).collect(),
+    };
+    Details { highlevel, ..Details::default() }
 }
 
 /// What is linked, or agreed on, once the command has been carried out.

@@ -1,7 +1,8 @@
 //! The CASEpeer side: canonical operations, put on the wire by a [`Profile`].
 //!
 //! CASEpeer publishes no API reference, so code knows only canonical names; the records here are those of our
-//! published contract (`contract-v1`), which that profile sends as they are.
+//! published contract (`contract-v1`), which that profile sends as they are. For any other, what is written here goes
+//! through the profile on its way out, and an answer through [`Profile::read_answer`] before it is read here.
 
 mod matters;
 mod notes;
@@ -9,13 +10,15 @@ mod profile;
 mod tasks;
 
 pub use matters::{
-    create_lead, find_leads, get_matter, read_created_lead, read_leads, read_matter, read_told_matter,
-    update_matter,
+    FoundLead, create_lead, find_leads, get_matter, read_created_lead, read_found_leads, read_leads,
+    read_matter, read_told_matter, update_matter,
 };
 pub use notes::{create_note, list_notes, read_created_note, read_listed_note};
 pub use profile::{
-    Answer, Answers, BodyForm, Encoding, Events, Handshake, Hmac, Inbound, InvalidProfile, KeyForm, Part,
-    Profile, Refetch, Source, Sources, Template, TimestampUnit, Verify,
+    Answer, Answers, BodyForm, CannotSend, ClientAuth, Concurrency, Confirm, ConfirmedBy, Encoding, Events,
+    FindKey, Handshake, Hmac, Idempotency, Inbound, InvalidProfile, KeyForm, Limits, Part, Pkce, Profile,
+    Provider, Refetch, Source, Sources, Template, TimestampUnit, TokenBody, Transport, Verdict, Verify,
+    not_found, pick,
 };
 pub use tasks::{complete_task, create_task, get_task, read_task};
 
@@ -27,6 +30,6 @@ pub fn existing_id(answer: &Response) -> Option<String> {
 }
 
 /// Ask whether the credential works.
-pub fn health(profile: &Profile) -> Request {
-    profile.request("health", &[])
+pub fn health(profile: &Profile) -> Result<Request, CannotSend> {
+    profile.read("health", None)
 }

@@ -1,5 +1,6 @@
 //! HighLevel, for one location.
 
+use super::exchange::Credential;
 use super::{Exchange, HttpClient};
 use crate::config::Secret;
 use crate::operations::Request;
@@ -21,7 +22,7 @@ impl HighLevelClient {
 
     /// Sends a request; `body` replaces the request's own with the exact bytes that were written down before.
     pub async fn send(&self, request: &Request, body: Option<Vec<u8>>) -> Exchange {
-        let body = body.or_else(|| request.body.as_ref().map(|json| json.to_string().into_bytes()));
-        self.http.send(&self.base_url, self.token.reveal(), request, body, &[]).await
+        let body = body.or_else(|| request.bytes());
+        self.http.send(&self.base_url, Credential::Bearer(self.token.reveal()), request, body, &[]).await
     }
 }

@@ -51,7 +51,7 @@ async fn handed_over(test: &TestStore, has_rest: bool) -> Claim {
     test.store.begin_effect(&claim.lease, &key(), create()).await.unwrap();
     let settled = test.store.hand_over(&claim.lease, &key(), hand_over(has_rest), None).await.unwrap();
     assert_eq!(settled, Settled::Yes);
-    test.settle(&claim, Outcome::HandedOff { why: "handed over".into() }).await;
+    test.settle(&claim, Outcome::HandedOff { until: test.now(), why: "handed over".into() }).await;
     assert_eq!(test.state(claim.lease.event).await, EventState::HandedOff);
     claim
 }
@@ -65,7 +65,7 @@ async fn a_confirmation_completes_the_effect_links_the_record_and_ends_the_event
     // A later event of the same person met the hand-over and waits for it too.
     let later = test.update("c1").await;
     let second = test.claim_one().await;
-    test.settle(&second, Outcome::HandedOff { why: "still".into() }).await;
+    test.settle(&second, Outcome::HandedOff { until: test.now(), why: "still".into() }).await;
 
     assert_eq!(confirm(test, Some(lead("L-1"))).await, Confirmed::Yes);
     let story = test.store.event(claim.lease.event).await.unwrap().unwrap();
