@@ -5,6 +5,7 @@ mod crash;
 mod demo;
 mod example_config;
 mod house;
+mod inbound;
 mod independent;
 mod send;
 mod statements;

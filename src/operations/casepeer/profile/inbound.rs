@@ -257,7 +257,7 @@ impl Inbound {
     pub fn check(&self) -> Result<(), (&'static str, String)> {
         match &self.verify {
             None => {}
-            Some(Verify::Hmac(hmac)) => hmac.check().map_err(|(key, why)| (key, why))?,
+            Some(Verify::Hmac(hmac)) => hmac.check()?,
             Some(Verify::StandardWebhooks { window_seconds }) => {
                 window(*window_seconds).map_err(|why| ("verify.window_seconds", why))?;
             }
@@ -349,4 +349,52 @@ fn header_name(name: &str) -> Result<(), String> {
         return Err(format!("`{name}` is not a header's name"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        match toml::from_str::<Inbound>(text) {
+            Ok(inbound) => {
+                inbound.check().map_or_else(|(key, why)| format!("{key}: {why}"), |()| "accepted".into())
+            }
+            Err(wrong) => wrong.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_would_let_a_forger_in_or_lose_a_webhook_is_refused_with_its_reason() {
+        let hmac = |rest: &str| refused(&format!("[verify]\nkind = 'hmac'\nheader = 'X-Sig'\n{rest}"));
+        let answer = |which: &str, status: u16| refused(&format!("[answers.{which}]\nstatus = {status}"));
+        for (said, reason) in [
+            (refused("[verify]\nkind = 'none'"), "unknown variant `none`"),
+            (hmac("signed = '{timestamp}'"), "what is signed must hold {body} once"),
+            (hmac("signed = '{body}{body}'"), "what is signed must hold {body} once"),
+            (hmac("signed = '{url}.{body}'"), "`{url}` is not known"),
+            (hmac("signed = '{body'"), "`{` without `}`"),
+            (
+                hmac("timestamp_header = 'X-T'"),
+                "`X-T` is not part of what is signed, so anybody could change it",
+            ),
+            (hmac("id_header = 'X-I'"), "verify.id_header: `X-I` is not part of what is signed"),
+            (hmac("signed = '{timestamp}.{body}'"), "`signed` has {timestamp}: name the header it comes in"),
+            (hmac("window_seconds = 86400"), "86400 is not between 1 and 3600 seconds"),
+            (hmac("separator = ''"), "verify.separator: empty"),
+            (refused("[verify]\nkind = 'shared_header'\nheader = 'X Y'"), "`X Y` is not a header's name"),
+            (refused("[verify]\nkind = 'basic'\nuser = 'a:b'"), "cannot hold a colon"),
+            (
+                refused("[handshake]\nkind = 'header'\nheader = 'Set-Cookie'"),
+                "means something to whoever gets it",
+            ),
+            (refused("[handshake]\nkind = 'body'\npointer = 'a'\nkey = 'a'"), "does not begin with a slash"),
+            (answer("stored", 500), "a webhook that is safe must be answered 2xx"),
+            (answer("duplicate", 409), "a webhook that is safe must be answered 2xx"),
+            (answer("busy", 200), "a webhook that is not safe must come again: 429 or 5xx, never 2xx"),
+        ] {
+            assert!(said.contains(reason), "{said}\nshould say {reason}");
+        }
+        assert_eq!(hmac("signed = '{timestamp}.{body}'\ntimestamp_header = 'X-T'"), "accepted");
+    }
 }

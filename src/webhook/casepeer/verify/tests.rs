@@ -39,8 +39,11 @@ fn signed_at(stamp: i64, header: &str) -> Given {
     given(&[(TIMESTAMP_HEADER, &stamp.to_string()), (SIGNATURE_HEADER, header)])
 }
 
+/// How a body is sent.
+type Send = fn(&[u8]) -> Given;
+
 /// A scheme of each kind, and how a body is sent under it.
-fn all() -> Vec<(Verify, fn(&[u8]) -> Given)> {
+fn all() -> Vec<(Verify, Send)> {
     fn mac(parts: &[&[u8]]) -> Vec<u8> {
         let mut mac = hmac_of(SECRET.as_bytes());
         parts.iter().for_each(|part| mac.update(part));
