@@ -64,6 +64,11 @@ fn latch(plan: &mut Plan, view: &MatterView, milestone: Milestone) {
     plan.add(tags, format!("the case reached `{}`", milestone.as_str()));
 }
 
+/// A name as the case has it, or as the contact does where a webhook that stands in for the case does not say.
+fn named(view: &MatterView, field: Field) -> Option<&str> {
+    view.matter.fields.get(field).or_else(|| view.contact.as_ref()?.fields.get(field))
+}
+
 fn opportunity(plan: &mut Plan, view: &MatterView, rule: &StatusRule) {
     let (Some(pipeline), Some(stage)) = (&rule.pipeline, &rule.stage) else { return };
     let case = &view.matter.record;
@@ -81,8 +86,8 @@ fn opportunity(plan: &mut Plan, view: &MatterView, rule: &StatusRule) {
     };
     match &view.opportunity {
         None => {
-            let name = [Field::FirstName, Field::LastName]
-                .map(|field| view.matter.fields.get(field).unwrap_or_default());
+            let name =
+                [Field::FirstName, Field::LastName].map(|field| named(view, field).unwrap_or_default());
             let new = NewOpportunity {
                 case: case.clone(),
                 contact: Target::CounterpartOf(case.clone()),

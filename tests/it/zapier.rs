@@ -83,7 +83,7 @@ async fn a_lead_is_handed_off_confirmed_and_its_status_comes_back() {
     assert_eq!(bridge.zap(&status("Treating")).await, StatusCode::ACCEPTED);
     let writes = bridge.highlevel.writes();
     bridge.settle().await;
-    assert_eq!(bridge.highlevel.writes(), writes + 3, "lost, its milestone, and won again");
+    assert_eq!(bridge.highlevel.writes(), writes + 3, "{}", bridge.installation.tell().await);
     assert_eq!(bridge.highlevel.opportunities()[0]["status"], "won");
     bridge.installation.assert_nothing_undelivered().await;
 }

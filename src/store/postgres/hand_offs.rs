@@ -201,8 +201,8 @@ async fn wake_waiting(
     why: &str,
     now: Timestamp,
 ) -> Result<u64, Fault> {
-    let sql = "SELECT id FROM event WHERE state = 'handed_off'
-        AND (id = $1 OR person = (SELECT person FROM event WHERE id = $1)) ORDER BY seq";
+    let sql = "SELECT id FROM event WHERE id = $1 AND state = 'handed_off'
+        UNION SELECT id FROM event WHERE state = 'handed_off' AND person = (SELECT person FROM event WHERE id = $1)";
     let waiting = sqlx::query(sql).bind(event).fetch_all(&mut *connection).await?;
     let mut woken = 0;
     for row in &waiting {

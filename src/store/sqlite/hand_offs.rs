@@ -206,8 +206,9 @@ fn go_on(
 
 /// Has the events of an event's person that wait for a confirmation go on; how many.
 fn wake_waiting(connection: &Connection, event: &Id, why: &str, now: Timestamp) -> Result<u64, StoreError> {
-    let sql = "SELECT id FROM event WHERE state = 'handed_off'
-        AND (id = ?1 OR person = (SELECT person FROM event WHERE id = ?1)) ORDER BY seq";
+    // Two look-ups by index: one condition for both would read every event.
+    let sql = "SELECT id FROM event WHERE id = ?1 AND state = 'handed_off'
+        UNION SELECT id FROM event WHERE state = 'handed_off' AND person = (SELECT person FROM event WHERE id = ?1)";
     let mut waiting = connection.prepare_cached(sql)?;
     let waiting = waiting.query_map([event], |row| row.get::<_, Id>(0))?.collect::<Result<Vec<_>, _>>()?;
     waiting.into_iter().try_fold(0, |woken, event| Ok(woken + wake(connection, event, why, now)?))
