@@ -106,13 +106,7 @@ impl Firm {
             location: settings.highlevel.location_id.clone(),
             rules: settings.sync.clone(),
             highlevel,
-            casepeer: CasePeerClient::new(
-                http.clone(),
-                casepeer.base_url.clone(),
-                casepeer.auth.clone(),
-                casepeer.hooks.clone(),
-                profile,
-            ),
+            casepeer: CasePeerClient::new(http.clone(), casepeer, profile),
             workflow_header: settings
                 .highlevel
                 .workflow_header
@@ -124,6 +118,17 @@ impl Firm {
             pipelines: Cached::default(),
         })
     }
+}
+
+/// A client of one firm's CASEpeer side alone, as for trying an operation.
+pub fn casepeer_client(
+    config: &Config,
+    firm: &FirmConfig,
+    clock: &SharedClock,
+) -> Result<CasePeerClient, String> {
+    let http = HttpClient::new(Arc::clone(clock), Guard::new(config.outbound().iter().map(String::as_str)));
+    let profile = firm.casepeer.profile().map_err(|wrong| wrong.to_string())?;
+    Ok(CasePeerClient::new(http, &firm.casepeer, profile))
 }
 
 /// How long a location's definitions are believed. They change when an administrator edits them.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-pub use firms::{Firm, Firms};
+pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{Refused, WorkflowHeaders};
 pub use replay::{NoPreview, Preview, Step, Would};
 pub use worker::{Worker, WorkerOptions};

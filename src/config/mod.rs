@@ -4,6 +4,7 @@
 mod crypto;
 mod firm;
 mod highlevel;
+mod mail;
 mod secret;
 mod server;
 mod source;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 pub use crypto::{CryptoConfig, KeyConfig};
 pub use firm::{CasePeerAuth, CasePeerConfig, FirmConfig, HighLevelFirmConfig, KeyPlace, WorkflowHeader};
 pub use highlevel::HighLevelConfig;
+pub use mail::{MailConfig, MailEncryption};
 pub use secret::{Secret, SecretKey};
 pub use server::ServerConfig;
 pub use source::{ConfigError, Environment, load, parse};

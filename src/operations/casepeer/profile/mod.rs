@@ -35,6 +35,7 @@ pub use paging::Paging;
 pub use provider::{ClientAuth, Pkce, Provider, TokenBody};
 
 use crate::domain::RecordKind;
+use crate::operations::Effect;
 
 /// The built-in profiles.
 const BUILT_IN: [(&str, &str); 4] = [
@@ -153,13 +154,19 @@ pub enum CannotSend {
         /// What was to be done.
         operation: &'static str,
     },
+    /// No operation has this name.
+    #[error("there is no operation `{operation}`")]
+    Unknown {
+        /// The name.
+        operation: String,
+    },
     /// The profile cannot search by this.
     #[error("{operation} cannot search by {property}")]
     NotSearchable {
         /// What was to be done.
         operation: &'static str,
         /// By what.
-        property: &'static str,
+        property: String,
     },
     /// A required value is missing.
     #[error("{operation} needs {field}, which the record does not have; give it a `default` in the profile")]
@@ -186,6 +193,11 @@ pub enum CannotSend {
 }
 
 impl Profile {
+    /// An operation by its name, and what a repeat of it would do.
+    pub fn known(operation: &str) -> Option<(&'static str, Effect)> {
+        CANONICAL.iter().find(|(known, _)| *known == operation).copied()
+    }
+
     /// The names of the built-in profiles.
     pub fn built_in_names() -> impl Iterator<Item = &'static str> {
         BUILT_IN.iter().map(|(name, _)| *name)

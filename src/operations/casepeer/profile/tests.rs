@@ -30,7 +30,7 @@ fn a_wrong_file_is_told_the_file_the_key_and_what_is_right() {
         ("[operations.lead.create]\ntransport = \"email_bcc\"", "operations.lead.create.transport: `email_bcc` carries notes only"),
         ("[operations.note.create_on_case]\ntransport = \"email_bcc\"", "operations.note.create_on_case.to: mail needs the address"),
         ("[operations.lead.get]\ntransport = \"fax\"", "operations.lead.get.transport: unknown variant `fax`, expected one of `rest`"),
-        ("[operations]\n[records.deal]", "records.deal: is not a kind of record; there are lead, case, task, note"),
+        ("[operations]\n[records.deal]", "records.deal: is not a kind of record; there are lead, case, client, task, note"),
         ("[operations]\n[records.lead.fields]\nfirstname = \"x\"", "is not a field of a lead; there are id, lead_id"),
         ("[operations]\n[records.lead.fields]\nstatus = \"a[\"", "records.lead.fields.status: `a[` has an open bracket; a place is written as"),
         ("[operations]\n[records.lead.fields]\nstatus = { at = \"a\", as = \"upper\" }", "unknown variant `upper`, expected one of `same`"),
