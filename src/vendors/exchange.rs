@@ -136,7 +136,7 @@ pub struct Failure {
     /// What happened, in words that name no person.
     pub detail: String,
     /// The answer, if there was one.
-    pub answer: Option<Response>,
+    pub answer: Option<Box<Response>>,
 }
 
 impl Failure {
@@ -297,7 +297,7 @@ impl HttpClient {
                     None if message.is_empty() => format!("answered {status}"),
                     None => format!("answered {status}: {message}"),
                 };
-                Err(Failure { class, retry_after, detail, answer: Some(answer) })
+                Err(Failure { class, retry_after, detail, answer: Some(Box::new(answer)) })
             }
         }
     }

@@ -203,10 +203,13 @@ impl Installation {
 }
 
 /// Lines of `[firms.casepeer]`, made with a function that keeps a secret in a file and gives its reference.
-pub type CasePeerLines<'a> = dyn Fn(&dyn Fn(&str, &str) -> String) -> String + 'a;
+pub type CasePeerLines<'a> = dyn Fn(&SecretFiles<'_>) -> String + 'a;
+
+/// Keeps a secret in a file of this name and gives its reference.
+pub type SecretFiles<'a> = dyn Fn(&str, &str) -> String + 'a;
 
 /// The lines for the published contract.
-fn contract<'a>(vendors: &'a Vendors<'a>) -> impl Fn(&dyn Fn(&str, &str) -> String) -> String + 'a {
+fn contract<'a>(vendors: &'a Vendors<'a>) -> impl Fn(&SecretFiles<'_>) -> String + 'a {
     |secret| {
         let bearer = secret("bearer", vendors.casepeer_token);
         let url = vendors.casepeer_url;

@@ -18,7 +18,8 @@ pub fn create_note(
 ) -> Result<Request, CannotSend> {
     let operation =
         if owner.kind == RecordKind::Case { "note.create_on_case" } else { "note.create_on_lead" };
-    let mut json = json!({ "body": body, "external_ref": external_ref, "occurred_at": written_at.to_string() });
+    let mut json =
+        json!({ "body": body, "external_ref": external_ref, "occurred_at": written_at.to_string() });
     if let Some(category) = category {
         json["category"] = category.into();
     }

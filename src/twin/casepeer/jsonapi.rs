@@ -15,9 +15,11 @@ use crate::twin::highlevel::Beside;
 use crate::twin::server::{Api, Common};
 
 /// Each kind's resource: the contract's path, the type, and the attributes with what they are in the contract.
-const RESOURCES: [(&str, &str, &[(&str, &str)]); 4] =
+const RESOURCES: [(&str, &str, Attributes); 4] =
     [("leads", "Lead", LEAD), ("cases", "Case", CASE), ("tasks", "Task", TASK), ("notes", "Note", NOTE)];
-const LEAD: &[(&str, &str)] = &[
+/// An attribute, and where its value lies in the contract.
+type Attributes = &'static [(&'static str, &'static str)];
+const LEAD: Attributes = &[
     ("external_id", "external_ref"),
     ("firstname", "client/first_name"),
     ("lastname", "client/last_name"),
@@ -106,7 +108,7 @@ impl Api for Dialect {
     }
 }
 
-fn attributes_of(kind: &str) -> (&'static str, &'static [(&'static str, &'static str)]) {
+fn attributes_of(kind: &str) -> (&'static str, Attributes) {
     let found = RESOURCES.iter().find(|(path, ..)| *path == kind);
     found.map_or(("Client", CLIENT), |(_, name, attributes)| (*name, attributes))
 }

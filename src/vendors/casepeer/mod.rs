@@ -105,7 +105,7 @@ impl CasePeerClient {
                 class: CallClass::Rejected,
                 retry_after: None,
                 detail,
-                answer: Some(answer),
+                answer: Some(Box::new(answer)),
             }),
             ..page
         }
@@ -127,7 +127,7 @@ impl CasePeerClient {
                     class: broken(request.effect),
                     retry_after: None,
                     detail,
-                    answer: Some(answer),
+                    answer: Some(Box::new(answer)),
                 })
             }
             Ok(answer) if request.carrier == Carrier::Api => self
@@ -186,7 +186,7 @@ impl CasePeerClient {
     /// A refusal in our contract's form, classed as the profile says.
     fn in_our_form(&self, failure: Failure, effect: Effect) -> Failure {
         let Some(answer) = failure.answer else { return failure };
-        let answer = self.profile.read_refusal(answer);
+        let answer = self.profile.read_refusal(*answer);
         let class = match self.profile.verdict(answer.status) {
             Verdict::Usual => failure.class,
             Verdict::Retryable => classify(503, effect),
@@ -197,7 +197,7 @@ impl CasePeerClient {
             true => failure.detail,
             false => format!("answered {}: {said}", answer.status),
         };
-        Failure { class, retry_after: failure.retry_after, detail, answer: Some(answer) }
+        Failure { class, retry_after: failure.retry_after, detail, answer: Some(Box::new(answer)) }
     }
 }
 

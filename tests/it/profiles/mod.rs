@@ -50,8 +50,8 @@ async fn the_scenarios_over_mycase() {
     assert_eq!(
         play(Shape::MyCase).await,
         [
-            "a note is copied to the lead",
             "a task is copied and completed in CASEpeer",
+            "a note is copied to the lead",
             "a note of CASEpeer's is copied"
         ]
     );

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::stub::mycase;
-use crate::support::{Installation, SYNC, Vendors, clock};
+use crate::support::{Installation, SYNC, SecretFiles, Vendors, clock};
 
 /// What is on the other side.
 pub enum Side {
@@ -64,7 +64,7 @@ impl Shape {
     pub fn tells_of(self, kind: &str) -> bool {
         match self {
             Self::Contract | Self::JsonApi => true,
-            Self::MyCase => matches!(kind, "lead" | "case"),
+            Self::MyCase => matches!(kind, "lead" | "case" | "case.status"),
             Self::Zapier => kind == "case.status",
         }
     }
@@ -102,7 +102,7 @@ impl Stage {
             webhook_secret: &secrets.1,
         };
         let hook = twin.casepeer.zap_url();
-        let lines = |secret: &dyn Fn(&str, &str) -> String| {
+        let lines = |secret: &SecretFiles<'_>| {
             let profile = shape.named();
             if shape == Shape::Zapier {
                 let hook = secret("hook", &hook);
@@ -188,7 +188,7 @@ impl Stage {
             Side::MyCase(stub) => stub.add_lead(json!({ "first_name": "Grace", "last_name": "Hopper",
                 "email": "grace@example.com", "cell_phone_number": "+15125550199" })),
         };
-        self.tell("lead.created", "lead", &id).await;
+        self.tell("lead.created", "lead", &id, None).await;
         id
     }
 
@@ -201,7 +201,7 @@ impl Stage {
             }
             Side::MyCase(stub) => stub.change_lead(id, json!({ "address": { "city": city } })),
         }
-        self.tell("lead.updated", "lead", id).await;
+        self.tell("lead.updated", "lead", id, None).await;
     }
 
     /// A case for Grace in this status; its id.
@@ -225,7 +225,7 @@ impl Stage {
                 stub.add_case(client, status)
             }
         };
-        self.tell("case.created", "case", &id).await;
+        self.tell("case.created", "case", &id, Some(status)).await;
         id
     }
 
@@ -235,7 +235,7 @@ impl Stage {
             Side::Twin => self.twin.casepeer.set_status(case, status),
             Side::MyCase(stub) => stub.set_stage(case, status),
         }
-        self.tell("case.status_changed", "case", case).await;
+        self.tell("case.status_changed", "case", case, Some(status)).await;
     }
 
     /// The city of Grace's case's client.
@@ -277,12 +277,12 @@ impl Stage {
         }
     }
 
-    /// Tells the bridge of a change; the twin does so by itself.
-    async fn tell(&self, event: &str, kind: &str, id: &str) {
+    /// Tells the bridge of a change in the contract's words, as an adapter would; the twin does so by itself.
+    async fn tell(&self, event: &str, kind: &str, id: &str, status: Option<&str>) {
         if let Side::MyCase(_) = &self.side {
             let now = self.installation.clock.now();
             let body = json!({ "id": uuid::Uuid::now_v7().to_string(), "type": event, "occurred_at": now.to_string(),
-                "account_id": "firm-1", "data": { kind: { "id": id } } });
+                "account_id": "firm-1", "data": { kind: { "id": id, "status": status } } });
             self.deliver(&body).await;
         }
         self.settle().await;

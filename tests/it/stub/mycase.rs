@@ -110,7 +110,7 @@ impl Stub {
     /// A person edits a lead.
     pub fn change_lead(&self, id: &str, fields: Value) {
         let mut state = lock(&self.state);
-        let lead = state.leads.iter_mut().find(|lead| lead["id"].to_string() == id).expect("a lead");
+        let lead = state.leads.iter_mut().find(|lead| has_id(lead, id)).expect("a lead");
         merge(lead, &fields);
         lead["updated_at"] = now().into();
     }
@@ -130,7 +130,7 @@ impl Stub {
     /// A person moves a case to another stage.
     pub fn set_stage(&self, case: &str, stage: &str) {
         let mut state = lock(&self.state);
-        let case = state.cases.iter_mut().find(|one| one["id"].to_string() == case).expect("a case");
+        let case = state.cases.iter_mut().find(|one| has_id(one, case)).expect("a case");
         case["case_stage"] = stage.into();
     }
 
@@ -165,7 +165,7 @@ impl State {
             ("GET", ["cases", id]) => self.case(request, id),
             ("GET", ["cases", id, "notes"]) => {
                 let notes: Vec<Value> =
-                    self.notes.iter().filter(|note| note["case"]["id"].to_string() == *id).cloned().collect();
+                    self.notes.iter().filter(|note| has_id(&note["case"], id)).cloned().collect();
                 self.list(request, &format!("cases/{id}/notes"), &notes)
             }
             ("POST", ["cases", id, "notes"]) => match checked(request, NOTE, &["subject", "note", "date"]) {
@@ -249,8 +249,12 @@ impl State {
     }
 }
 
+fn has_id(record: &Value, id: &str) -> bool {
+    record["id"].as_u64().is_some_and(|number| id.parse() == Ok(number))
+}
+
 fn found(records: &[Value], id: &str) -> Answer {
-    match records.iter().find(|record| record["id"].to_string() == id) {
+    match records.iter().find(|record| has_id(record, id)) {
         Some(record) => Answer::new(200, record.clone()),
         None => refusal(404, "The record was not found", "id"),
     }
@@ -261,7 +265,7 @@ fn change(records: &mut [Value], request: &Recorded, known: &[&str], id: &str) -
         Ok(fields) => fields,
         Err(refused) => return refused,
     };
-    match records.iter_mut().find(|record| record["id"].to_string() == id) {
+    match records.iter_mut().find(|record| has_id(record, id)) {
         Some(record) => {
             merge(record, &fields);
             record["updated_at"] = now().into();
