@@ -60,6 +60,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// A connection that has not been used for this long is tried before it is used: the database may have gone.
 const TRUSTED: Duration = Duration::from_secs(1);
 
+/// Compiling a statement to machine code takes longer than any of ours runs.
+const SETTINGS: [(&str, &str); 1] = [("jit", "off")];
+
 /// How often a transaction is begun that PostgreSQL asks to repeat.
 pub(super) const ATTEMPTS: u32 = 5;
 
@@ -90,7 +93,7 @@ impl Core {
                     Ok(true)
                 })
             })
-            .connect_lazy_with(address.application_name("casebridge"));
+            .connect_lazy_with(address.application_name("casebridge").options(SETTINGS));
         let failed = |error: sqlx::Error| CannotOpenPostgres::Database(error.to_string());
         wait_for(&pool, options.connect_timeout).await.map_err(failed)?;
         let migrated = migrations::run(&pool).await.map_err(|error| match error {

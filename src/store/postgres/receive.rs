@@ -77,10 +77,6 @@ struct Latest {
 
 type DeliveryName = (String, &'static str, String);
 
-/// Numbers that the identity columns of these tables would draw.
-const NEXT_PEOPLE: &str = "SELECT nextval('person_id_seq') FROM generate_series(1, $1)";
-const NEXT_EVENTS: &str = "SELECT nextval('event_seq_seq') FROM generate_series(1, $1)";
-
 /// What the batch depends on, kept up to date as it is decided.
 #[derive(Default)]
 struct Known {
@@ -91,17 +87,21 @@ struct Known {
     parked: HashSet<String>,
     /// The place in the batch of what was last stored for a person.
     last: HashMap<i64, usize>,
+    /// Numbers for people and events that may come to be, drawn as their columns would; the lowest last.
+    new_people: Vec<i64>,
+    new_events: Vec<i64>,
 }
 
-/// What is to be written. New people have the numbers -1, -2, … until they are drawn.
+/// What is to be written.
 #[derive(Default)]
 struct Rows {
-    people: Vec<String>,
+    people: Vec<(i64, String)>,
     records: BTreeMap<(String, String), i64>,
     events: Vec<EventToStore>,
 }
 
 struct EventToStore {
+    seq: i64,
     place: usize,
     key: String,
     person: Option<i64>,
@@ -119,51 +119,95 @@ pub(super) async fn record(
     let recorded =
         batch.iter().enumerate().map(|(place, sealed)| decide(&mut known, &mut rows, place, sealed));
     let recorded = recorded.collect();
-    if !rows.events.is_empty() {
-        write(connection, batch, &rows, now).await?;
+    write_people(connection, &rows).await?;
+    for events in messages(batch, &rows.events) {
+        write_events(connection, batch, events, now).await?;
     }
     Ok(recorded)
 }
 
+/// What a row of the look-up tells.
+mod told {
+    pub(super) const PARKED: i32 = 1;
+    pub(super) const SENT_BEFORE: i32 = 2;
+    pub(super) const PERSON: i32 = 3;
+    pub(super) const NEW_PERSON: i32 = 4;
+    pub(super) const NEW_EVENT: i32 = 5;
+}
+
+/// One question instead of five: each would take a journey to the database and back.
 async fn look_up(connection: &mut PgConnection, batch: &[Sealed]) -> Result<Known, Fault> {
-    let mut known = Known::default();
-    let firms: BTreeSet<&str> = batch.iter().map(Sealed::firm).collect();
-    let firms: Vec<&str> = firms.into_iter().collect();
-    let rows = sqlx::query("SELECT firm FROM parking WHERE firm = ANY($1)").bind(&firms);
-    for row in rows.fetch_all(&mut *connection).await? {
-        known.parked.insert(row.try_get(0)?);
-    }
+    let sql = "SELECT 1 AS told, firm, NULL AS name, NULL::bigint AS number, NULL::uuid AS id, false AS has_head
+            FROM parking WHERE firm = ANY($1)
+        UNION ALL SELECT 2, given.firm, given.key, given.place, earlier.id, false
+            FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS given (firm, source, key, place)
+            CROSS JOIN LATERAL (SELECT id FROM event WHERE firm = given.firm AND source = given.source
+                AND delivery_key = given.key LIMIT 1) earlier
+        UNION ALL SELECT 3, given.firm, given.record, known.person, NULL, EXISTS (SELECT 1 FROM event
+                WHERE event.person = known.person AND state IN ('ready', 'running', 'retrying', 'parked'))
+            FROM unnest($5::text[], $6::text[]) AS given (firm, record)
+            CROSS JOIN LATERAL (SELECT person FROM person_record
+                WHERE firm = given.firm AND record = given.record LIMIT 1) known
+        UNION ALL SELECT 4, NULL, NULL, nextval('person_id_seq'), NULL, false FROM generate_series(1, $7)
+        UNION ALL SELECT 5, NULL, NULL, nextval('event_seq_seq'), NULL, false FROM generate_series(1, $7)";
+    let firms: Vec<&str> = batch.iter().map(Sealed::firm).collect::<BTreeSet<_>>().into_iter().collect();
     let names = |wanted: fn(&Key) -> bool| {
         let chosen = batch.iter().filter(move |sealed| wanted(&sealed.key));
-        chosen.map(|sealed| (sealed.firm(), sealed.arrival.source.as_str(), sealed.key.text()))
+        chosen.map(|sealed| (sealed.firm(), (sealed.arrival.source.as_str(), sealed.key.text()))).unzip()
     };
-    let senders: (Vec<_>, (Vec<_>, Vec<_>)) =
-        names(|key| matches!(key, Key::Sender(_))).map(|(firm, source, key)| (firm, (source, key))).unzip();
-    if !senders.0.is_empty() {
-        let sql = "SELECT given.firm, place, given.key, earlier.id
-            FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS given (firm, source, key, place)
-            CROSS JOIN LATERAL (SELECT id FROM event WHERE firm = given.firm AND source = given.source
-                AND delivery_key = given.key LIMIT 1) earlier";
-        let (firms, (sources, keys)) = senders;
-        let rows = sqlx::query(sql).bind(&firms).bind(&sources).bind(&keys);
-        for row in rows.fetch_all(&mut *connection).await? {
-            let source = sources[place_of(&row)?];
-            let name = (row.try_get(0)?, source, row.try_get(2)?);
-            known.senders.insert(name, event_id(&row, "id")?);
+    let senders: (Vec<_>, (Vec<_>, Vec<_>)) = names(|key| matches!(key, Key::Sender(_)));
+    let (sender_firms, (sources, keys)) = senders;
+    let records =
+        batch.iter().flat_map(|sealed| sealed.lane_records().iter().map(|record| (sealed.firm(), record)));
+    let (record_firms, records): (Vec<&str>, Vec<&String>) =
+        records.collect::<BTreeSet<_>>().into_iter().unzip();
+    let rows = sqlx::query(sql)
+        .bind(&firms)
+        .bind(&sender_firms)
+        .bind(&sources)
+        .bind(&keys)
+        .bind(&record_firms)
+        .bind(&records)
+        .bind(i64::try_from(batch.len()).expect("a batch is small"))
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut known = Known::default();
+    for row in &rows {
+        let number = || row.try_get::<i64, _>("number");
+        match row.try_get("told")? {
+            told::PARKED => {
+                known.parked.insert(row.try_get("firm")?);
+            }
+            told::SENT_BEFORE => {
+                let source = sources[index(number()?)];
+                known
+                    .senders
+                    .insert((row.try_get("firm")?, source, row.try_get("name")?), event_id(row, "id")?);
+            }
+            told::PERSON => {
+                known.people.insert((row.try_get("firm")?, row.try_get("name")?), number()?);
+                if row.try_get("has_head")? {
+                    known.lanes_with_head.insert(number()?);
+                }
+            }
+            told::NEW_PERSON => known.new_people.push(number()?),
+            told::NEW_EVENT => known.new_events.push(number()?),
+            other => unreachable!("the statement tells nothing of {other}"),
         }
     }
-    let bodies: (Vec<_>, (Vec<_>, Vec<_>)) =
-        names(|key| matches!(key, Key::Body(_))).map(|(firm, source, key)| (firm, (source, key))).unzip();
+    for numbers in [&mut known.new_people, &mut known.new_events] {
+        numbers.sort_unstable_by(|one, other| other.cmp(one));
+    }
+    let bodies: (Vec<_>, (Vec<_>, Vec<_>)) = names(|key| matches!(key, Key::Body(_)));
     if !bodies.0.is_empty() {
         look_up_bodies(connection, &mut known, &bodies.0, &bodies.1.0, &bodies.1.1).await?;
     }
-    look_up_people(connection, &mut known, batch).await?;
     Ok(known)
 }
 
-fn place_of(row: &sqlx::postgres::PgRow) -> Result<usize, Fault> {
-    let place: i64 = row.try_get("place")?;
-    Ok(usize::try_from(place - 1).expect("ordinality counts from 1"))
+/// Ordinality counts from 1.
+fn index(ordinality: i64) -> usize {
+    usize::try_from(ordinality - 1).expect("ordinality counts from 1")
 }
 
 async fn look_up_bodies(
@@ -184,7 +228,7 @@ async fn look_up_bodies(
             ORDER BY seq + 0 DESC LIMIT 1) latest";
     let rows = sqlx::query(sql).bind(firms).bind(sources).bind(hashes);
     for row in rows.fetch_all(connection).await? {
-        let place = place_of(&row)?;
+        let place = index(row.try_get("place")?);
         let name = (firms[place].to_owned(), sources[place], hashes[place].to_owned());
         let latest = Latest {
             id: event_id(&row, "id")?,
@@ -194,32 +238,6 @@ async fn look_up_bodies(
             is_followed: row.try_get("is_followed")?,
         };
         known.bodies.insert(name, latest);
-    }
-    Ok(())
-}
-
-async fn look_up_people(
-    connection: &mut PgConnection,
-    known: &mut Known,
-    batch: &[Sealed],
-) -> Result<(), Fault> {
-    let records =
-        batch.iter().flat_map(|sealed| sealed.lane_records().iter().map(|record| (sealed.firm(), record)));
-    let (firms, records): (Vec<&str>, Vec<&String>) = records.collect::<BTreeSet<_>>().into_iter().unzip();
-    if firms.is_empty() {
-        return Ok(());
-    }
-    let sql =
-        "SELECT firm, record, person, EXISTS (SELECT 1 FROM event WHERE event.person = person_record.person
-            AND state IN ('ready', 'running', 'retrying', 'parked')) AS has_head
-        FROM unnest($1::text[], $2::text[]) AS given (firm, record) JOIN person_record USING (firm, record)";
-    let rows = sqlx::query(sql).bind(firms).bind(records).fetch_all(connection).await?;
-    for row in rows {
-        let person = row.try_get("person")?;
-        known.people.insert((row.try_get("firm")?, row.try_get("record")?), person);
-        if row.try_get("has_head")? {
-            known.lanes_with_head.insert(person);
-        }
     }
     Ok(())
 }
@@ -270,7 +288,8 @@ fn decide(known: &mut Known, rows: &mut Rows, place: usize, sealed: &Sealed) -> 
         };
         known.bodies.insert(name, latest);
     }
-    rows.events.push(EventToStore { place, key, person, state });
+    let seq = known.new_events.pop().expect("a number was drawn for each");
+    rows.events.push(EventToStore { seq, place, key, person, state });
     Recorded::Stored(arrival.id)
 }
 
@@ -281,8 +300,9 @@ fn person_of(known: &mut Known, rows: &mut Rows, sealed: &Sealed) -> Option<i64>
     records.first()?;
     let person = records.iter().find_map(|record| known.people.get(&name(record)).copied());
     let person = person.unwrap_or_else(|| {
-        rows.people.push(sealed.firm().to_owned());
-        -i64::try_from(rows.people.len()).expect("a batch is small")
+        let new = known.new_people.pop().expect("a number was drawn for each");
+        rows.people.push((new, sealed.firm().to_owned()));
+        new
     });
     for record in records {
         if let Entry::Vacant(unknown) = known.people.entry(name(record)) {
@@ -293,37 +313,72 @@ fn person_of(known: &mut Known, rows: &mut Rows, sealed: &Sealed) -> Option<i64>
     Some(person)
 }
 
-async fn write(
+async fn write_people(connection: &mut PgConnection, rows: &Rows) -> Result<(), Fault> {
+    if rows.records.is_empty() {
+        return Ok(());
+    }
+    // Data-modifying parts of one statement see one snapshot; references are checked when all of it is done.
+    let sql = "WITH new_person AS (INSERT INTO person (id, firm) SELECT * FROM unnest($1::bigint[], $2::text[]))
+        INSERT INTO person_record (firm, record, person)
+            SELECT * FROM unnest($3::text[], $4::text[], $5::bigint[])";
+    let (people, firms): (Vec<i64>, Vec<&String>) = rows.people.iter().map(|(id, firm)| (id, firm)).unzip();
+    let (names, of): (Vec<_>, Vec<i64>) = rows.records.iter().map(|(name, person)| (name, person)).unzip();
+    let (record_firms, records): (Vec<&String>, Vec<&String>) =
+        names.into_iter().map(|(firm, record)| (firm, record)).unzip();
+    sqlx::query(sql)
+        .bind(people)
+        .bind(firms)
+        .bind(record_firms)
+        .bind(records)
+        .bind(of)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The most that one message to the database carries, a little less than a TLS record. What is longer leaves in
+/// several writes, of which the last waits for the other side's delayed acknowledgement of those before, 40 ms: the
+/// driver leaves Nagle's algorithm on.
+const MESSAGE: usize = 15_000;
+
+/// What an event takes beside its body, its key and its records.
+const EVENT: usize = 300;
+
+/// Cuts a batch into what goes into one message; a larger event has one of its own.
+fn messages<'a>(batch: &[Sealed], events: &'a [EventToStore]) -> Vec<&'a [EventToStore]> {
+    let mut messages = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (end, event) in events.iter().enumerate() {
+        let sealed = &batch[event.place];
+        let records = 2 * sealed.records.iter().map(|record| record.len() + 8).sum::<usize>();
+        let size = EVENT + sealed.body.len() + event.key.len() + records;
+        if bytes + size > MESSAGE && end > start {
+            messages.push(&events[start..end]);
+            (start, bytes) = (end, 0);
+        }
+        bytes += size;
+    }
+    if start < events.len() {
+        messages.push(&events[start..]);
+    }
+    messages
+}
+
+async fn write_events(
     connection: &mut PgConnection,
     batch: &[Sealed],
-    rows: &Rows,
+    events: &[EventToStore],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let people = draw(connection, NEXT_PEOPLE, rows.people.len()).await?;
-    let numbers = draw(connection, NEXT_EVENTS, rows.events.len()).await?;
-    let drawn = |person: i64| match usize::try_from(-person) {
-        Ok(new) if new > 0 => people[new - 1],
-        _ => person,
-    };
-    // Data-modifying parts of one statement see one snapshot; references are checked when all of it is done.
-    let sql = "WITH new_person AS (INSERT INTO person (id, firm) SELECT * FROM unnest($1::bigint[], $2::text[])),
-        new_record AS (INSERT INTO person_record (firm, record, person)
-            SELECT * FROM unnest($3::text[], $4::text[], $5::bigint[])),
-        new_event AS (INSERT INTO event (seq, id, firm, source, type, subject, is_update, delivery_key, person, state,
-                due_at, reason, cause, records, verified_by, sent_at, received_at, settled_at)
-            SELECT * FROM unnest($6::bigint[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[],
-                $12::boolean[], $13::text[], $14::bigint[], $15::text[], $16::bigint[], $17::text[], $18::text[],
-                $19::text[], $20::text[], $21::bigint[], $22::bigint[], $23::bigint[])),
-        new_payload AS (INSERT INTO payload (event, sealed_body) SELECT * FROM unnest($6::bigint[], $24::bytea[]))
-        SELECT pg_notify($25, '') WHERE 'ready' = ANY($15)";
-    let (mut record_firms, mut records, mut record_people) = (Vec::new(), Vec::new(), Vec::new());
-    for ((firm, record), person) in &rows.records {
-        record_firms.push(firm);
-        records.push(record);
-        record_people.push(drawn(*person));
-    }
+    let sql = "WITH new_event AS (INSERT INTO event (seq, id, firm, source, type, subject, is_update, delivery_key,
+                person, state, due_at, reason, cause, records, verified_by, sent_at, received_at, settled_at)
+            SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
+                $7::boolean[], $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::text[],
+                $14::text[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[])),
+        new_payload AS (INSERT INTO payload (event, sealed_body) SELECT * FROM unnest($1::bigint[], $19::bytea[]))
+        SELECT pg_notify($20, '') WHERE 'ready' = ANY($10)";
     let of = |event: &EventToStore| &batch[event.place];
-    let (events, now) = (&rows.events, now.as_millisecond());
+    let now = now.as_millisecond();
     let received = |event: &EventToStore| of(event).arrival.received_at.as_millisecond();
     let undeliverable = |event: &EventToStore| of(event).arrival.undeliverable.as_ref();
     let list = |event: &EventToStore| serde_json::to_string(&of(event).records).expect("text is JSON");
@@ -332,12 +387,7 @@ async fn write(
     let cause = |event: &EventToStore| undeliverable(event).map(|(cause, _)| cause.as_str());
     let reason = |event: &EventToStore| undeliverable(event).map(|(_, why)| text(why));
     sqlx::query(sql)
-        .bind(&people)
-        .bind(&rows.people)
-        .bind(record_firms)
-        .bind(records)
-        .bind(record_people)
-        .bind(&numbers)
+        .bind(events.iter().map(|event| event.seq).collect::<Vec<_>>())
         .bind(events.iter().map(|event| of(event).arrival.id.0).collect::<Vec<Uuid>>())
         .bind(events.iter().map(|event| of(event).firm()).collect::<Vec<_>>())
         .bind(events.iter().map(|event| of(event).arrival.source.as_str()).collect::<Vec<_>>())
@@ -345,7 +395,7 @@ async fn write(
         .bind(events.iter().map(|event| of(event).records.first()).collect::<Vec<_>>())
         .bind(events.iter().map(|event| of(event).arrival.is_update).collect::<Vec<_>>())
         .bind(events.iter().map(|event| &event.key).collect::<Vec<_>>())
-        .bind(events.iter().map(|event| event.person.map(drawn)).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.person).collect::<Vec<_>>())
         .bind(events.iter().map(|event| event.state.as_str()).collect::<Vec<_>>())
         // A receiver whose clock is ahead must not make an event wait.
         .bind(events.iter().map(|event| received(event).min(now)).collect::<Vec<_>>())
@@ -361,16 +411,4 @@ async fn write(
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// The next numbers of a sequence, in order.
-async fn draw(connection: &mut PgConnection, sql: &'static str, count: usize) -> Result<Vec<i64>, Fault> {
-    if count == 0 {
-        return Ok(Vec::new());
-    }
-    let count = i64::try_from(count).expect("a batch is small");
-    let rows = sqlx::query(sql).bind(count).fetch_all(connection).await?;
-    let mut numbers = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, sqlx::Error>>()?;
-    numbers.sort_unstable();
-    Ok(numbers)
 }

@@ -10,7 +10,7 @@ use super::receive::{self, Sealed};
 use crate::store::{Recorded, StoreError};
 
 /// The most arrivals one transaction carries; measurements show nothing gained beyond.
-const GROUP: usize = 256;
+const GROUP: usize = 128;
 
 /// The most arrivals that may wait. A webhook that finds the queue full is refused and comes again.
 const QUEUE: usize = 1024;
