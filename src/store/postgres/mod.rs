@@ -16,6 +16,7 @@ mod parking;
 mod receive;
 mod replay;
 mod rows;
+mod settle;
 mod time;
 mod writer;
 
@@ -31,6 +32,7 @@ use self::listen::{Bell, CHANNEL};
 pub use self::migrations::KNOWN as SCHEMA;
 use self::receive::Sealed;
 use self::rows::Fault;
+use self::settle::Turn;
 pub use self::time::TimeSource;
 use self::writer::Writer;
 use super::{
@@ -44,7 +46,8 @@ use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
 /// The store that several instances may share.
 pub struct PostgresStore {
     core: Arc<Core>,
-    writer: Writer,
+    arrivals: Writer<Sealed>,
+    turns: Writer<Turn>,
     bell: Bell,
     keyring: Arc<Keyring>,
     /// How many migrations opening it took.
@@ -62,7 +65,8 @@ impl PostgresStore {
         let (core, migrated) = Core::open(url, options, time).await?;
         check_seals(&core, &keyring).await?;
         let core = Arc::new(core);
-        Ok(Self { writer: Writer::start(&core), core, bell: Bell::default(), keyring, migrated })
+        let (arrivals, turns) = (Writer::start(&core), Writer::start(&core));
+        Ok(Self { core, arrivals, turns, bell: Bell::default(), keyring, migrated })
     }
 
     /// How many migrations opening it took.
@@ -81,9 +85,6 @@ impl PostgresStore {
         Ok(())
     }
 }
-
-/// For a transaction that takes no firm's lock.
-const NO_FIRM: &[&str] = &[];
 
 /// Runs a statement that needs no transaction.
 async fn read<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, StoreError> {
@@ -105,7 +106,7 @@ async fn check_seals(core: &Core, keyring: &Keyring) -> Result<(), CannotOpenPos
 #[async_trait]
 impl Store for PostgresStore {
     async fn record(&self, arrival: Arrival) -> Result<Recorded, StoreError> {
-        self.writer.record(Sealed::new(&self.keyring, arrival)).await
+        self.arrivals.run_or_refuse(Sealed::new(&self.keyring, arrival)).await
     }
 
     async fn claim(
@@ -121,24 +122,11 @@ impl Store for PostgresStore {
                 connection, &expired, now
             ))?;
         }
-        Ok(in_transaction!(&self.core, NO_FIRM, |connection, now| claims::claim(
-            connection,
-            &self.keyring,
-            worker,
-            room,
-            lease,
-            now
-        ))?)
+        read(claims::claim(&self.core.pool, &self.keyring, worker, room, lease, now)).await
     }
 
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<Settled, StoreError> {
-        Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| claims::settle(
-            connection,
-            &self.keyring,
-            lease,
-            &settlement,
-            now
-        ))?)
+        self.turns.run(Turn::new(&self.keyring, lease, settlement)).await
     }
 
     async fn rejoin(&self, lease: &Lease, owner: &RecordRef) -> Result<Rejoined, StoreError> {
@@ -182,6 +170,11 @@ impl Store for PostgresStore {
         key: &EffectKey,
         intent: Intent,
     ) -> Result<Begun, StoreError> {
+        let (pool, now) = (&self.core.pool, self.core.now().await?);
+        let first = effects::begin_first(pool, &self.keyring, lease, key, &intent, now);
+        if let Some(begun) = read(first).await? {
+            return Ok(begun);
+        }
         Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| effects::begin(
             connection,
             &self.keyring,
@@ -200,6 +193,14 @@ impl Store for PostgresStore {
         links: Vec<LinkChange>,
         call: Option<CallRecord>,
     ) -> Result<Settled, StoreError> {
+        let (pool, now) = (&self.core.pool, self.core.now().await?);
+        if let Some(agreed) = read(links::agreed(pool, &self.keyring, &lease.firm, &links)).await? {
+            let (result, call) = (result.as_ref(), call.as_ref());
+            let completing = effects::complete_agreed(pool, lease, key, result, call, agreed, now);
+            if let Some(settled) = read(completing).await? {
+                return Ok(settled);
+            }
+        }
         Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| async {
             let is_news =
                 effects::complete(connection, lease, key, result.as_ref(), call.as_ref(), now).await?;
