@@ -20,7 +20,7 @@ const GROUP: usize = 128;
 /// The most jobs that may wait.
 const QUEUE: usize = 1024;
 
-/// How many transactions are under way at once: while one waits for its commit, the other is prepared.
+/// How many transactions of a kind are under way at once: while one waits for its commit, the other is prepared.
 const WRITERS: usize = 2;
 
 /// What is committed together with others of its kind, under the locks of their firms.
@@ -119,7 +119,8 @@ async fn write<J: Job>(core: &Core, jobs: &[J], answers: Vec<Answer<J>>) {
 
 async fn commit<J: Job>(core: &Core, jobs: &[J]) -> (Result<Vec<J::Answer>, StoreError>, bool) {
     let firms: Vec<&str> = jobs.iter().map(J::firm).collect();
-    let result = in_transaction!(core, &firms, |connection, now| J::run(connection, jobs, now));
+    let result =
+        in_transaction!(begin_writing, core, &firms, |connection, now| J::run(connection, jobs, now));
     let is_about_data = result.as_ref().is_err_and(Fault::is_about_data);
     (result.map_err(StoreError::from), is_about_data)
 }
