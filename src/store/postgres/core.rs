@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
 use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
 
 use super::migrations;
@@ -58,13 +58,10 @@ pub enum CannotOpenPostgres {
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A connection that has not been used for this long is tried before it is used: the database may have gone.
-const TRUSTED: Duration = Duration::from_secs(1);
+pub(super) const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Compiling a statement to machine code takes longer than any of ours runs.
 const SETTINGS: &str = "SET jit = off";
-
-/// How many connections the writing tasks share.
-const WRITING: u32 = 4;
 
 /// How often a transaction is begun that PostgreSQL asks to repeat.
 pub(super) const ATTEMPTS: u32 = 5;
@@ -72,9 +69,6 @@ pub(super) const ATTEMPTS: u32 = 5;
 /// What the store's verbs and its tasks share.
 pub(super) struct Core {
     pub(super) pool: PgPool,
-    /// Connections of the writing tasks. A few that are always in use: the database plans a statement anew, and fetches
-    /// what it knows of the tables, for each connection that it first sees it on.
-    writing: PgPool,
     pub(super) time: Time,
 }
 
@@ -87,7 +81,8 @@ impl Core {
     ) -> Result<(Self, usize), CannotOpenPostgres> {
         let address: PgConnectOptions =
             url.parse().map_err(|error: sqlx::Error| CannotOpenPostgres::Url(error.to_string()))?;
-        let some = PgPoolOptions::new()
+        let pool = PgPoolOptions::new()
+            .max_connections(options.pool)
             .after_connect(|connection, _| {
                 Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(connection).await.map(|_| ()) })
             })
@@ -100,10 +95,8 @@ impl Core {
                     }
                     Ok(true)
                 })
-            });
-        let address = address.application_name("casebridge");
-        let writing = some.clone().max_connections(WRITING).connect_lazy_with(address.clone());
-        let pool = some.max_connections(options.pool).connect_lazy_with(address);
+            })
+            .connect_lazy_with(address.application_name("casebridge"));
         let failed = |error: sqlx::Error| CannotOpenPostgres::Database(error.to_string());
         wait_for(&pool, options.connect_timeout).await.map_err(failed)?;
         let migrated = migrations::run(&pool).await.map_err(|error| match error {
@@ -114,7 +107,7 @@ impl Core {
             "SELECT coalesce((SELECT least(received_at, due_at) FROM event ORDER BY seq DESC LIMIT 1), 0)";
         let latest =
             sqlx::query(sql).fetch_one(&pool).await.and_then(|row| row.try_get(0)).map_err(failed)?;
-        Ok((Self { pool, writing, time: Time::new(source, latest) }, migrated))
+        Ok((Self { pool, time: Time::new(source, latest) }, migrated))
     }
 
     /// Begins a transaction that holds the locks of these firms until it ends.
@@ -127,15 +120,17 @@ impl Core {
         &self,
         firms: &[impl AsRef<str>],
     ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        begin(&self.pool, firms).await
+        self.pool.begin_with(beginning(firms)).await
     }
 
-    /// [`Core::begin`] for a writing task.
-    pub(super) async fn begin_writing(
-        &self,
-        firms: &[impl AsRef<str>],
-    ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        begin(&self.writing, firms).await
+    /// A connection outside the pool, for a task that is always writing. The pool gives its connections in turn and asks
+    /// each whether it is well when it comes back, which is a journey more; one of its own also stays warm: the
+    /// database plans a statement anew, and fetches what it knows of the tables, for each connection.
+    pub(super) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let connecting = PgConnection::connect_with(&self.pool.connect_options()).await;
+        let mut connection = connecting?;
+        sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
+        Ok(connection)
     }
 
     pub(super) async fn now(&self) -> Result<Timestamp, Fault> {
@@ -143,22 +138,19 @@ impl Core {
     }
 }
 
-async fn begin(
-    pool: &PgPool,
-    firms: &[impl AsRef<str>],
-) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+/// The statements that begin a transaction which holds the locks of these firms until it ends, as one message. If this
+/// process hangs or its machine is lost, the database ends the transaction and with it the locks.
+pub(super) fn beginning(firms: &[impl AsRef<str>]) -> AssertSqlSafe<String> {
     let mut locks: Vec<i64> = firms.iter().map(|firm| lock_of(firm.as_ref())).collect();
     locks.sort_unstable();
     locks.dedup();
-    // One message, not one for each statement. If this process hangs or its machine is lost, the database ends
-    // the transaction and with it the locks.
     let mut sql = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '5s'; \
         SET LOCAL idle_in_transaction_session_timeout = '10s'"
         .to_owned();
     for lock in locks {
         write!(sql, "; SELECT pg_advisory_xact_lock({lock})").expect("text can be appended to");
     }
-    pool.begin_with(AssertSqlSafe(sql)).await
+    AssertSqlSafe(sql)
 }
 
 /// The number of a firm's lock. Two firms that share one only wait for each other.
@@ -173,7 +165,7 @@ async fn wait_for(pool: &PgPool, patience: Duration) -> Result<(), sqlx::Error> 
     let begun = Instant::now();
     loop {
         // Asked directly, not through the pool, whose timeout would hide what is wrong.
-        match sqlx::PgConnection::connect_with(&pool.connect_options()).await {
+        match PgConnection::connect_with(&pool.connect_options()).await {
             Ok(connection) => return connection.close().await,
             Err(error) if begun.elapsed() >= patience || !may_pass(&error) => return Err(error),
             Err(error) => {
@@ -207,16 +199,13 @@ pub(super) async fn within_deadline<T>(work: impl Future<Output = Result<T, Faul
 /// Runs work in a transaction that holds the firms' locks, again if PostgreSQL asks for that. A macro, because a
 /// future that borrows both the transaction and its surroundings cannot yet be named as one that may change threads.
 macro_rules! in_transaction {
-    ($core:expr, $firms:expr, |$connection:ident, $now:ident| $work:expr) => {
-        in_transaction!(begin, $core, $firms, |$connection, $now| $work)
-    };
-    ($begin:ident, $core:expr, $firms:expr, |$connection:ident, $now:ident| $work:expr) => {{
+    ($core:expr, $firms:expr, |$connection:ident, $now:ident| $work:expr) => {{
         let core: &$crate::store::postgres::core::Core = $core;
         $crate::store::postgres::core::within_deadline(async {
             let mut attempt = 1;
             loop {
                 let turn = async {
-                    let mut transaction = core.$begin($firms).await?;
+                    let mut transaction = core.begin($firms).await?;
                     let $now = core.time.now(&mut *transaction).await?;
                     let $connection = &mut *transaction;
                     let done = $work.await?;

@@ -22,6 +22,7 @@ mod writer;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -50,6 +51,8 @@ pub struct PostgresStore {
     turns: Writer<Turn>,
     bell: Bell,
     keyring: Arc<Keyring>,
+    /// When leases that ran out were last looked for, in milliseconds since 1970.
+    expired_at: AtomicI64,
     /// How many migrations opening it took.
     migrated: usize,
 }
@@ -66,7 +69,15 @@ impl PostgresStore {
         check_seals(&core, &keyring).await?;
         let core = Arc::new(core);
         let (arrivals, turns) = (Writer::start(&core), Writer::start(&core));
-        Ok(Self { core, arrivals, turns, bell: Bell::default(), keyring, migrated })
+        Ok(Self {
+            core,
+            arrivals,
+            turns,
+            bell: Bell::default(),
+            keyring,
+            expired_at: AtomicI64::new(i64::MIN),
+            migrated,
+        })
     }
 
     /// How many migrations opening it took.
@@ -79,12 +90,25 @@ impl PostgresStore {
         &self.core.pool
     }
 
+    /// Whether leases that ran out are looked for: with the claims, but not with each of those that follow one another.
+    fn is_time_to_expire(&self, now: Timestamp) -> bool {
+        let (now, last) = (now.as_millisecond(), self.expired_at.load(Ordering::Relaxed));
+        let is_time = now >= last.saturating_add(EXPIRE_EVERY);
+        if is_time {
+            self.expired_at.store(now, Ordering::Relaxed);
+        }
+        is_time
+    }
+
     /// Tells every instance that an event may have become due.
     async fn ring(&self) -> Result<(), Fault> {
         sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&self.core.pool).await?;
         Ok(())
     }
 }
+
+/// How long leases that ran out may go unnoticed, in milliseconds: they last for minutes.
+const EXPIRE_EVERY: i64 = 1_000;
 
 /// Runs a statement that needs no transaction.
 async fn read<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, StoreError> {
@@ -116,11 +140,13 @@ impl Store for PostgresStore {
         lease: SignedDuration,
     ) -> Result<Vec<Claim>, StoreError> {
         let now = self.core.now().await?;
-        let expired = read(claims::expired(&self.core.pool, now)).await?;
-        if !expired.is_empty() {
-            in_transaction!(&self.core, &expired, |connection, now| claims::expire(
-                connection, &expired, now
-            ))?;
+        if self.is_time_to_expire(now) {
+            let expired = read(claims::expired(&self.core.pool, now)).await?;
+            if !expired.is_empty() {
+                in_transaction!(&self.core, &expired, |connection, now| claims::expire(
+                    connection, &expired, now
+                ))?;
+            }
         }
         read(claims::claim(&self.core.pool, &self.keyring, worker, room, lease, now)).await
     }

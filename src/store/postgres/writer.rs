@@ -3,13 +3,15 @@
 //! A transaction costs journeys to the database and a wait for its disk, whatever it carries.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::core::{Core, in_transaction};
+use super::core::{ATTEMPTS, Core, TRUSTED, beginning, within_deadline};
 use super::rows::Fault;
 use crate::store::StoreError;
 
@@ -84,6 +86,7 @@ fn stopped() -> StoreError {
 }
 
 async fn serve<J: Job>(core: Arc<Core>, queue: Arc<Mutex<Queue<J>>>) {
+    let mut line = Line { core, connection: None };
     loop {
         let mut group = Vec::with_capacity(GROUP);
         // Takes what waits and never waits for more: a lone job is not held up.
@@ -91,13 +94,12 @@ async fn serve<J: Job>(core: Arc<Core>, queue: Arc<Mutex<Queue<J>>>) {
             return;
         }
         let (jobs, answers): (Vec<J>, Vec<Answer<J>>) = group.into_iter().unzip();
-        write(&core, &jobs, answers).await;
+        write(&mut line, &jobs, answers).await;
     }
 }
 
-async fn write<J: Job>(core: &Core, jobs: &[J], answers: Vec<Answer<J>>) {
-    let (result, is_about_data) = commit(core, jobs).await;
-    match result {
+async fn write<J: Job>(line: &mut Line, jobs: &[J], answers: Vec<Answer<J>>) {
+    match line.commit(jobs).await {
         Ok(done) => {
             // Whoever asked may have gone, as when a webhook's sender hangs up; the work is done all the same.
             answers.into_iter().zip(done).for_each(|(answer, done)| {
@@ -105,22 +107,60 @@ async fn write<J: Job>(core: &Core, jobs: &[J], answers: Vec<Answer<J>>) {
             });
         }
         // One job that the database does not accept must not keep the others out.
-        Err(_) if is_about_data && jobs.len() > 1 => {
+        Err(fault) if fault.is_about_data() && jobs.len() > 1 => {
             for (job, answer) in jobs.iter().zip(answers) {
-                let (result, _) = commit(core, std::slice::from_ref(job)).await;
-                let _ = answer.send(result.map(|mut done| done.remove(0)));
+                let result = line.commit(std::slice::from_ref(job)).await;
+                let _ = answer.send(result.map(|mut done| done.remove(0)).map_err(StoreError::from));
             }
         }
-        Err(error) => answers.into_iter().for_each(|answer| {
-            let _ = answer.send(Err(error.clone()));
-        }),
+        Err(fault) => {
+            let error = StoreError::from(fault);
+            answers.into_iter().for_each(|answer| {
+                let _ = answer.send(Err(error.clone()));
+            });
+        }
     }
 }
 
-async fn commit<J: Job>(core: &Core, jobs: &[J]) -> (Result<Vec<J::Answer>, StoreError>, bool) {
-    let firms: Vec<&str> = jobs.iter().map(J::firm).collect();
-    let result =
-        in_transaction!(begin_writing, core, &firms, |connection, now| J::run(connection, jobs, now));
-    let is_about_data = result.as_ref().is_err_and(Fault::is_about_data);
-    (result.map_err(StoreError::from), is_about_data)
+/// A writing task's own connection to the database, and when it was last used.
+struct Line {
+    core: Arc<Core>,
+    connection: Option<(PgConnection, Instant)>,
+}
+
+impl Line {
+    /// Commits jobs as one transaction, again if PostgreSQL asks for that.
+    async fn commit<J: Job>(&mut self, jobs: &[J]) -> Result<Vec<J::Answer>, Fault> {
+        within_deadline(async {
+            let mut attempt = 1;
+            loop {
+                match self.try_to_commit(jobs).await {
+                    Err(fault) if fault.is_repeatable() && attempt < ATTEMPTS => attempt += 1,
+                    other => return other,
+                }
+            }
+        })
+        .await
+    }
+
+    async fn try_to_commit<J: Job>(&mut self, jobs: &[J]) -> Result<Vec<J::Answer>, Fault> {
+        let firms: Vec<&str> = jobs.iter().map(J::firm).collect();
+        // Taken out meanwhile: one on which anything went wrong is not used again.
+        let mut connection = self.connected().await?;
+        let mut transaction = connection.begin_with(beginning(&firms)).await?;
+        let now = self.core.time.now(&mut *transaction).await?;
+        let done = J::run(&mut transaction, jobs, now).await?;
+        transaction.commit().await?;
+        self.connection = Some((connection, Instant::now()));
+        Ok(done)
+    }
+
+    async fn connected(&mut self) -> Result<PgConnection, sqlx::Error> {
+        if let Some((mut connection, used_at)) = self.connection.take()
+            && (used_at.elapsed() <= TRUSTED || connection.ping().await.is_ok())
+        {
+            return Ok(connection);
+        }
+        self.core.connect().await
+    }
 }

@@ -33,10 +33,10 @@ pub(super) async fn people(connection: &mut PgConnection, rows: &Rows) -> Result
     Ok(())
 }
 
-/// The most that one message to the database carries, a little less than a TLS record. What is longer leaves in
+/// The most that one message to the database carries, less than a TLS record of 16 KiB. What is longer leaves in
 /// several writes, of which the last waits for the other side's delayed acknowledgement of those before, 40 ms: the
 /// driver leaves Nagle's algorithm on.
-const MESSAGE: usize = 15_000;
+const MESSAGE: usize = 12_000;
 
 /// What an event takes beside its body, its key and its records.
 const EVENT: usize = 300;
