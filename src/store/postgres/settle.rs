@@ -72,6 +72,7 @@ impl Job for Turn {
         connection: &mut PgConnection,
         turns: &[Self],
         now: Timestamp,
+        _message: usize,
     ) -> Result<Vec<Settled>, Fault> {
         let mut settled = vec![Settled::LeaseLost; turns.len()];
         // A lease that holds does so until the firm's lock is let go: whoever could take it waits for that.

@@ -15,9 +15,9 @@ use super::core::{ATTEMPTS, Core, TRUSTED, beginning, within_deadline};
 use super::rows::Fault;
 use crate::store::StoreError;
 
-/// The most jobs one transaction carries; measurements show nothing gained beyond. As many keys fill a message to the
-/// database: see [`super::receive`].
-const GROUP: usize = 128;
+/// The most jobs one transaction carries; measurements show little gained beyond. The keys of more would not fit into
+/// one encrypted message: see [`super::core`].
+const GROUP: usize = 96;
 
 /// The most jobs that may wait.
 const QUEUE: usize = 1024;
@@ -33,11 +33,12 @@ pub(super) trait Job: Send + Sync + Sized + 'static {
     /// Whose it is.
     fn firm(&self) -> &str;
 
-    /// Carries jobs out; what became of each, in order.
+    /// Carries jobs out, with messages of this many bytes at most; what became of each, in order.
     fn run(
         connection: &mut PgConnection,
         jobs: &[Self],
         now: Timestamp,
+        message: usize,
     ) -> impl Future<Output = Result<Vec<Self::Answer>, Fault>> + Send;
 }
 
@@ -149,7 +150,7 @@ impl Line {
         let mut connection = self.connected().await?;
         let mut transaction = connection.begin_with(beginning(&firms)).await?;
         let now = self.core.time.now(&mut *transaction).await?;
-        let done = J::run(&mut transaction, jobs, now).await?;
+        let done = J::run(&mut transaction, jobs, now, self.core.message).await?;
         transaction.commit().await?;
         self.connection = Some((connection, Instant::now()));
         Ok(done)

@@ -93,9 +93,15 @@ struct Known {
 /// What is to be written.
 #[derive(Default)]
 struct Rows {
-    people: Vec<(i64, String)>,
-    records: BTreeMap<(String, String), i64>,
+    people: People,
     events: Vec<EventToStore>,
+}
+
+/// People who come to be, with their firms; whose the records are that nobody knew.
+#[derive(Default)]
+struct People {
+    new: Vec<(i64, String)>,
+    records: BTreeMap<(String, String), i64>,
 }
 
 struct EventToStore {
@@ -117,15 +123,16 @@ impl Job for Sealed {
         connection: &mut PgConnection,
         batch: &[Self],
         now: Timestamp,
+        message: usize,
     ) -> Result<Vec<Recorded>, Fault> {
         let mut known = look_up::look_up(connection, batch).await?;
         let mut rows = Rows::default();
         let recorded =
             batch.iter().enumerate().map(|(place, sealed)| decide(&mut known, &mut rows, place, sealed));
         let recorded = recorded.collect();
-        write::people(connection, &rows).await?;
-        for events in write::messages(batch, &rows.events) {
-            write::events(connection, batch, events, now).await?;
+        let mut people = rows.people;
+        for events in write::messages(batch, &rows.events, message) {
+            write::message(connection, batch, &std::mem::take(&mut people), events, now).await?;
         }
         Ok(recorded)
     }
@@ -190,13 +197,13 @@ fn person_of(known: &mut Known, rows: &mut Rows, sealed: &Sealed) -> Option<i64>
     let person = records.iter().find_map(|record| known.people.get(&name(record)).copied());
     let person = person.unwrap_or_else(|| {
         let new = known.new_people.pop().expect("a number was drawn for each");
-        rows.people.push((new, sealed.firm().to_owned()));
+        rows.people.new.push((new, sealed.firm().to_owned()));
         new
     });
     for record in records {
         if let Entry::Vacant(unknown) = known.people.entry(name(record)) {
             unknown.insert(person);
-            rows.records.insert(name(record), person);
+            rows.people.records.insert(name(record), person);
         }
     }
     Some(person)
