@@ -15,7 +15,8 @@ use crate::store::{Claim, ClaimRoom, Lease, Rejoined};
 /// The firms take turns, the least busy first, and within a firm the longest due comes first.
 ///
 /// `next` steps from firm to firm along the index instead of reading every due event; `share` is how many each may
-/// have. A row that another worker is about to claim is passed over.
+/// have. A row that another worker is about to claim is passed over. The commit does not wait for the disk: a claim that
+/// is lost with the database's machine is taken again, and an intent that follows it takes it along to the disk.
 const CLAIM: &str = "WITH RECURSIVE next (firm) AS (
         SELECT min(firm) FROM event WHERE state IN ('ready', 'retrying')
         UNION ALL
@@ -35,7 +36,8 @@ const CLAIM: &str = "WITH RECURSIVE next (firm) AS (
         SELECT head.seq FROM share CROSS JOIN LATERAL (
             SELECT seq FROM event WHERE firm = share.firm AND state IN ('ready', 'retrying') AND due_at <= $3
             ORDER BY due_at, seq LIMIT share.wanted FOR UPDATE SKIP LOCKED) head),
-    horizon AS MATERIALIZED (SELECT coalesce(max(seq), 0) AS seq FROM event)
+    horizon AS MATERIALIZED (SELECT coalesce(max(seq), 0) AS seq, set_config('synchronous_commit', 'off', true)
+        FROM event)
     UPDATE event SET state = 'running', claims = claims + 1, lease_owner = $6, lease_until = $7
     FROM picked JOIN payload ON payload.event = picked.seq, horizon WHERE event.seq = picked.seq
     RETURNING event.seq, event.id, firm, source, type, claims, failed_attempts, received_at, due_at, sealed_body,

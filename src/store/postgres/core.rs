@@ -61,9 +61,12 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// A connection that has not been used for this long is tried before it is used: the database may have gone.
 pub(super) const TRUSTED: Duration = Duration::from_secs(1);
 
-/// Compiling a statement to machine code takes longer than any of ours runs, and planning it anew for its values about
-/// as long: each is written so that one plan is right for all.
-const SETTINGS: &str = "SET jit = off; SET plan_cache_mode = force_generic_plan";
+/// Every statement of ours finds its rows by an index, whatever their number, so that one plan is right for all values
+/// and sizes; where it looks for several, `LATERAL … LIMIT 1` holds the planner to it. Left alone, the planner takes the tables of a new database for small ones, decides to read all of them, and
+/// a connection keeps that plan while they grow. Planning anew for each execution, or compiling one to machine code,
+/// takes as long as running it.
+const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; \
+    SET enable_hashjoin = off; SET enable_mergejoin = off";
 
 /// A batch of arrivals is written by messages of this size.
 const MESSAGE: usize = 256 * 1024;

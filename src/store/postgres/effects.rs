@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnection, PgPool};
 
 use super::claims;
 use super::links::Agreed;
-use super::rows::{Fault, count, moment, moment_if_any, small, text, word_if_any};
+use super::rows::{Fault, PostgresQuery, count, moment, moment_if_any, small, text, word_if_any};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EffectKey, FirmId, RecordRef};
 use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, Lease, Settled};
@@ -47,6 +47,15 @@ async fn find(connection: &mut PgConnection, firm: &str, key: &EffectKey) -> Res
     }))
 }
 
+/// Whether a commit waits for the disk, as `synchronous_commit` is set.
+///
+/// What was written of a create must outlive the database's machine: nobody else knows what may have been sent. What is
+/// written of an update may be lost with it, for it is lost together with all that is written later, the end of the turn
+/// among it: the turn is taken again, and finds the update made.
+fn synchronous(is_create: bool) -> &'static str {
+    if is_create { "on" } else { "off" }
+}
+
 /// Writes an intent down that nobody has written down before and no rival stands against, which is nearly every one,
 /// in one journey to the database and without the firm's lock. Nothing, if it needs [`begin`].
 pub(super) async fn begin_first(
@@ -70,7 +79,8 @@ pub(super) async fn begin_first(
         reserved AS (INSERT INTO reservation (firm, match_key, effect)
             SELECT firm, match_key, $2 FROM begun CROSS JOIN unnest($10) match_key ORDER BY match_key
             ON CONFLICT DO NOTHING RETURNING firm)
-        SELECT (SELECT count(*) FROM begun) AS begun, (SELECT count(*) FROM reserved) AS reserved";
+        SELECT (SELECT count(*) FROM begun) AS begun, (SELECT count(*) FROM reserved) AS reserved,
+            set_config('synchronous_commit', $11, true)";
     let row = sqlx::query(sql)
         .bind(firm)
         .bind(&effect)
@@ -82,6 +92,7 @@ pub(super) async fn begin_first(
         .bind(lease.event.0)
         .bind(lease.claim)
         .bind(match_keys.iter().copied().collect::<Vec<_>>())
+        .bind(synchronous(intent.is_create))
         .fetch_one(pool)
         .await?;
     if count(&row, "begun")? == 0 {
@@ -228,8 +239,9 @@ pub(super) async fn complete_agreed(
     let sql = "WITH own AS MATERIALIZED (SELECT seq, claims = $3 AND state = 'running' AS is_held FROM event WHERE id = $2),
         given AS (SELECT * FROM unnest($16::text[], $17::text[], $18::bigint[], $19::bytea[])
             AS given (highlevel, casepeer, revision, base)),
-        unchanged AS MATERIALIZED (SELECT link.highlevel, link.casepeer, given.base FROM given
-            JOIN link USING (highlevel, casepeer, revision) WHERE link.firm = $1 FOR UPDATE OF link),
+        unchanged AS MATERIALIZED (SELECT known.place, given.base FROM given CROSS JOIN LATERAL (
+            SELECT ctid AS place FROM link WHERE firm = $1 AND highlevel = given.highlevel
+                AND casepeer = given.casepeer AND revision = given.revision LIMIT 1 FOR UPDATE) known),
         go AS MATERIALIZED (SELECT 1 WHERE (SELECT count(*) FROM unchanged) = $20),
         completed AS (UPDATE effect SET completed_at = $6, result = $5 FROM go
             WHERE firm = $1 AND key = $4 AND completed_at IS NULL RETURNING 1),
@@ -238,10 +250,9 @@ pub(super) async fn complete_agreed(
                 detail)
             SELECT seq, $7, $8, $9, $10, $11, $12, $13, $14 FROM own, go WHERE $15),
         agreed AS (UPDATE link SET sealed_base = unchanged.base, revision = revision + 1, updated_at = $6
-            FROM unchanged, go WHERE link.firm = $1 AND link.highlevel = unchanged.highlevel
-                AND link.casepeer = unchanged.casepeer
+            FROM unchanged, go WHERE link.ctid = unchanged.place
                 AND (EXISTS (SELECT 1 FROM completed) OR EXISTS (SELECT 1 FROM own WHERE is_held)))
-        SELECT is_held FROM own, go";
+        SELECT is_held, set_config('synchronous_commit', $21, true) FROM own, go";
     let links = i64::try_from(agreed.len()).expect("a command changes few links");
     let query = sqlx::query(sql)
         .bind(lease.firm.as_str())
@@ -259,7 +270,8 @@ pub(super) async fn complete_agreed(
         .bind(call.map(|call| i64::try_from(call.duration_ms).unwrap_or(i64::MAX)))
         .bind(call.and_then(|call| call.detail.as_deref()).map(text))
         .bind(call.is_some());
-    let row = agreed.bind(query).bind(links).fetch_optional(pool).await?;
+    let query = agreed.bind(query).bind(links).bind(synchronous(result.is_some()));
+    let row = query.fetch_optional(pool).await?;
     let held = row.map(|row| row.try_get::<bool, _>("is_held")).transpose()?;
     Ok(held.map(|held| if held { Settled::Yes } else { Settled::LeaseLost }))
 }
@@ -360,10 +372,16 @@ pub(super) async fn add_calls(
             $8::bigint[], $9::text[]) WITH ORDINALITY AS given
             (event, operation, target, effect_key, status, class, started_at, duration_ms, detail, place)
         ORDER BY place";
+    bind_calls(sqlx::query(sql), calls).execute(connection).await?;
+    Ok(())
+}
+
+/// Binds nine lists: the events the calls were made for, and the columns of the calls.
+pub(super) fn bind_calls<'q>(query: PostgresQuery<'q>, calls: &[(i64, &CallRecord)]) -> PostgresQuery<'q> {
     let millis = |duration: u64| i64::try_from(duration).unwrap_or(i64::MAX);
-    sqlx::query(sql)
+    query
         .bind(calls.iter().map(|(event, _)| *event).collect::<Vec<_>>())
-        .bind(calls.iter().map(|(_, call)| call.operation.as_str()).collect::<Vec<_>>())
+        .bind(calls.iter().map(|(_, call)| call.operation.clone()).collect::<Vec<_>>())
         .bind(calls.iter().map(|(_, call)| text(&call.target)).collect::<Vec<_>>())
         .bind(calls.iter().map(|(_, call)| call.effect_key.as_deref().map(text)).collect::<Vec<_>>())
         .bind(calls.iter().map(|(_, call)| call.status.map(i64::from)).collect::<Vec<_>>())
@@ -371,9 +389,6 @@ pub(super) async fn add_calls(
         .bind(calls.iter().map(|(_, call)| call.started_at.as_millisecond()).collect::<Vec<_>>())
         .bind(calls.iter().map(|(_, call)| millis(call.duration_ms)).collect::<Vec<_>>())
         .bind(calls.iter().map(|(_, call)| call.detail.as_deref().map(text)).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 pub(super) async fn is_ours(pool: &PgPool, firm: &FirmId, record: &RecordRef) -> Result<bool, Fault> {

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use sqlx::Row;
-use sqlx::postgres::{PgArguments, PgConnection, PgPool, PgRow, Postgres};
-use sqlx::query::Query;
+use sqlx::postgres::{PgConnection, PgPool, PgRow};
 
-use super::rows::{Fault, text, word};
+use super::rows::{Fault, PostgresQuery, text, word};
 use super::{claims, lanes};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{Base, FirmId, Link, RecordRef, System};
@@ -96,7 +95,7 @@ impl Agreed {
     }
 
     /// Binds four parameters: the two records, the revision, the base.
-    pub(super) fn bind(self, query: Query<'_, Postgres, PgArguments>) -> Query<'_, Postgres, PgArguments> {
+    pub(super) fn bind(self, query: PostgresQuery<'_>) -> PostgresQuery<'_> {
         query.bind(self.highlevel).bind(self.casepeer).bind(self.revisions).bind(self.sealed)
     }
 }
@@ -121,7 +120,9 @@ pub(super) async fn agreed(
         .map(|change| (text(&sides(change).0.to_string()), text(&sides(change).1.to_string())))
         .unzip();
     let sql = "SELECT place, revision, sealed_base FROM unnest($2::text[], $3::text[]) WITH ORDINALITY
-        AS given (highlevel, casepeer, place) JOIN link USING (highlevel, casepeer) WHERE firm = $1 ORDER BY place";
+            AS given (highlevel, casepeer, place)
+        CROSS JOIN LATERAL (SELECT revision, sealed_base FROM link WHERE firm = $1
+            AND highlevel = given.highlevel AND casepeer = given.casepeer LIMIT 1) known ORDER BY place";
     let rows = sqlx::query(sql).bind(firm.as_str()).bind(&highlevel).bind(&casepeer).fetch_all(pool).await?;
     let mut known = rows.iter();
     for (place, change) in (1_i64..).zip(changes) {

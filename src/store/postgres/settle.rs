@@ -11,7 +11,7 @@ use super::writer::Job;
 use super::{claims, effects, lanes, listing, parking};
 use crate::crypto::Keyring;
 use crate::domain::{Cause, EventState, Outcome};
-use crate::store::{CallRecord, Lease, Settled, Settlement};
+use crate::store::{Lease, Settled, Settlement};
 
 /// A turn that ended, on its way to the database.
 pub(super) struct Turn {
@@ -105,19 +105,31 @@ impl Job for Turn {
     }
 }
 
-/// Ends turns that let their lanes go on.
+/// Ends turns that let their lanes go on: the calls they made to read are written down, the waiting updates of the same
+/// record whose change was read are settled too, what the turns reserved is let go, and the next of each lane is due.
 async fn end(connection: &mut PgConnection, held: &[Held<'_>], now: Timestamp) -> Result<(), Fault> {
-    add_calls(connection, held).await?;
-    supersede(connection, held, now).await?;
     let sql = "WITH released AS (DELETE FROM reservation USING effect
             WHERE effect.event = ANY($1) AND effect.completed_at IS NULL
-                AND reservation.firm = effect.firm AND reservation.effect = effect.key)
+                AND reservation.firm = effect.firm AND reservation.effect = effect.key),
+        superseded AS (UPDATE event SET state = 'superseded', settled_at = $2,
+                reason = 'settled together with ' || newer.id || ', which read the record afterwards'
+            FROM unnest($3::bigint[], $8::bigint[]) AS given (seq, horizon) JOIN event newer USING (seq)
+            WHERE event.person = newer.person AND event.subject = newer.subject AND event.state = 'waiting'
+                AND event.is_update AND coalesce(event.turn, event.seq) <= given.horizon),
+        called AS (INSERT INTO call (event, operation, target, effect_key, status, class, started_at, duration_ms,
+                detail)
+            SELECT event, operation, target, effect_key, status, class, started_at, duration_ms, detail
+            FROM unnest($9::bigint[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[],
+                $15::bigint[], $16::bigint[], $17::text[]) WITH ORDINALITY AS given
+                (event, operation, target, effect_key, status, class, started_at, duration_ms, detail, place)
+            ORDER BY place)
         UPDATE event SET state = given.state, reason = given.reason, cause = given.cause, due_at = $2,
             settled_at = $2, failed_attempts = failed_attempts + (given.cause IS NOT NULL)::int,
             sealed_plan = coalesce(given.plan, sealed_plan), lease_owner = NULL, lease_until = NULL
         FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::bytea[])
             AS given (seq, state, reason, cause, plan) WHERE event.seq = given.seq";
-    sqlx::query(sql)
+    let calls = held.iter().flat_map(|held| held.turn.settlement.reads.iter().map(|call| (held.seq, call)));
+    let query = sqlx::query(sql)
         .bind(held.iter().map(|held| held.turn.lease.event.0).collect::<Vec<_>>())
         .bind(now.as_millisecond())
         .bind(held.iter().map(|held| held.seq).collect::<Vec<_>>())
@@ -125,37 +137,10 @@ async fn end(connection: &mut PgConnection, held: &[Held<'_>], now: Timestamp) -
         .bind(held.iter().map(|held| held.end.reason.map(text)).collect::<Vec<_>>())
         .bind(held.iter().map(|held| held.end.cause.map(|cause| cause.as_str())).collect::<Vec<_>>())
         .bind(held.iter().map(|held| held.turn.sealed_plan.as_deref()).collect::<Vec<_>>())
-        .execute(&mut *connection)
-        .await?;
+        .bind(held.iter().map(|held| held.turn.supersedes(held.end.state)).collect::<Vec<_>>());
+    effects::bind_calls(query, &calls.collect::<Vec<_>>()).execute(&mut *connection).await?;
     let people: BTreeSet<i64> = held.iter().filter_map(|held| held.person).collect();
     lanes::promote(connection, &people).await
-}
-
-async fn add_calls(connection: &mut PgConnection, held: &[Held<'_>]) -> Result<(), Fault> {
-    let calls = held.iter().flat_map(|held| held.turn.settlement.reads.iter().map(|call| (held.seq, call)));
-    let calls: Vec<(i64, &CallRecord)> = calls.collect();
-    if calls.is_empty() { Ok(()) } else { effects::add_calls(connection, &calls).await }
-}
-
-/// Settles the waiting updates of the same record whose change had been read already.
-async fn supersede(connection: &mut PgConnection, held: &[Held<'_>], now: Timestamp) -> Result<(), Fault> {
-    let (mut events, mut horizons) = (Vec::new(), Vec::new());
-    for held in held {
-        if let Some(horizon) = held.turn.supersedes(held.end.state) {
-            events.push(held.seq);
-            horizons.push(horizon);
-        }
-    }
-    if events.is_empty() {
-        return Ok(());
-    }
-    let sql = "UPDATE event SET state = 'superseded', settled_at = $1,
-            reason = 'settled together with ' || newer.id || ', which read the record afterwards'
-        FROM unnest($2::bigint[], $3::bigint[]) AS given (seq, horizon) JOIN event newer USING (seq)
-        WHERE event.person = newer.person AND event.subject = newer.subject AND event.state = 'waiting'
-            AND event.is_update AND coalesce(event.turn, event.seq) <= given.horizon";
-    sqlx::query(sql).bind(now.as_millisecond()).bind(events).bind(horizons).execute(connection).await?;
-    Ok(())
 }
 
 /// Ends a turn that may park its firm, be the one that was let go ahead, or keep its lane.
