@@ -8,6 +8,7 @@ mod breaker;
 mod firms;
 mod prepare;
 mod process;
+mod quota;
 mod receive;
 mod replay;
 mod session;

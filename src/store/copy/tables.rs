@@ -149,6 +149,11 @@ pub(super) const TABLES: &[Table] = &[
             ("probe_event", Id),
         ],
     },
+    Table {
+        name: "quota",
+        key: "firm, system",
+        columns: &[("firm", Text), ("system", Text), ("ledger", Text)],
+    },
 ];
 
 /// A value on its way.

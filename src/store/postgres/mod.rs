@@ -13,6 +13,7 @@ mod listen;
 mod listing;
 mod migrations;
 mod parking;
+mod quotas;
 mod receive;
 mod replay;
 mod rows;
@@ -34,12 +35,12 @@ use self::rows::Fault;
 pub use self::time::TimeSource;
 use self::writer::Writer;
 use super::{
-    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
-    EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
-    Store, StoreError,
+    Address, Arrival, Begun, Block, CallRecord, CallsAsked, CauseRow, Claim, ClaimRoom, EffectFailure,
+    EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, Quota, Quotas,
+    Recorded, Rejoined, Settled, Settlement, Store, StoreError,
 };
 use crate::crypto::Keyring;
-use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
+use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef, System};
 
 /// The store that several instances may share.
 pub struct PostgresStore {
@@ -100,6 +101,21 @@ async fn check_seals(core: &Core, keyring: &Keyring) -> Result<(), CannotOpenPos
         sqlx::query(sql).bind(key_id).bind(sealed).execute(&core.pool).await.map_err(failed)?;
     }
     Ok(())
+}
+
+#[async_trait]
+impl Quotas for PostgresStore {
+    async fn lease_calls(&self, firm: &FirmId, system: System, ask: CallsAsked) -> Result<Block, StoreError> {
+        let lock = quotas::lock(firm, system);
+        Ok(in_transaction!(&self.core, &[lock.as_str()], |connection, now| quotas::lease(
+            connection, firm, system, &ask, now
+        ))?)
+    }
+
+    async fn quotas(&self) -> Result<Vec<Quota>, StoreError> {
+        let now = self.core.now().await?;
+        read(quotas::all(&self.core.pool, now)).await
+    }
 }
 
 #[async_trait]

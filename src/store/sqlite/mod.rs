@@ -10,6 +10,7 @@ mod links;
 mod listing;
 mod migrations;
 mod parking;
+mod quotas;
 mod readers;
 mod receive;
 mod replay;
@@ -30,13 +31,13 @@ pub use self::migrations::KNOWN as SCHEMA;
 use self::readers::Readers;
 use self::writer::{Durability, Writer};
 use super::{
-    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
-    EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
-    Store, StoreError,
+    Address, Arrival, Begun, Block, CallRecord, CallsAsked, CauseRow, Claim, ClaimRoom, EffectFailure,
+    EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, Quota, Quotas,
+    Recorded, Rejoined, Settled, Settlement, Store, StoreError,
 };
 use crate::clock::{SharedClock, Steady};
 use crate::crypto::Keyring;
-use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
+use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef, System};
 
 /// The embedded store.
 pub struct SqliteStore {
@@ -183,6 +184,21 @@ impl ServeLock {
             }
             Err(TryLockError::Error(error)) => Err(format!("{} cannot be locked: {error}", path.display())),
         }
+    }
+}
+
+#[async_trait]
+impl Quotas for SqliteStore {
+    async fn lease_calls(&self, firm: &FirmId, system: System, ask: CallsAsked) -> Result<Block, StoreError> {
+        let (firm, now) = (firm.clone(), self.now());
+        // What power failure undoes is that calls were counted, not that they may be made.
+        let leasing = move |connection: &Connection| quotas::lease(connection, &firm, system, &ask, now);
+        self.writer.run(Durability::InOrder, leasing).await
+    }
+
+    async fn quotas(&self) -> Result<Vec<Quota>, StoreError> {
+        let now = self.now();
+        self.read(move |connection, _| quotas::all(connection, now)).await
     }
 }
 

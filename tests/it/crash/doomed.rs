@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use casebridge::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
+use casebridge::domain::{EffectKey, EventId, FirmId, Link, RecordRef, System};
 use casebridge::store::{
-    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
-    EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
-    SharedStore, Store, StoreError,
+    Address, Arrival, Begun, Block, CallRecord, CallsAsked, CauseRow, Claim, ClaimRoom, EffectFailure,
+    EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, Quota, Quotas,
+    Recorded, Rejoined, Settled, Settlement, SharedStore, Store, StoreError,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
@@ -77,6 +77,17 @@ impl Doomed {
             self.reached.notify_one();
             self.thawed.notified().await;
         }
+    }
+}
+
+#[async_trait]
+impl Quotas for Doomed {
+    async fn lease_calls(&self, firm: &FirmId, system: System, ask: CallsAsked) -> Result<Block, StoreError> {
+        self.inner.lease_calls(firm, system, ask).await
+    }
+
+    async fn quotas(&self) -> Result<Vec<Quota>, StoreError> {
+        self.inner.quotas().await
     }
 }
 

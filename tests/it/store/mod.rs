@@ -8,6 +8,7 @@ mod links;
 mod listing;
 mod outage;
 mod parking;
+mod quotas;
 mod races;
 mod receiving;
 
