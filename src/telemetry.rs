@@ -68,5 +68,7 @@ fn describe() {
         "casebridge_quota_exhausted_in_seconds",
         "How long the day's calls last at today's rate; +Inf if until the day ends."
     );
+    describe_gauge!("casebridge_secret_age_days", "Days since this installation first saw a secret.");
+    describe_gauge!("casebridge_secrets_due", "Secrets older than 90 days.");
     describe_gauge!("casebridge_events", "Events in the store by state, when last asked.");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ConfigArgument;
 use super::failure::Failure;
 use super::serve::{keyring, open_store};
-use crate::bridge::{Bridge, Firm};
+use crate::bridge::{Bridge, Firm, SecretAge};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::domain::CallClass;
@@ -55,6 +55,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     warn(&config, &mut findings);
     findings.extend(store.quotas().await?.iter().map(quota));
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
+    findings.extend(bridge.secret_ages().await?.iter().filter(|age| age.is_due).map(old_secret));
     for firm in bridge.firms.iter() {
         let (highlevel, casepeer) = tokio::join!(ask_highlevel(firm), ask_casepeer(firm));
         findings.extend([highlevel, casepeer]);
@@ -101,6 +102,12 @@ fn quota(quota: &Quota) -> Finding {
     };
     let line = quota.line();
     Finding { what, result: if quota.exhausted_at.is_some() { Err(fault(line)) } else { Ok(line) } }
+}
+
+fn old_secret(age: &SecretAge) -> Finding {
+    let why = format!("{} days old; 90 are advised at most", age.age_days);
+    let fix = "`casebridge secrets rotate` says how it is changed without a pause".into();
+    Finding { what: format!("secret {}", age.reference), result: Err(Fault { why, fix }) }
 }
 
 async fn ask_highlevel(firm: &Firm) -> Finding {

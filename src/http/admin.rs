@@ -91,6 +91,18 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     if let Ok(quotas) = shared.bridge.store.quotas().await {
         quotas.iter().for_each(|quota| gauge_quota(quota, shared.bridge.clock.now()));
     }
+    if let Ok(ages) = shared.bridge.secret_ages().await {
+        for age in &ages {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a gauge is a float; nobody keeps a secret for 2^53 days"
+            )]
+            metrics::gauge!("casebridge_secret_age_days", "secret" => age.reference.clone())
+                .set(age.age_days as f64);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; nobody has 2^53 secrets")]
+        metrics::gauge!("casebridge_secrets_due").set(ages.iter().filter(|age| age.is_due).count() as f64);
+    }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], shared.metrics.render()).into_response()
 }
 

@@ -17,8 +17,10 @@
 pub mod copy;
 pub mod postgres;
 mod quotas;
+mod secrets;
 pub mod sqlite;
 mod types;
+mod unprintable;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
+pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
     EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
@@ -84,7 +87,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Quotas + Send + Sync {
+pub trait Store: Quotas + Secrets + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

@@ -7,6 +7,7 @@ mod example_config;
 mod house;
 mod independent;
 mod quotas;
+mod secrets;
 mod send;
 mod statements;
 mod store;

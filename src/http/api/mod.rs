@@ -2,6 +2,7 @@
 
 pub(super) mod events;
 pub(super) mod quotas;
+pub(super) mod secrets;
 
 use axum::http::StatusCode;
 

@@ -11,6 +11,7 @@ mod parking;
 mod quotas;
 mod races;
 mod receiving;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
