@@ -8,6 +8,7 @@ mod failure;
 mod firms;
 mod healthcheck;
 mod output;
+mod secrets;
 mod send;
 pub mod serve;
 mod store;
@@ -50,6 +51,8 @@ enum Verb {
     Events(events::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
+    /// See how old secrets are, make new ones, change them without a pause.
+    Secrets(secrets::Arguments),
     /// Sign and send a sample webhook, to try an installation.
     Send(send::Arguments),
     /// Bring the database's schema up to date, or move from SQLite to PostgreSQL.
@@ -101,6 +104,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Check(arguments) => check::run(arguments).await,
         Verb::Events(arguments) => events::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
+        Verb::Secrets(arguments) => secrets::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,
         Verb::Store(arguments) => store::run(arguments).await,
         Verb::Twin(arguments) => twin::run(arguments).await,

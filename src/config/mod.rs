@@ -5,6 +5,7 @@ mod crypto;
 mod firm;
 mod highlevel;
 mod secret;
+mod secrets;
 mod server;
 mod source;
 mod store;
@@ -17,6 +18,7 @@ pub use crypto::{CryptoConfig, KeyConfig};
 pub use firm::{CasePeerAuth, CasePeerConfig, FirmConfig, HighLevelFirmConfig, WorkflowHeader};
 pub use highlevel::HighLevelConfig;
 pub use secret::{Secret, SecretKey};
+pub use secrets::NamedSecret;
 pub use server::ServerConfig;
 pub use source::{ConfigError, Environment, load, parse};
 pub use store::{StoreConfig, StoreUrl};
@@ -43,12 +45,25 @@ pub struct Config {
 }
 
 impl Config {
+    /// The address of every service it names: requests go to their hosts only.
+    pub fn outbound(&self) -> impl Iterator<Item = &str> {
+        let firms = self.firms.iter().flat_map(|firm| {
+            let token_url = match &firm.casepeer.auth {
+                CasePeerAuth::ClientCredentials { token_url, .. } => Some(token_url.as_str()),
+                CasePeerAuth::BearerStatic { .. } => None,
+            };
+            std::iter::once(firm.casepeer.base_url.as_str()).chain(token_url)
+        });
+        std::iter::once(self.highlevel.base_url.as_str()).chain(firms)
+    }
+
     /// Checks what one value alone cannot show. Each finding names its key.
     fn check(&self) -> Result<(), (String, String)> {
         self.server.check().map_err(|why| ("server".to_owned(), why))?;
         self.store.check().map_err(|(key, why)| (format!("store.{key}"), why))?;
         self.crypto.check().map_err(|why| ("crypto.keys".to_owned(), why))?;
         self.highlevel.check().map_err(|(key, why)| (format!("highlevel.{key}"), why))?;
+        self.check_ends()?;
         let mut ids = BTreeSet::new();
         let mut locations = BTreeSet::new();
         let mut tokens = BTreeSet::new();

@@ -8,6 +8,7 @@ mod ids;
 mod link;
 mod outcome;
 mod person;
+mod quota;
 mod record;
 
 pub use backoff::{MAX_ATTEMPTS, retry_delay};
@@ -19,6 +20,7 @@ pub use ids::{EventId, FirmId, RecordId, RecordKind, RecordRef, System};
 pub use link::{Base, Link, counterpart};
 pub use outcome::{CallClass, Cause, EventState, Outcome, ParkCause};
 pub use person::{Email, Field, Fields, Phone, split_name};
+pub use quota::{Allowance, Announced, Priority};
 pub use record::{
     Contact, Matter, Note, Opportunity, OpportunityStatus, Task, external_ref, parse_external_ref,
 };

@@ -1,14 +1,19 @@
 //! Sending one request and reading its answer, bounded in time and size.
 
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use reqwest::Url;
+use reqwest::header::{HeaderMap, LOCATION};
 use serde_json::Value;
 
+use super::announced::announced;
 use super::classify;
+use super::guard::{self, Guard, PublicOnly, Refused, Resolver, SystemResolver, Way};
 use super::redact::harmless;
 use crate::clock::SharedClock;
-use crate::domain::CallClass;
+use crate::domain::{Announced, CallClass};
 use crate::operations::{Effect, Method, Request, Response};
 
 /// How long a whole exchange may take.
@@ -20,11 +25,60 @@ const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 /// The longest a vendor may make us wait by `Retry-After`.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
 
-/// The HTTP client all vendors share.
+/// The HTTP client all vendors share, and the only way out of this program: every request passes the [`Guard`].
 #[derive(Clone)]
 pub struct HttpClient {
     client: reqwest::Client,
+    /// For addresses that nobody configured; made when there is one.
+    public: Arc<OnceLock<reqwest::Client>>,
+    resolver: Arc<dyn Resolver>,
+    guard: Arc<Guard>,
     clock: SharedClock,
+}
+
+/// An answer as it came, read whole.
+pub(super) struct Answer {
+    pub(super) status: reqwest::StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+    /// Where it came from.
+    url: Url,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoAnswer {
+    /// The request was not sent.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// It could not be sent, or broke off.
+    #[error("{}", transport_failure(.0, Effect::Read).detail)]
+    Transport(reqwest::Error),
+    /// More than is read.
+    #[error("answered {0} with more than {LARGEST_ANSWER} bytes")]
+    TooLarge(u16),
+}
+
+impl From<reqwest::Error> for NoAnswer {
+    fn from(error: reqwest::Error) -> Self {
+        match guard::refusal_in(&error) {
+            Some(refused) => Self::Refused(refused),
+            None => Self::Transport(error),
+        }
+    }
+}
+
+impl NoAnswer {
+    fn failure(&self, effect: Effect) -> Failure {
+        let class = match self {
+            // A name that has no address now may have one later.
+            Self::Refused(Refused::Unresolved(_)) => CallClass::Unreachable,
+            Self::Refused(_) => CallClass::Rejected,
+            Self::Transport(error) => return transport_failure(error, effect),
+            Self::TooLarge(_) => broken_off(effect),
+        };
+        Failure { class, retry_after: None, detail: self.to_string(), answer: None }
+    }
 }
 
 /// One exchange with a vendor, whether it went well or not.
@@ -38,6 +92,8 @@ pub struct Exchange {
     pub started_at: Timestamp,
     /// How long it took.
     pub duration: Duration,
+    /// What the answer said of the vendor's limits.
+    pub announced: Announced,
     /// What came of it.
     pub result: Result<Response, Failure>,
 }
@@ -89,25 +145,55 @@ impl Failure {
 }
 
 impl HttpClient {
-    /// A client with one policy for time, redirects and size.
-    ///
-    /// # Panics
-    /// When the system has no usable TLS, which no configuration can mend.
-    pub fn new(clock: SharedClock) -> Self {
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            // A credential must not follow a redirect to somewhere else.
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("casebridge/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .expect("the TLS library starts");
-        Self { client, clock }
+    /// A client with one policy for time, redirects and size, which reaches what this guard lets it.
+    pub fn new(clock: SharedClock, guard: Guard) -> Self {
+        Self::with_resolver(clock, guard, Arc::new(SystemResolver))
     }
 
-    /// The inner client, for the token endpoint.
-    pub(super) fn inner(&self) -> &reqwest::Client {
-        &self.client
+    /// The same with another way to find the addresses of hosts that nobody configured.
+    pub fn with_resolver(clock: SharedClock, guard: Guard, resolver: Arc<dyn Resolver>) -> Self {
+        let client = build(reqwest::Client::builder());
+        Self { client, public: Arc::default(), resolver, guard: Arc::new(guard), clock }
+    }
+
+    /// Sends a request as it is to a host that the configuration names, such as one of the OAuth library's.
+    pub(super) async fn execute(&self, request: reqwest::Request) -> Result<Answer, NoAnswer> {
+        self.guard.check(request.url())?;
+        whole(self.client.execute(request).await?).await
+    }
+
+    /// Posts these exact bytes to an address that was learned while the program runs, such as a hook's target. It must
+    /// be public unless the configuration names its host. No credential goes along but what these headers hold.
+    pub async fn deliver(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+        effect: Effect,
+    ) -> Result<Response, Failure> {
+        let sent = async {
+            let url = Url::parse(url).map_err(|_| Refused::NotAnAddress)?;
+            let client = match self.guard.way_to(&url)? {
+                Way::Named => &self.client,
+                Way::Public => self.public(),
+            };
+            let mut sending = client.post(url).header("X-Request-Id", request_id());
+            for (name, value) in headers {
+                sending = sending.header(*name, *value);
+            }
+            whole(sending.body(body).send().await?).await
+        };
+        let answer = sent.await.map_err(|none: NoAnswer| none.failure(effect))?;
+        self.read(answer, effect)
+    }
+
+    /// A proxy would find the addresses itself, and unseen, so this client uses none.
+    fn public(&self) -> &reqwest::Client {
+        let make = || {
+            let resolver = Arc::new(PublicOnly(Arc::clone(&self.resolver)));
+            build(reqwest::Client::builder().no_proxy().dns_resolver(resolver))
+        };
+        self.public.get_or_init(make)
     }
 
     /// The clock exchanges are dated by.
@@ -126,12 +212,14 @@ impl HttpClient {
     ) -> Exchange {
         let started_at = self.clock.now();
         let timer = Instant::now();
-        let result = self.exchange(base_url, bearer, request, body, extra_headers).await;
+        let mut limits = Announced::default();
+        let result = self.exchange(base_url, bearer, request, body, extra_headers, &mut limits).await;
         Exchange {
             operation: request.operation,
             target: format!("{} {}", request.method.as_str(), request.path),
             started_at,
             duration: timer.elapsed(),
+            announced: limits,
             result,
         }
     }
@@ -143,8 +231,11 @@ impl HttpClient {
         request: &Request,
         body: Option<Vec<u8>>,
         extra_headers: &[(&'static str, &str)],
+        limits: &mut Announced,
     ) -> Result<Response, Failure> {
         let url = format!("{}{}", base_url.trim_end_matches('/'), request.path);
+        let refuse = |refused: Refused| NoAnswer::from(refused).failure(request.effect);
+        let url = Url::parse(&url).map_err(|_| refuse(Refused::NotAnAddress))?;
         let mut sending = self
             .client
             .request(method(request.method), url)
@@ -163,44 +254,31 @@ impl HttpClient {
         if let Some(body) = body {
             sending = sending.header("Content-Type", "application/json").body(body);
         }
-        let answer = sending.send().await.map_err(|error| transport_failure(&error, request.effect))?;
-        self.read(answer, request.effect).await
+        let sent = async { self.execute(sending.build()?).await };
+        let answer = sent.await.map_err(|none| none.failure(request.effect))?;
+        *limits = announced(&answer.headers);
+        self.read(answer, request.effect)
     }
 
-    async fn read(&self, mut answer: reqwest::Response, effect: Effect) -> Result<Response, Failure> {
-        let status = answer.status().as_u16();
-        let header = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
+    fn read(&self, answer: Answer, effect: Effect) -> Result<Response, Failure> {
+        let status = answer.status.as_u16();
+        let header = |name: &str| Some(answer.headers.get(name)?.to_str().ok()?.to_owned());
         let etag = header("etag");
         let retry_after = header("retry-after").and_then(|value| self.retry_after(&value));
-        let mut bytes = Vec::new();
-        loop {
-            match answer.chunk().await {
-                Ok(Some(chunk)) if bytes.len() + chunk.len() <= LARGEST_ANSWER => {
-                    bytes.extend_from_slice(&chunk)
-                }
-                Ok(None) => break,
-                Ok(Some(_)) => {
-                    let detail = format!("answered {status} with more than {LARGEST_ANSWER} bytes");
-                    return Err(Failure {
-                        class: broken_off(effect),
-                        retry_after: None,
-                        detail,
-                        answer: None,
-                    });
-                }
-                Err(error) => return Err(transport_failure(&error, effect)),
-            }
-        }
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let redirected = answer
+            .status
+            .is_redirection()
+            .then(|| guard::redirected(status, &answer.url, header(LOCATION.as_str()).as_deref()));
+        let body = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
         let answer = Response { status, etag, body };
         match classify(status, effect) {
             CallClass::Ok => Ok(answer),
             class => {
                 let message = harmless(&answer.body);
-                let detail = if message.is_empty() {
-                    format!("answered {status}")
-                } else {
-                    format!("answered {status}: {message}")
+                let detail = match redirected {
+                    Some(redirected) => redirected,
+                    None if message.is_empty() => format!("answered {status}"),
+                    None => format!("answered {status}: {message}"),
                 };
                 Err(Failure { class, retry_after, detail, answer: Some(answer) })
             }
@@ -215,6 +293,32 @@ impl HttpClient {
         };
         Some(wait.clamp(SignedDuration::ZERO, LONGEST_WAIT))
     }
+}
+
+/// # Panics
+/// When the system has no usable TLS, which no configuration can mend.
+fn build(builder: reqwest::ClientBuilder) -> reqwest::Client {
+    builder
+        .timeout(TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        // A credential must not follow a redirect to somewhere else, and nothing is gained by one to the same host.
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("casebridge/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .expect("the TLS library starts")
+}
+
+/// Reads an answer to its end, up to a size.
+async fn whole(mut answer: reqwest::Response) -> Result<Answer, NoAnswer> {
+    let (status, headers, url) = (answer.status(), answer.headers().clone(), answer.url().clone());
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Err(NoAnswer::TooLarge(status.as_u16()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, headers, body, url })
 }
 
 fn method(method: Method) -> reqwest::Method {

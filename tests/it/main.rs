@@ -6,6 +6,8 @@ mod demo;
 mod example_config;
 mod house;
 mod independent;
+mod quotas;
+mod secrets;
 mod send;
 mod statements;
 mod store;

@@ -7,7 +7,7 @@ mod result;
 use jiff::SignedDuration;
 
 use self::look::Found;
-use super::session::{Session, Stop, record};
+use super::session::{Session, Stop};
 use crate::domain::{CallClass, Command, EffectKey, Field, Fields, Plan, RecordKind, RecordRef, System};
 use crate::operations::{Effect, Request, highlevel};
 use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, LinkChange, Settled};
@@ -32,6 +32,7 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
         return Ok(false);
     };
     let (system, request) = request::build(session, command).await?;
+    session.spend(system).await?;
     let begun_at = session.now();
     let (body, idempotency_key, ambiguity) = match session
         .store
@@ -56,7 +57,7 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
         return Err(Stop::LeaseLost);
     }
     let exchange = send(session, system, &request, body.clone(), &idempotency_key).await;
-    let call = record(session.firm, system, &exchange, Some(&key));
+    let call = session.record(system, &exchange, Some(&key)).await;
     let failure = match result::read(command, &exchange) {
         Ok(Some(result)) => {
             let is_current = request.body.as_ref().is_some_and(|json| json.to_string().into_bytes() == body);

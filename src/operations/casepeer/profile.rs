@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 
+use crate::domain::Allowance;
 use crate::operations::{Effect, Method, Request, fill_path};
 
 /// The canonical operations and what a repeat of each would do.
@@ -28,6 +30,16 @@ const CANONICAL: [(&str, Effect); 14] = [
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
     operations: BTreeMap<&'static str, Wire>,
+    limits: Option<Limits>,
+}
+
+/// How many calls the account allows.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    calls: u64,
+    interval: SignedDuration,
+    per_day: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -77,7 +89,24 @@ impl Profile {
                 wire.try_into().map_err(|error| InvalidProfile::Malformed(format!("{id}: {error}")))?;
             operations.insert(id, Wire { effect, ..wire });
         }
-        Ok(Self { operations })
+        let limits = table.get("limits").map(|limits| limits.clone().try_into::<Limits>()).transpose();
+        let limits = limits.map_err(|error| InvalidProfile::Malformed(format!("limits: {error}")))?;
+        if limits
+            .as_ref()
+            .is_some_and(|limits| limits.calls == 0 || limits.interval < SignedDuration::from_millis(10))
+        {
+            return Err(InvalidProfile::Malformed(
+                "limits: no call in an interval that can be counted".into(),
+            ));
+        }
+        Ok(Self { operations, limits })
+    }
+
+    /// How many calls the account allows, as far as the profile says.
+    pub fn allowance(&self) -> Option<Allowance> {
+        let Limits { calls, interval, per_day } = self.limits.as_ref()?;
+        let interval_ms = i64::try_from(interval.as_millis()).ok()?;
+        Some(Allowance { per_interval: *calls, interval_ms, per_day: *per_day })
     }
 
     /// A request for a canonical operation.
@@ -103,6 +132,11 @@ mod tests {
     fn the_built_in_profile_reads_and_an_unknown_one_is_named() {
         Profile::built_in("contract-v1").unwrap();
         assert_eq!(Profile::built_in("cp"), Err(InvalidProfile::Unknown("cp".into())));
+        let text = include_str!("contract-v1.toml");
+        let limited = Profile::parse(&format!("{text}\n[limits]\ncalls = 5\ninterval = \"1s\"")).unwrap();
+        let expected = Allowance { per_interval: 5, interval_ms: 1_000, per_day: None };
+        assert_eq!(limited.allowance(), Some(expected));
+        assert!(Profile::parse(&format!("{text}\n[limits]\ncalls = 0\ninterval = \"1s\"")).is_err());
         assert_eq!(Profile::parse(""), Err(InvalidProfile::Missing("lead.create")));
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::config::{CasePeerAuth, Secret};
 use crate::domain::CallClass;
+use crate::vendors::exchange::NoAnswer;
 use crate::vendors::{Failure, HttpClient};
 
 /// How long before its end a token is renewed.
@@ -83,11 +84,14 @@ impl Auth {
         let asked = client
             .exchange_client_credentials()
             .add_scopes(scopes.iter().map(|scope| Scope::new(scope.clone())))
-            .request_async(&|request| carry(self.http.inner().clone(), request))
+            .request_async(&|request| carry(self.http.clone(), request))
             .await;
         let answer = asked.map_err(|error| match error {
             RequestTokenError::ServerResponse(_) => {
                 failure(CallClass::Unauthorised, "the token endpoint refused the client id or secret")
+            }
+            RequestTokenError::Request(NoAnswer::Refused(refused)) => {
+                failure(CallClass::Rejected, &format!("the token endpoint: {refused}"))
             }
             RequestTokenError::Request(_) => {
                 failure(CallClass::Unreachable, "the token endpoint could not be reached")
@@ -102,11 +106,10 @@ impl Auth {
 }
 
 /// Carries a request of the oauth2 crate over our client.
-async fn carry(client: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
-    let answer = client.execute(request.try_into()?).await?;
-    let mut response = HttpResponse::new(Vec::new());
-    *response.status_mut() = answer.status();
-    *response.headers_mut() = answer.headers().clone();
-    *response.body_mut() = answer.bytes().await?.to_vec();
+async fn carry(http: HttpClient, request: HttpRequest) -> Result<HttpResponse, NoAnswer> {
+    let answer = http.execute(request.try_into()?).await?;
+    let mut response = HttpResponse::new(answer.body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
     Ok(response)
 }

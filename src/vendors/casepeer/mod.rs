@@ -5,6 +5,7 @@ mod auth;
 use self::auth::Auth;
 use super::{Exchange, Failure, HttpClient};
 use crate::config::CasePeerAuth;
+use crate::domain::Announced;
 use crate::operations::Request;
 use crate::operations::casepeer::Profile;
 
@@ -43,6 +44,7 @@ impl CasePeerClient {
             target: format!("{} {}", request.method.as_str(), request.path),
             started_at,
             duration: std::time::Duration::ZERO,
+            announced: Announced::default(),
             result: Err(failure),
         };
         let token = match self.auth.token().await {
