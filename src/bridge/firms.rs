@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::breaker::Breaker;
+use super::quota::Meter;
 use crate::clock::SharedClock;
 use crate::config::{Config, FirmConfig, Secret};
-use crate::domain::FirmId;
+use crate::domain::{Allowance, FirmId, System};
 use crate::operations::highlevel::{CustomFields, Pipelines};
 use crate::rules::SyncRules;
 use crate::vendors::casepeer::CasePeerClient;
@@ -32,6 +33,8 @@ pub struct Firm {
     pub(super) workflow_header: Option<(String, Secret)>,
     pub(super) webhook_secrets: Vec<Secret>,
     pub(super) breaker: Breaker,
+    highlevel_calls: Meter,
+    casepeer_calls: Meter,
     pub(super) custom_fields: Cached<CustomFields>,
     pub(super) pipelines: Cached<Pipelines>,
 }
@@ -96,9 +99,23 @@ impl Firms {
 }
 
 impl Firm {
+    /// What it may still ask of a vendor.
+    pub(super) fn calls(&self, system: System) -> &Meter {
+        match system {
+            System::HighLevel => &self.highlevel_calls,
+            System::CasePeer => &self.casepeer_calls,
+        }
+    }
+
+    /// Whether neither a new lead nor anything else could be worked on, for want of calls.
+    pub(super) fn is_out_of_calls(&self, now: Timestamp) -> bool {
+        [System::HighLevel, System::CasePeer].iter().any(|system| self.calls(*system).is_used_up(now))
+    }
+
     fn new(settings: &FirmConfig, highlevel_url: &str, http: &HttpClient) -> Result<Self, String> {
         let casepeer = &settings.casepeer;
         let profile = casepeer.profile().map_err(|wrong| wrong.to_string())?;
+        let casepeer_calls = Meter::new(System::CasePeer, profile.allowance());
         let highlevel =
             HighLevelClient::new(http.clone(), highlevel_url.to_owned(), settings.highlevel.token.clone());
         Ok(Self {
@@ -114,6 +131,8 @@ impl Firm {
                 .map(|header| (header.name, header.secret)),
             webhook_secrets: casepeer.webhook_secrets.clone(),
             breaker: Breaker::default(),
+            highlevel_calls: Meter::new(System::HighLevel, Some(Allowance::HIGHLEVEL)),
+            casepeer_calls,
             custom_fields: Cached::default(),
             pipelines: Cached::default(),
         })

@@ -8,8 +8,10 @@ mod breaker;
 mod firms;
 mod prepare;
 mod process;
+mod quota;
 mod receive;
 mod replay;
+mod secrets;
 mod session;
 mod settle;
 mod worker;
@@ -21,6 +23,7 @@ use tokio::sync::Notify;
 pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{Refused, WorkflowHeaders};
 pub use replay::{NoPreview, Preview, Step, Would};
+pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;
@@ -37,6 +40,7 @@ pub struct Bridge {
     pub firms: Firms,
     /// The time.
     pub clock: SharedClock,
+    secrets: Vec<SecretInUse>,
     keyring: Arc<Keyring>,
     highlevel_keys: Keys,
     highlevel_app: Option<String>,
@@ -56,6 +60,7 @@ impl Bridge {
             store,
             firms: Firms::new(config, &clock)?,
             clock,
+            secrets: SecretInUse::all(config, &keyring),
             keyring,
             highlevel_keys: config.highlevel.keys().map_err(|wrong| wrong.to_string())?,
             highlevel_app: config.highlevel.app_id().map(str::to_owned),

@@ -5,7 +5,7 @@ use super::session::{Session, Stop};
 use super::settle::Circumstances;
 use super::{Bridge, Firm, act, prepare, settle};
 use crate::crypto::random_fraction;
-use crate::domain::{Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, System};
+use crate::domain::{Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, Priority, System};
 use crate::plan::plan;
 use crate::store::{CallRecord, Claim, PlanRecord, Settled, Settlement, StoreError};
 use crate::webhook::{Reading, Unreadable, casepeer, highlevel};
@@ -59,7 +59,7 @@ impl Bridge {
 
     /// Brings the other system in step.
     async fn sync(&self, firm: &Firm, claim: &Claim, fact: Fact) -> Option<Settlement> {
-        let session = Session::new(self, firm, &claim.lease);
+        let session = Session::new(self, firm, &claim.lease, Priority::of(&fact));
         let event = Event {
             id: claim.lease.event,
             firm: firm.id.clone(),

@@ -95,8 +95,10 @@ impl Bridge {
         body: Bytes,
     ) -> Result<Recorded, Refused> {
         let firm: &Firm = self.firms.by_inbound_token(token).ok_or(Refused::UnknownUrl)?;
-        let secrets = firm.webhook_secrets.iter().map(|secret| secret.reveal().as_bytes());
-        let verified = casepeer::verify(secrets, timestamp, signature, self.clock.now(), body)?;
+        let now = self.clock.now();
+        let live = firm.webhook_secrets.iter().filter(|secret| secret.is_live(now));
+        let secrets = live.map(|secret| secret.reveal().as_bytes());
+        let verified = casepeer::verify(secrets, timestamp, signature, now, body)?;
         let envelope = casepeer::read_envelope(verified.body());
         self.record(firm.id.clone(), System::CasePeer, verified, envelope, None).await
     }

@@ -243,7 +243,7 @@ impl FirmConfig {
                 return at(
                     key,
                     format!(
-                        "shorter than {SHORTEST_TOKEN} characters, so it can be guessed; make one with `openssl rand -hex 16`"
+                        "shorter than {SHORTEST_TOKEN} characters, so it can be guessed; make one with `casebridge secrets new token`"
                     ),
                 );
             }

@@ -6,6 +6,7 @@ mod firm;
 mod highlevel;
 mod mail;
 mod secret;
+mod secrets;
 mod server;
 mod source;
 mod store;
@@ -19,6 +20,7 @@ pub use firm::{CasePeerAuth, CasePeerConfig, FirmConfig, HighLevelFirmConfig, Ke
 pub use highlevel::HighLevelConfig;
 pub use mail::{MailConfig, MailEncryption};
 pub use secret::{Secret, SecretKey};
+pub use secrets::NamedSecret;
 pub use server::ServerConfig;
 pub use source::{ConfigError, Environment, load, parse};
 pub use store::{StoreConfig, StoreUrl};
@@ -57,6 +59,7 @@ impl Config {
         self.store.check().map_err(|(key, why)| (format!("store.{key}"), why))?;
         self.crypto.check().map_err(|why| ("crypto.keys".to_owned(), why))?;
         self.highlevel.check().map_err(|(key, why)| (format!("highlevel.{key}"), why))?;
+        self.check_ends()?;
         let mut ids = BTreeSet::new();
         let mut locations = BTreeSet::new();
         let mut tokens = BTreeSet::new();

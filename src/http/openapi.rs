@@ -15,7 +15,7 @@ use super::{admin, api, health, webhooks};
         (name = "webhooks", description = "Public listener: where HighLevel and the CASEpeer side deliver."),
         (name = "health", description = "Both listeners: for the load balancer and the orchestrator."),
         (name = "events", description = "Admin listener: what came and what was made of it."),
-        (name = "operation", description = "Admin listener: metrics and this description."),
+        (name = "operation", description = "Admin listener: quotas, secrets' ages, metrics and this description."),
     ),
     paths(
         webhooks::highlevel,
@@ -27,6 +27,8 @@ use super::{admin, api, health, webhooks};
         api::events::show,
         api::events::replay,
         api::events::discard,
+        api::quotas::list,
+        api::secrets::list,
         admin::metrics,
         json,
     )

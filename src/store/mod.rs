@@ -16,8 +16,11 @@
 
 pub mod copy;
 pub mod postgres;
+mod quotas;
+mod secrets;
 pub mod sqlite;
 mod types;
+mod unprintable;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,6 +28,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
+pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
     EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
@@ -49,6 +54,11 @@ pub enum StoreError {
     /// What is stored is not what this build writes.
     #[error("stored data is not what this build writes: {0}")]
     Corrupt(String),
+}
+
+/// A stored value that is not of the form it was written in.
+fn corrupt(error: serde_json::Error) -> StoreError {
+    StoreError::Corrupt(error.to_string())
 }
 
 /// What is sealed once under each key that a store has used, so that a missing or exchanged key is noticed at the start
@@ -77,7 +87,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Quotas + Secrets + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

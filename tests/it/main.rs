@@ -7,6 +7,8 @@ mod example_config;
 mod house;
 mod independent;
 mod profiles;
+mod quotas;
+mod secrets;
 mod send;
 mod statements;
 mod store;

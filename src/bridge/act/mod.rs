@@ -8,7 +8,7 @@ mod result;
 use jiff::SignedDuration;
 
 use self::look::Found;
-use super::session::{Session, Stop, record};
+use super::session::{Session, Stop};
 use crate::domain::{CallClass, Command, EffectKey, Field, Fields, Plan, RecordKind, RecordRef, System};
 use crate::operations::casepeer::CannotSend;
 use crate::operations::{Effect, Request, highlevel};
@@ -53,6 +53,7 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
         return Ok(false);
     };
     let (system, request) = request::build(session, command).await?;
+    session.spend(system).await?;
     let begun_at = session.now();
     let (body, idempotency_key, ambiguity) = match session
         .store
@@ -81,7 +82,7 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
         return Err(Stop::LeaseLost);
     }
     let exchange = send(session, system, &request, body.clone(), &idempotency_key).await;
-    let call = record(session.firm, system, &exchange, Some(&key));
+    let call = session.record(system, &exchange, Some(&key)).await;
     if let (Some(until), true) =
         (again::confirmed_by(session, &request, session.now()), exchange.result.is_ok())
     {

@@ -18,7 +18,7 @@ use super::exchange::Credential;
 use super::redact::harmless;
 use super::{Exchange, Failure, HttpClient, classify};
 use crate::config::{CasePeerConfig, Secret};
-use crate::domain::CallClass;
+use crate::domain::{Announced, CallClass};
 use crate::operations::casepeer::{Profile, Verdict, not_found, pick};
 use crate::operations::{Carrier, Effect, Request, Response, Unexpected};
 
@@ -218,6 +218,7 @@ impl Call {
             target: format!("{} {}", request.method.as_str(), request.path),
             started_at: self.started_at,
             duration: self.timer.elapsed().min(Duration::from_secs(3600)),
+            announced: Announced::default(),
             result,
         }
     }

@@ -2,9 +2,11 @@
 
 use std::process::{Command, Output};
 
-use casebridge::domain::{Base, Cause, EventState, Link, Outcome, ParkCause, System};
+use casebridge::domain::{
+    Allowance, Announced, Base, Cause, EventState, Link, Outcome, ParkCause, Priority, System,
+};
 use casebridge::store::copy::{CannotCopy, copy};
-use casebridge::store::{Begun, EventFilter, Intent, LinkChange, SharedStore, Store};
+use casebridge::store::{Begun, CallsAsked, EventFilter, Intent, LinkChange, SharedStore, Store};
 use jiff::SignedDuration;
 
 use super::databases::keyring;
@@ -34,6 +36,15 @@ async fn lived_in() -> TestStore {
     let why = "401".to_owned();
     let parked = Outcome::Parked { cause: ParkCause::Credentials, system: System::CasePeer, why };
     test.settle(&claims[3], parked).await;
+    let ask = CallsAsked {
+        priority: Priority::NewLead,
+        wanted: 5,
+        assumed: Allowance::HIGHLEVEL,
+        announced: Announced::default(),
+        closed_for: None,
+        unspent: Vec::new(),
+    };
+    test.store.lease_calls(&firm(), System::HighLevel, ask).await.unwrap();
     test
 }
 
@@ -49,7 +60,7 @@ async fn a_copy_is_complete_and_goes_on() {
     let copied = copy(&test.database.path(), &target, |_| {}).await.unwrap();
     let rows: Vec<_> = copied.iter().map(|table| (table.table, table.rows)).collect();
     assert!(rows.contains(&("event", 1200)) && rows.contains(&("payload", 1200)), "{rows:?}");
-    for table in ["link", "effect", "reservation", "parking", "person"] {
+    for table in ["link", "effect", "reservation", "parking", "person", "quota"] {
         assert!(copied.iter().any(|copied| copied.table == table && copied.rows > 0), "{table}");
     }
     assert_eq!(all(&target).await, all(&*test.store).await);
@@ -107,7 +118,7 @@ async fn the_command_copies_once_and_says_what() {
         [store]\nurl = \"sqlite://bridge.db\"\n";
     std::fs::write(directory.join("casebridge.toml"), config).unwrap();
     let migrated = casebridge(directory, &["migrate"]);
-    assert_eq!(String::from_utf8_lossy(&migrated.stdout), "SQLite schema 1: it was up to date\n");
+    assert_eq!(String::from_utf8_lossy(&migrated.stdout), "SQLite schema 3: it was up to date\n");
 
     let lock = casebridge::store::sqlite::ServeLock::take(&path).unwrap();
     let refused = casebridge(directory, &["copy", "--to", &database.url]);

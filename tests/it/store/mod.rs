@@ -8,8 +8,10 @@ mod links;
 mod listing;
 mod outage;
 mod parking;
+mod quotas;
 mod races;
 mod receiving;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -34,7 +34,7 @@ pub use operation::{Confirm, ConfirmedBy, Transport};
 pub use paging::Paging;
 pub use provider::{ClientAuth, Pkce, Provider, TokenBody};
 
-use crate::domain::RecordKind;
+use crate::domain::{Allowance, RecordKind};
 use crate::operations::Effect;
 
 /// The built-in profiles.
@@ -257,6 +257,7 @@ impl Profile {
         for (map, values) in &document.values {
             values.check().map_err(|why| wrong(format!("values.{map}"), why.to_owned()))?;
         }
+        document.limits.check().map_err(|why| wrong("limits".into(), why.into()))?;
         Ok(Self { name: name.to_owned(), document, operations })
     }
 
@@ -297,6 +298,11 @@ impl Profile {
     /// How the vendor gives out credentials.
     pub fn provider(&self) -> &Provider {
         &self.document.auth
+    }
+
+    /// How many calls the account allows, as far as the profile says.
+    pub fn allowance(&self) -> Option<Allowance> {
+        self.document.limits.allowance()
     }
 
     /// How much may be asked.
