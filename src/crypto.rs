@@ -1,6 +1,7 @@
 //! Sealing what is stored: AES-256-GCM-SIV (RFC 8452) under keys with ids, and keyed fingerprints of what is looked up.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand;
@@ -17,7 +18,9 @@ const FORM: u8 = 1;
 /// The keys of an installation: the first seals, any opens.
 pub struct Keyring {
     keys: Vec<Key>,
-    fingerprints: Zeroizing<[u8; KEY_BYTES]>,
+    /// Made of the oldest key; used until a store gives the one it keeps.
+    derived: Zeroizing<[u8; KEY_BYTES]>,
+    kept: OnceLock<Zeroizing<[u8; KEY_BYTES]>>,
 }
 
 struct Key {
@@ -71,7 +74,7 @@ impl Keyring {
         let (_, oldest) = keys.last().ok_or(InvalidKeys::None)?;
         let mut mac = Hmac::<Sha256>::new_from_slice(&oldest[..]).expect("HMAC takes a key of any length");
         mac.update(b"casebridge fingerprints 1");
-        let fingerprints = Zeroizing::new(mac.finalize().into_bytes().into());
+        let derived = Zeroizing::new(mac.finalize().into_bytes().into());
         let mut ring: Vec<Key> = Vec::with_capacity(keys.len());
         for (id, secret) in &keys {
             if id.is_empty() || id.len() > 64 {
@@ -83,12 +86,37 @@ impl Keyring {
             let key = UnboundKey::new(&AES_256_GCM_SIV, &secret[..]).expect("32 bytes are an AES-256 key");
             ring.push(Key { id: id.clone(), key: LessSafeKey::new(key) });
         }
-        Ok(Self { keys: ring, fingerprints })
+        Ok(Self { keys: ring, derived, kept: OnceLock::new() })
     }
 
     /// The id of the key that seals.
     pub fn active(&self) -> &str {
         &self.keys[0].id
+    }
+
+    /// The ids of all keys, the active one first.
+    pub fn ids(&self) -> Vec<String> {
+        self.keys.iter().map(|key| key.id.clone()).collect()
+    }
+
+    /// What every value begins with that the active key seals, and no other.
+    pub fn beginning(&self) -> Vec<u8> {
+        beginning(self.active())
+    }
+
+    /// The same of every key, with its id.
+    pub fn beginnings(&self) -> Vec<(String, Vec<u8>)> {
+        self.keys.iter().map(|key| (key.id.clone(), beginning(&key.id))).collect()
+    }
+
+    /// What fingerprints are keyed by. A store keeps it, sealed, so that it outlives the key it was made from.
+    pub(crate) fn fingerprint_key(&self) -> &Zeroizing<[u8; KEY_BYTES]> {
+        self.kept.get().unwrap_or(&self.derived)
+    }
+
+    /// Keys fingerprints by what the store keeps; the first store of a keyring decides.
+    pub(crate) fn adopt_fingerprint_key(&self, key: Zeroizing<[u8; KEY_BYTES]>) {
+        let _ = self.kept.set(key);
     }
 
     /// Seals a value for one place.
@@ -98,8 +126,7 @@ impl Keyring {
         rand::fill(&mut nonce).expect("the system gives random bytes");
         let mut sealed =
             Vec::with_capacity(2 + id.len() + NONCE_LEN + plain.len() + AES_256_GCM_SIV.tag_len());
-        sealed.extend([FORM, u8::try_from(id.len()).expect("a key id is short")]);
-        sealed.extend(id.as_bytes());
+        sealed.extend(beginning(id));
         sealed.extend(nonce);
         let start = sealed.len();
         sealed.extend(plain);
@@ -135,13 +162,19 @@ impl Keyring {
 
     /// A keyed hash, for looking a value up without storing it. `purpose` keeps uses apart.
     pub fn fingerprint(&self, purpose: &'static str, value: &[u8]) -> [u8; 32] {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.fingerprints[..]).expect("HMAC takes a key of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.fingerprint_key()[..])
+            .expect("HMAC takes a key of any length");
         mac.update(purpose.as_bytes());
         mac.update(&[0]);
         mac.update(value);
         mac.finalize().into_bytes().into()
     }
+}
+
+fn beginning(id: &str) -> Vec<u8> {
+    let mut bytes = vec![FORM, u8::try_from(id.len()).expect("a key id is short")];
+    bytes.extend(id.as_bytes());
+    bytes
 }
 
 impl Place<'_> {

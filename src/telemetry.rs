@@ -62,5 +62,13 @@ fn describe() {
     describe_counter!("casebridge_calls_total", "API calls by operation and class.");
     describe_histogram!("casebridge_call_seconds", "Duration of API calls by operation.");
     describe_gauge!("casebridge_firms_parked", "Firms whose events are kept and not worked on, by cause.");
+    describe_gauge!("casebridge_quota_calls_today", "Calls of a firm to a vendor since its day began.");
+    describe_gauge!("casebridge_quota_calls_per_day", "Calls the vendor allows a firm in a day.");
+    describe_gauge!(
+        "casebridge_quota_exhausted_in_seconds",
+        "How long the day's calls last at today's rate; +Inf if until the day ends."
+    );
+    describe_gauge!("casebridge_secret_age_days", "Days since this installation first saw a secret.");
+    describe_gauge!("casebridge_secrets_due", "Secrets older than 90 days.");
     describe_gauge!("casebridge_events", "Events in the store by state, when last asked.");
 }

@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::breaker::Breaker;
+use super::quota::Meter;
 use crate::clock::SharedClock;
 use crate::config::{Config, FirmConfig, Secret};
-use crate::domain::FirmId;
+use crate::domain::{Allowance, FirmId, System};
 use crate::operations::highlevel::{CustomFields, Pipelines};
 use crate::rules::SyncRules;
 use crate::vendors::casepeer::CasePeerClient;
@@ -31,7 +32,9 @@ pub struct Firm {
     pub casepeer: CasePeerClient,
     pub(super) workflow_header: Option<(String, Secret)>,
     pub(super) webhook_secrets: Vec<Secret>,
-    pub(super) breaker: Breaker,
+    pub(super) breaker: Arc<Breaker>,
+    highlevel_calls: Arc<Meter>,
+    casepeer_calls: Arc<Meter>,
     pub(super) custom_fields: Cached<CustomFields>,
     pub(super) pipelines: Cached<Pipelines>,
 }
@@ -54,12 +57,13 @@ fn digest(token: &str) -> [u8; 32] {
 
 impl Firms {
     pub(super) fn new(config: &Config, clock: &SharedClock) -> Result<Self, String> {
-        Ok(Self(RwLock::new(Arc::new(Index::new(config, clock)?))))
+        Ok(Self(RwLock::new(Arc::new(Index::new(config, clock, None)?))))
     }
 
-    /// Replaces all of them at once, or none.
+    /// Replaces all of them at once, or none. What is known of the vendors stays known.
     pub(super) fn replace(&self, config: &Config, clock: &SharedClock) -> Result<(), String> {
-        let index = Arc::new(Index::new(config, clock)?);
+        let before = self.now();
+        let index = Arc::new(Index::new(config, clock, Some(&before))?);
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = index;
         Ok(())
     }
@@ -91,7 +95,7 @@ impl Firms {
 }
 
 impl Index {
-    fn new(config: &Config, clock: &SharedClock) -> Result<Self, String> {
+    fn new(config: &Config, clock: &SharedClock, before: Option<&Self>) -> Result<Self, String> {
         let http =
             HttpClient::new(Arc::clone(clock), Guard::new(config.outbound().iter().map(String::as_str)));
         let mut firms = Self {
@@ -101,7 +105,10 @@ impl Index {
             by_inbound_token: HashMap::new(),
         };
         for settings in &config.firms {
-            let firm = Arc::new(Firm::new(settings, &config.highlevel.base_url, &http)?);
+            let before =
+                before.and_then(|before| before.all.iter().find(|firm| firm.id.as_str() == settings.id));
+            let firm =
+                Arc::new(Firm::new(settings, &config.highlevel.base_url, &http, before.map(|firm| &**firm))?);
             if let Some(token) = &settings.highlevel.workflow_token {
                 firms.by_workflow_token.insert(digest(token.reveal()), Arc::clone(&firm));
             }
@@ -116,9 +123,42 @@ impl Index {
 }
 
 impl Firm {
-    fn new(settings: &FirmConfig, highlevel_url: &str, http: &HttpClient) -> Result<Self, String> {
+    /// What it may still ask of a vendor.
+    pub(super) fn calls(&self, system: System) -> &Meter {
+        match system {
+            System::HighLevel => &self.highlevel_calls,
+            System::CasePeer => &self.casepeer_calls,
+        }
+    }
+
+    /// Whether neither a new lead nor anything else could be worked on, for want of calls.
+    pub(super) fn is_out_of_calls(&self, now: Timestamp) -> bool {
+        [System::HighLevel, System::CasePeer].iter().any(|system| self.calls(*system).is_used_up(now))
+    }
+
+    fn new(
+        settings: &FirmConfig,
+        highlevel_url: &str,
+        http: &HttpClient,
+        before: Option<&Self>,
+    ) -> Result<Self, String> {
         let casepeer = &settings.casepeer;
         let profile = casepeer.profile().map_err(|wrong| wrong.to_string())?;
+        let (highlevel_allows, casepeer_allows) = (Some(Allowance::HIGHLEVEL), profile.allowance());
+        let casepeer = CasePeerClient::new(http.clone(), casepeer, profile);
+        // The same accounts have the same limits and are as well as they were.
+        let before = before.filter(|before| {
+            before.location == settings.highlevel.location_id
+                && before.casepeer.base_url() == casepeer.base_url()
+        });
+        let meter = |known: Option<&Arc<Meter>>, system, assumed| {
+            let known = known.filter(|meter| meter.assumes() == assumed).cloned();
+            known.unwrap_or_else(|| Arc::new(Meter::new(system, assumed)))
+        };
+        let highlevel_calls =
+            meter(before.map(|firm| &firm.highlevel_calls), System::HighLevel, highlevel_allows);
+        let casepeer_calls =
+            meter(before.map(|firm| &firm.casepeer_calls), System::CasePeer, casepeer_allows);
         let highlevel =
             HighLevelClient::new(http.clone(), highlevel_url.to_owned(), settings.highlevel.token.clone());
         Ok(Self {
@@ -126,24 +166,31 @@ impl Firm {
             location: settings.highlevel.location_id.clone(),
             rules: settings.sync.clone(),
             highlevel,
-            casepeer: CasePeerClient::new(
-                http.clone(),
-                casepeer.base_url.clone(),
-                casepeer.auth.clone(),
-                casepeer.hooks.clone(),
-                profile,
-            ),
+            casepeer,
             workflow_header: settings
                 .highlevel
                 .workflow_header
                 .clone()
                 .map(|header| (header.name, header.secret)),
-            webhook_secrets: casepeer.webhook_secrets.clone(),
-            breaker: Breaker::default(),
+            webhook_secrets: settings.casepeer.webhook_secrets.clone(),
+            breaker: before.map(|firm| Arc::clone(&firm.breaker)).unwrap_or_default(),
+            highlevel_calls,
+            casepeer_calls,
             custom_fields: Cached::default(),
             pipelines: Cached::default(),
         })
     }
+}
+
+/// A client of one firm's CASEpeer side alone, as for trying an operation.
+pub fn casepeer_client(
+    config: &Config,
+    firm: &FirmConfig,
+    clock: &SharedClock,
+) -> Result<CasePeerClient, String> {
+    let http = HttpClient::new(Arc::clone(clock), Guard::new(config.outbound().iter().map(String::as_str)));
+    let profile = firm.casepeer.profile().map_err(|wrong| wrong.to_string())?;
+    Ok(CasePeerClient::new(http, &firm.casepeer, profile))
 }
 
 /// How long a location's definitions are believed. They change when an administrator edits them.

@@ -9,9 +9,11 @@ mod confirm;
 mod firms;
 mod prepare;
 mod process;
+mod quota;
 mod receive;
 mod replay;
 mod review;
+mod secrets;
 mod session;
 mod settle;
 mod worker;
@@ -20,10 +22,11 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-pub use firms::{Firm, Firms};
+pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{CasePeerSender, Refused};
 pub use replay::{NoPreview, Preview, Step, Would};
 pub use review::{CannotResolve, resolve};
+pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;
@@ -40,6 +43,7 @@ pub struct Bridge {
     pub firms: Firms,
     /// The time.
     pub clock: SharedClock,
+    secrets: Vec<SecretInUse>,
     keyring: Arc<Keyring>,
     highlevel_keys: Keys,
     highlevel_app: Option<String>,
@@ -59,6 +63,7 @@ impl Bridge {
             store,
             firms: Firms::new(config, &clock)?,
             clock,
+            secrets: SecretInUse::all(config, &keyring),
             keyring,
             highlevel_keys: config.highlevel.keys().map_err(|wrong| wrong.to_string())?,
             highlevel_app: config.highlevel.app_id().map(str::to_owned),

@@ -4,7 +4,7 @@ use super::session::{Session, Stop};
 use super::settle::Circumstances;
 use super::{Bridge, Firm, act, prepare, settle};
 use crate::crypto::random_fraction;
-use crate::domain::{Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, System};
+use crate::domain::{Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, Priority, System};
 use crate::operations::casepeer::Refetch;
 use crate::plan::plan;
 use crate::store::{CallRecord, Claim, PlanRecord, Settled, Settlement, StoreError};
@@ -71,7 +71,7 @@ impl Bridge {
 
     /// Brings the other system in step.
     async fn sync(&self, firm: &Firm, claim: &Claim, fact: Fact, told: Option<Told>) -> Option<Settlement> {
-        let session = Session::new(self, firm, &claim.lease, told);
+        let session = Session::new(self, firm, &claim.lease, Priority::of(&fact), told);
         let event = Event {
             id: claim.lease.event,
             firm: firm.id.clone(),

@@ -95,9 +95,11 @@ impl Bridge {
     ) -> Result<Recorded, Refused> {
         let firm = &sender.0;
         let profile = firm.casepeer.profile();
-        let secrets = firm.webhook_secrets.iter().map(|secret| secret.reveal().as_bytes());
+        let now = self.clock.now();
+        let live = firm.webhook_secrets.iter().filter(|secret| secret.is_live(now));
+        let secrets = live.map(|secret| secret.reveal().as_bytes());
         let verify = profile.inbound().verify.as_ref();
-        let verified = casepeer::verify(verify, secrets, headers, self.clock.now(), body)?;
+        let verified = casepeer::verify(verify, secrets, headers, now, body)?;
         let envelope = casepeer::read_envelope(profile.events(), headers, verified.body());
         self.record(firm.id.clone(), System::CasePeer, verified, envelope, None).await
     }

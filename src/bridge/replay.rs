@@ -2,7 +2,7 @@
 
 use super::session::{Session, Stop};
 use super::{Bridge, process};
-use crate::domain::{EffectKey, Event, EventId, Plan};
+use crate::domain::{EffectKey, Event, EventId, Plan, Priority};
 use crate::store::{Lease, PlanRecord, StoreError};
 use crate::webhook::Reading;
 
@@ -91,7 +91,8 @@ impl Bridge {
         };
         // No claim has this number: whatever would write finds that it holds no lease.
         let lease = Lease { event: id, firm: firm.id.clone(), claim: -1 };
-        let session = Session::new(self, firm, &lease, process::told(firm, source, kind, &payload));
+        let told = process::told(firm, source, kind, &payload);
+        let session = Session::new(self, firm, &lease, Priority::of(&fact), told);
         let received_at = story.row.received_at;
         let event = Event { id, firm: firm.id.clone(), source: story.row.source, received_at, fact };
         let plan = self.plan_for(&session, &event).await.map_err(|stop| NoPreview::NotNow(explain(&stop)))?;

@@ -1,19 +1,21 @@
 //! The work on one claimed event: its firm, its lease, and the calls it makes.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
-use crate::domain::{CallClass, EffectKey, Question, RecordRef, System};
+use crate::domain::{CallClass, EffectKey, Priority, Question, RecordRef, System};
 use crate::operations::casepeer::{CannotSend, Refetch};
 use crate::operations::{Request, Response, Unexpected};
 use crate::store::{CallRecord, Lease, SharedStore, StoreError};
 use crate::vendors::{Exchange, Failure};
 use crate::webhook::casepeer::Told;
 
+use super::quota::Spent;
 use super::{Bridge, Firm};
 
 /// Why work on an event ends early.
@@ -28,6 +30,14 @@ pub(super) enum Stop {
         operation: &'static str,
         /// What came of it.
         failure: Box<Failure>,
+    },
+    /// The vendor allows no further call now, for want of which nothing was sent.
+    #[error("{} allows no further call of this kind for now", system.title())]
+    Quota {
+        /// Which vendor.
+        system: System,
+        /// How long until it may.
+        wait: SignedDuration,
     },
     /// A vendor's answer lacks what it promises.
     #[error(transparent)]
@@ -96,12 +106,21 @@ pub(super) struct Session<'a> {
     clock: &'a SharedClock,
     told: Option<Told>,
     reads: Mutex<Vec<CallRecord>>,
+    priority: Priority,
+    has_called: AtomicBool,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(bridge: &'a Bridge, firm: &'a Firm, lease: &'a Lease, told: Option<Told>) -> Self {
+    pub(super) fn new(
+        bridge: &'a Bridge,
+        firm: &'a Firm,
+        lease: &'a Lease,
+        priority: Priority,
+        told: Option<Told>,
+    ) -> Self {
         let Bridge { store, keyring, clock, .. } = bridge;
-        Self { firm, store, keyring, lease, clock, told, reads: Mutex::new(Vec::new()) }
+        let (reads, has_called) = (Mutex::new(Vec::new()), AtomicBool::new(false));
+        Self { firm, store, keyring, lease, clock, told, reads, priority, has_called }
     }
 
     /// What the event's own webhook says of this lead or case, where that stands in for reading it.
@@ -133,12 +152,14 @@ impl<'a> Session<'a> {
 
     /// Reads from HighLevel; nothing if the record is not there.
     pub(super) async fn read_highlevel(&self, request: &Request) -> Result<Option<Response>, Stop> {
-        self.read(System::HighLevel, self.firm.highlevel.send(request, None).await)
+        self.spend(System::HighLevel).await?;
+        self.read(System::HighLevel, self.firm.highlevel.send(request, None).await).await
     }
 
     /// Reads from CASEpeer; nothing if the record is not there.
     pub(super) async fn read_casepeer(&self, request: &Request) -> Result<Option<Response>, Stop> {
-        self.read(System::CasePeer, self.firm.casepeer.send(request, None, None).await)
+        self.spend(System::CasePeer).await?;
+        self.read(System::CasePeer, self.firm.casepeer.send(request, None, None).await).await
     }
 
     /// Reads from CASEpeer what its profile has a way to read; nothing if it has none, or the record is not there.
@@ -153,8 +174,41 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn read(&self, system: System, exchange: Exchange) -> Result<Option<Response>, Stop> {
-        let call = record(self.firm, system, &exchange, None);
+    /// Takes a call out of what the vendor allows, before it is made.
+    pub(super) async fn spend(&self, system: System) -> Result<(), Stop> {
+        let has_called = self.has_called.load(Ordering::Relaxed);
+        let priority = if has_called { self.priority.under_way() } else { self.priority };
+        match self.firm.calls(system).spend(self.store, self.clock, &self.firm.id, priority).await? {
+            Spent::Yes => {
+                self.has_called.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Spent::Wait(wait) => Err(Stop::Quota { system, wait }),
+        }
+    }
+
+    /// The record of an exchange, which also tells what the vendor allows.
+    pub(super) async fn record(
+        &self,
+        system: System,
+        exchange: &Exchange,
+        effect_key: Option<&EffectKey>,
+    ) -> CallRecord {
+        let calls = self.firm.calls(system);
+        calls.heard(exchange.announced, self.clock.now());
+        if let Err(failure) = &exchange.result
+            && failure.class == CallClass::RateLimited
+            && let Err(error) = calls
+                .refused(self.store, self.clock, &self.firm.id, failure.retry_after, exchange.announced)
+                .await
+        {
+            tracing::warn!(firm = %self.firm.id, "other instances are not told of a 429: {error}");
+        }
+        record(self.firm, system, exchange, effect_key)
+    }
+
+    async fn read(&self, system: System, exchange: Exchange) -> Result<Option<Response>, Stop> {
+        let call = self.record(system, &exchange, None).await;
         self.reads.lock().expect("nothing panics while it holds the list").push(call);
         match exchange.result {
             Ok(answer) => Ok(Some(answer)),
@@ -167,12 +221,7 @@ impl<'a> Session<'a> {
 }
 
 /// The record of an exchange, which also tells whether the vendor is there at all.
-pub(super) fn record(
-    firm: &Firm,
-    system: System,
-    exchange: &Exchange,
-    effect_key: Option<&EffectKey>,
-) -> CallRecord {
+fn record(firm: &Firm, system: System, exchange: &Exchange, effect_key: Option<&EffectKey>) -> CallRecord {
     let class = exchange.class();
     firm.breaker.note(system, class);
     metrics::counter!("casebridge_calls_total", "operation" => exchange.operation, "class" => class.as_str())

@@ -62,6 +62,7 @@ pub(super) struct Circumstances {
 /// | credential refused | the firm is parked |
 /// | vendor down (calls failed in a row) | the firm is parked |
 /// | rate limited | again when the vendor says, else in 10 s; uses no attempt |
+/// | no call allowed now | again when one is, and up to as long after; uses no attempt |
 /// | unreachable, timed out, ambiguous | again after the backoff, or later if the vendor says; uses an attempt |
 /// | changed meanwhile | again in half a second; uses an attempt |
 /// | announced but not there | again three times after the backoff, then undelivered |
@@ -79,6 +80,8 @@ pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
     let why = stop.to_string();
     Some(match stop {
         Stop::Vendor { system, failure, .. } => after_failure(*system, failure, why, at),
+        // Not all at the same moment: they would only take the next calls from each other.
+        Stop::Quota { wait, .. } => at.wait(*wait + wait.mul_f64(at.jitter), why, false),
         // The vendor did something, but what, its answer does not say.
         Stop::Answer(_) | Stop::NoCounterpart(_) => again(why, at),
         Stop::Rival => at.wait(RIVAL_PAUSE, why, false),
@@ -205,6 +208,8 @@ mod tests {
     fn waiting_for_a_rival_or_for_certainty_uses_no_attempt() {
         assert_eq!(then(&Stop::Rival, at(9, false)), Then::Again(1, false));
         let until = Timestamp::from_second(90).unwrap();
+        let quota = Stop::Quota { system: System::HighLevel, wait: SignedDuration::from_secs(7) };
+        assert_eq!(then(&quota, at(9, false)), Then::Again(7, false));
         assert_eq!(then(&Stop::Unsure { until }, at(9, false)), Then::Again(90, false));
     }
 

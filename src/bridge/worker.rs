@@ -125,7 +125,13 @@ impl Worker {
         }
         // One firm's slow vendor must leave room for the others'.
         let per_firm = (self.options.concurrency - self.options.concurrency / 4).max(1);
-        let room = ClaimRoom { total: free, per_firm, busy: turns.busy.clone() };
+        let mut busy = turns.busy.clone();
+        // What would only be put off is left where it is.
+        let now = self.bridge.clock.now();
+        for firm in self.bridge.firms.iter().filter(|firm| firm.is_out_of_calls(now)) {
+            busy.insert(firm.id.clone(), per_firm);
+        }
+        let room = ClaimRoom { total: free, per_firm, busy };
         let claims = self.bridge.store.claim(&self.name, &room, self.options.lease).await?;
         let claimed = claims.len();
         for claim in claims {

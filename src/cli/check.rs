@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::ConfigArgument;
 use super::failure::Failure;
 use super::serve::{keyring, open_store};
-use crate::bridge::{Bridge, Firm};
+use crate::bridge::{Bridge, Firm, SecretAge};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::domain::CallClass;
 use crate::operations::{casepeer, highlevel};
+use crate::store::Quota;
 use crate::vendors::Exchange;
 
 #[derive(Debug, clap::Args)]
@@ -52,7 +53,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         },
     });
     warn(&config, &mut findings);
+    findings.extend(store.quotas().await?.iter().map(quota));
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
+    findings.extend(bridge.secret_ages().await?.iter().filter(|age| age.is_due).map(old_secret));
     for firm in bridge.firms.iter() {
         let (highlevel, casepeer) = tokio::join!(ask_highlevel(&firm), ask_casepeer(&firm));
         findings.extend([highlevel, casepeer]);
@@ -85,6 +88,26 @@ fn is_plain_and_remote(url: &str) -> bool {
     let is_local =
         host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
     url.scheme() == "http" && !is_local
+}
+
+fn quota(quota: &Quota) -> Finding {
+    let what = format!("{}: {} quota", quota.firm, quota.system.title());
+    let fault = |why| {
+        Fault {
+        why,
+        fix: "what is urgent goes first and the rest waits for the vendor's next day; if that is every day, ask the \
+              vendor for more, or see what else uses the same credential"
+            .into(),
+    }
+    };
+    let line = quota.line();
+    Finding { what, result: if quota.exhausted_at.is_some() { Err(fault(line)) } else { Ok(line) } }
+}
+
+fn old_secret(age: &SecretAge) -> Finding {
+    let why = format!("{} days old; 90 are advised at most", age.age_days);
+    let fix = "`casebridge secrets rotate` says how it is changed without a pause".into();
+    Finding { what: format!("secret {}", age.reference), result: Err(Fault { why, fix }) }
 }
 
 async fn ask_highlevel(firm: &Firm) -> Finding {

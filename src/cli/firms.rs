@@ -12,7 +12,7 @@ use super::serve::{keyring, open_store};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::domain::FirmId;
-use crate::store::{Parking, SharedStore};
+use crate::store::{Parking, Quota, SharedStore};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -22,7 +22,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// List the firms, with what keeps a parked one.
+    /// List the firms, with what keeps a parked one and how long the day's API calls last.
     List {
         #[command(flatten)]
         config: ConfigArgument,
@@ -56,6 +56,7 @@ struct Row {
     name: Option<String>,
     location: String,
     parked: Option<Parking>,
+    quotas: Vec<Quota>,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -92,7 +93,7 @@ fn known(config: &Config, id: &str) -> Result<FirmId, Failure> {
 
 async fn list(config: &ConfigArgument, json: bool) -> Result<(), Failure> {
     let (config, store) = open(config).await?;
-    let parkings = store.parkings().await?;
+    let (parkings, quotas) = (store.parkings().await?, store.quotas().await?);
     let rows: Vec<Row> = config
         .firms
         .iter()
@@ -101,6 +102,7 @@ async fn list(config: &ConfigArgument, json: bool) -> Result<(), Failure> {
             name: firm.name.clone(),
             location: firm.highlevel.location_id.clone(),
             parked: parkings.iter().find(|parking| parking.firm.as_str() == firm.id).cloned(),
+            quotas: quotas.iter().filter(|quota| quota.firm.as_str() == firm.id).cloned().collect(),
         })
         .collect();
     if json {
@@ -114,6 +116,9 @@ async fn list(config: &ConfigArgument, json: bool) -> Result<(), Failure> {
             format!("parked since {} ({}): {}{again}", parking.since, parking.cause, parking.reason)
         });
         text.push_str(&format!("\n{:<16}  {name:<28}  {:<24}  {state}", row.id, row.location));
+        for quota in &row.quotas {
+            text.push_str(&format!("\n{:<16}  {}: {}", "", quota.system.title(), quota.line()));
+        }
     }
     say(&text)
 }

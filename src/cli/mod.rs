@@ -8,8 +8,10 @@ mod failure;
 mod firms;
 mod healthcheck;
 mod output;
+mod profiles;
 pub mod reload;
 mod review;
+mod secrets;
 mod send;
 pub mod serve;
 mod store;
@@ -54,6 +56,10 @@ enum Verb {
     Review(review::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
+    /// See how CASEpeer accounts are reached; check a profile of your own, and try an operation.
+    Profiles(profiles::Arguments),
+    /// See how old secrets are, make new ones, change them without a pause.
+    Secrets(secrets::Arguments),
     /// Sign and send a sample webhook, to try an installation.
     Send(send::Arguments),
     /// Bring the database's schema up to date, or move from SQLite to PostgreSQL.
@@ -111,6 +117,8 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Events(arguments) => events::run(arguments).await,
         Verb::Review(arguments) => review::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
+        Verb::Profiles(arguments) => profiles::run(arguments).await,
+        Verb::Secrets(arguments) => secrets::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,
         Verb::Store(arguments) => store::run(arguments).await,
         Verb::Twin(arguments) => twin::run(arguments).await,

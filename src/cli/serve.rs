@@ -93,10 +93,17 @@ impl Running {
     /// The same for a process that does a part.
     pub async fn start_as(role: Role, config: &Config, clock: SharedClock) -> Result<Self, Failure> {
         let keyring = keyring(config)?;
-        let lock = lock(role, &config.store.url)?;
+        let mut lock = lock(role, &config.store.url)?;
+        if let Some(lock) = &mut lock {
+            let noted = lock.note_keys(&keyring.ids());
+            noted.map_err(|error| {
+                Failure::failed(format!("the lock beside the database cannot be written: {error}"))
+            })?;
+        }
         let store = open_store(config, &keyring, &clock).await?;
         let bridge = Bridge::new(config, store, keyring, clock).map_err(Failure::configuration)?;
         let bridge = Arc::new(bridge);
+        warn_of_old(&bridge).await;
         let readiness = Readiness::default();
         let shared =
             Arc::new(Shared::new(Arc::clone(&bridge), readiness.clone(), config.server.admin_token.clone()));
@@ -161,6 +168,20 @@ impl Working {
     }
 }
 
+/// Says which secrets are due to be renewed, and begins to count the age of those that are new.
+async fn warn_of_old(bridge: &Bridge) {
+    match bridge.secret_ages().await {
+        Ok(ages) => ages.iter().filter(|age| age.is_due).for_each(|age| {
+            tracing::warn!(
+                secret = age.reference,
+                age.days = age.age_days,
+                "a secret is older than 90 days: renew it"
+            );
+        }),
+        Err(error) => tracing::warn!("how old the secrets are cannot be told: {error}"),
+    }
+}
+
 /// What keeps a second process from serving the same file.
 fn lock(role: Role, url: &StoreUrl) -> Result<Option<ServeLock>, Failure> {
     match url {
@@ -191,7 +212,7 @@ const OTHER_KEY: &str = "crypto.keys must hold every key the store was sealed wi
 pub(super) fn keyring(config: &Config) -> Result<Arc<Keyring>, Failure> {
     let keyring = config.crypto.keyring().map_err(|wrong| {
         Failure::configuration(format!("crypto.keys: {wrong}")).hint(
-            "export CASEBRIDGE_KEY=\"$(openssl rand -base64 32)\" and write \
+            "export CASEBRIDGE_KEY=\"$(casebridge secrets new key)\" and write \
              `keys = [{ id = \"k1\", secret = { env = \"CASEBRIDGE_KEY\" } }]` under [crypto]; keep a copy of the key: \
              without it nothing that is stored can be read",
         )

@@ -19,7 +19,7 @@ pub struct CryptoConfig {
 pub struct KeyConfig {
     /// Its name, stored beside what it seals.
     pub id: String,
-    /// 32 bytes in base64: `openssl rand -base64 32`.
+    /// 32 bytes in base64: `casebridge secrets new key`.
     pub secret: SecretKey,
 }
 

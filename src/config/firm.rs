@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::source::check_url;
-use super::{Secret, source::Problem};
+use super::{MailConfig, Secret, source::Problem};
 use crate::operations::casepeer::{Events, Inbound, InvalidProfile, Profile, Transport};
 use crate::rules::SyncRules;
 use crate::webhook::casepeer::check_secret;
@@ -75,6 +75,8 @@ pub struct CasePeerConfig {
     /// The addresses of the hooks that carry an operation, such as a Zap's, by the operation's name.
     #[serde(default)]
     pub hooks: BTreeMap<String, Secret>,
+    /// The mail server, where the profile mails notes.
+    pub mail: Option<MailConfig>,
 }
 
 fn contract() -> String {
@@ -202,6 +204,16 @@ impl CasePeerConfig {
                     .or_else(|_| at("hooks", format!("`{operation}`: not an http(s) address")))?;
             }
         }
+        match &self.mail {
+            Some(mail) => mail.check().or_else(|(key, why)| at(key, why))?,
+            None if is_used(Transport::EmailBcc) => {
+                return at(
+                    "mail",
+                    "missing: the profile mails notes; add `mail = { server = …, from = … }`".into(),
+                );
+            }
+            None => {}
+        }
         if let Some(unknown) = self.hooks.keys().find(|id| profile.transport(id) != Transport::ZapierHook) {
             return at("hooks", format!("the profile `{}` carries no `{unknown}` by a hook", profile.name()));
         }
@@ -262,7 +274,7 @@ impl FirmConfig {
                 return at(
                     key,
                     format!(
-                        "shorter than {SHORTEST_TOKEN} characters, so it can be guessed; make one with `openssl rand -hex 16`"
+                        "shorter than {SHORTEST_TOKEN} characters, so it can be guessed; make one with `casebridge secrets new token`"
                     ),
                 );
             }

@@ -1,6 +1,9 @@
 //! Secrets: in the file by reference only, in memory unprintable.
 
+use std::sync::Arc;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 use zeroize::Zeroizing;
@@ -8,26 +11,51 @@ use zeroize::Zeroizing;
 use crate::crypto::KEY_BYTES;
 
 /// A secret, read from where `{ env = "…" }` or `{ file = "…" }` says.
-#[derive(Debug, Clone)]
-pub struct Secret(SecretString);
+#[derive(Clone)]
+pub struct Secret {
+    value: SecretString,
+    origin: Option<Arc<str>>,
+    until: Option<Timestamp>,
+}
 
 impl Secret {
     /// A secret that is at hand already.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(SecretString::from(value.into()))
+        Self { value: SecretString::from(value.into()), origin: None, until: None }
     }
 
     /// The secret itself.
     pub fn reveal(&self) -> &str {
-        self.0.expose_secret()
+        self.value.expose_secret()
+    }
+
+    /// Where it was read: a variable or a file.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// Until when it is accepted, if it ends.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// Whether it is accepted at this moment.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Secret({})", self.origin().unwrap_or("made here"))
     }
 }
 
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum Reference {
-    Env { env: String },
-    File { file: std::path::PathBuf },
+    Env { env: String, until: Option<Timestamp> },
+    File { file: std::path::PathBuf, until: Option<Timestamp> },
     Inline(de::IgnoredAny),
 }
 
@@ -37,40 +65,54 @@ impl<'de> Deserialize<'de> for Secret {
         let reference = Reference::deserialize(source).map_err(|_| {
             wrong("a secret is written `{ env = \"NAME\" }` or `{ file = \"/path\" }`".into())
         })?;
-        let value = match reference {
+        let (value, origin, until) = match reference {
             Reference::Inline(_) => {
                 return Err(wrong(
                     "a secret does not stand in the file itself; write `{ env = \"NAME\" }` or `{ file = \"/path\" }`".into(),
                 ));
             }
-            Reference::Env { env } => std::env::var(&env).map_err(|_| {
-                wrong(format!("the environment variable {env} is not set; export it or name another"))
-            })?,
-            Reference::File { file } => std::fs::read_to_string(&file)
-                .map_err(|error| wrong(format!("the file {} cannot be read: {error}", file.display())))?,
+            Reference::Env { env, until } => {
+                let value = std::env::var(&env).map_err(|_| {
+                    wrong(format!("the environment variable {env} is not set; export it or name another"))
+                })?;
+                (Zeroizing::new(value), format!("variable {env}"), until)
+            }
+            Reference::File { file, until } => {
+                let value = std::fs::read_to_string(&file)
+                    .map_err(|error| wrong(format!("the file {} cannot be read: {error}", file.display())))?;
+                (Zeroizing::new(value), format!("file {}", file.display()), until)
+            }
         };
         // Files and shells end in a line break that is not part of the secret.
         let value = value.trim_end_matches(['\r', '\n']);
         if value.is_empty() {
             return Err(wrong("the secret is empty".into()));
         }
-        Ok(Self::new(value))
+        Ok(Self { origin: Some(origin.into()), until, ..Self::new(value) })
     }
 }
 
 /// A secret that is 32 bytes in base64.
 #[derive(Clone)]
-pub struct SecretKey(Zeroizing<[u8; KEY_BYTES]>);
+pub struct SecretKey {
+    bytes: Zeroizing<[u8; KEY_BYTES]>,
+    text: Secret,
+}
 
 impl SecretKey {
     /// A key that is at hand already.
     pub fn new(bytes: Zeroizing<[u8; KEY_BYTES]>) -> Self {
-        Self(bytes)
+        Self { text: Secret::new(STANDARD.encode(&bytes[..])), bytes }
     }
 
     /// The key itself.
     pub fn bytes(&self) -> Zeroizing<[u8; KEY_BYTES]> {
-        self.0.clone()
+        self.bytes.clone()
+    }
+
+    /// The key as it was written.
+    pub fn text(&self) -> &Secret {
+        &self.text
     }
 }
 
@@ -86,8 +128,8 @@ impl<'de> Deserialize<'de> for SecretKey {
         let bytes = STANDARD.decode(secret.reveal().trim()).ok().map(Zeroizing::new);
         let key = bytes.and_then(|bytes| <[u8; KEY_BYTES]>::try_from(&bytes[..]).ok());
         let key = key.ok_or_else(|| {
-            de::Error::custom("not 32 bytes in base64; make one with `openssl rand -base64 32`")
+            de::Error::custom("not 32 bytes in base64; make one with `casebridge secrets new key`")
         })?;
-        Ok(Self(Zeroizing::new(key)))
+        Ok(Self { bytes: Zeroizing::new(key), text: secret })
     }
 }

@@ -45,7 +45,7 @@ impl ServerConfig {
                 self.admin
             )),
             Some(token) if token.reveal().len() < SHORTEST_TOKEN => Err(format!(
-                "`admin_token` is shorter than {SHORTEST_TOKEN} characters; make one with `openssl rand -base64 32`"
+                "`admin_token` is shorter than {SHORTEST_TOKEN} characters; make one with `casebridge secrets new token`"
             )),
             _ => Ok(()),
         }

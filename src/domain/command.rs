@@ -226,7 +226,7 @@ impl fmt::Debug for NewNote {
 }
 
 /// A deal to create.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct NewOpportunity {
     /// The case it stands for.
     pub case: RecordRef,
@@ -236,6 +236,13 @@ pub struct NewOpportunity {
     pub name: String,
     /// Where it starts.
     pub to: Opportunity,
+}
+
+impl fmt::Debug for NewOpportunity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Its name is the client's.
+        write!(out, "NewOpportunity(for {}, on {:?}, {:?})", self.case, self.contact, self.to)
+    }
 }
 
 impl Command {

@@ -9,6 +9,7 @@ mod link;
 mod outcome;
 mod period;
 mod person;
+mod quota;
 mod record;
 mod review;
 
@@ -22,6 +23,7 @@ pub use link::{Base, Link, counterpart};
 pub use outcome::{CallClass, Cause, EventState, Outcome, ParkCause};
 pub use period::Period;
 pub use person::{Email, Field, Fields, Phone, split_name};
+pub use quota::{Allowance, Announced, Priority};
 pub use record::{
     Contact, Matter, Note, Opportunity, OpportunityStatus, Task, external_ref, parse_external_ref,
 };

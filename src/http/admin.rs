@@ -9,9 +9,11 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 
 use super::Shared;
 use super::problem::Problem;
+use crate::store::Quota;
 
 /// Lets a bearer of the admin token in, and anybody on this machine.
 pub(super) async fn guard(
@@ -93,7 +95,32 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
             metrics::gauge!("casebridge_firms_parked", "cause" => cause.as_str()).set(firms as f64);
         }
     }
+    if let Ok(quotas) = shared.bridge.store.quotas().await {
+        quotas.iter().for_each(|quota| gauge_quota(quota, shared.bridge.clock.now()));
+    }
+    if let Ok(ages) = shared.bridge.secret_ages().await {
+        for age in &ages {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a gauge is a float; nobody keeps a secret for 2^53 days"
+            )]
+            metrics::gauge!("casebridge_secret_age_days", "secret" => age.reference.clone())
+                .set(age.age_days as f64);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; nobody has 2^53 secrets")]
+        metrics::gauge!("casebridge_secrets_due").set(ages.iter().filter(|age| age.is_due).count() as f64);
+    }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], shared.metrics.render()).into_response()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; calls of a day stay far below 2^53")]
+fn gauge_quota(quota: &Quota, now: Timestamp) {
+    let labels = [("firm", quota.firm.to_string()), ("system", quota.system.to_string())];
+    metrics::gauge!("casebridge_quota_calls_today", &labels).set(quota.spent_today as f64);
+    let Some(per_day) = quota.per_day else { return };
+    metrics::gauge!("casebridge_quota_calls_per_day", &labels).set(per_day as f64);
+    let left = quota.exhausted_at.map(|at| at.duration_since(now).as_secs_f64().max(0.0));
+    metrics::gauge!("casebridge_quota_exhausted_in_seconds", &labels).set(left.unwrap_or(f64::INFINITY));
 }
 
 #[cfg(test)]

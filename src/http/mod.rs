@@ -86,6 +86,8 @@ pub fn admin(shared: Arc<Shared>) -> Router {
         .route("/api/v1/review", get(api::review::list))
         .route("/api/v1/review/{id}", get(api::review::show))
         .route("/api/v1/review/{id}/resolve", post(api::review::resolve))
+        .route("/api/v1/quotas", get(api::quotas::list))
+        .route("/api/v1/secrets", get(api::secrets::list))
         .route("/openapi.json", get(openapi::json))
         .route("/metrics", get(admin::metrics))
         .route("/livez", get(health::livez))

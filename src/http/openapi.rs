@@ -16,7 +16,7 @@ use super::{admin, api, health, webhooks};
         (name = "health", description = "Both listeners: for the load balancer and the orchestrator."),
         (name = "events", description = "Admin listener: what came and what was made of it."),
         (name = "review", description = "Admin listener: what only a person can decide."),
-        (name = "operation", description = "Admin listener: metrics and this description."),
+        (name = "operation", description = "Admin listener: quotas, secrets' ages, metrics and this description."),
     ),
     paths(
         webhooks::highlevel,
@@ -31,6 +31,8 @@ use super::{admin, api, health, webhooks};
         api::review::list,
         api::review::show,
         api::review::resolve,
+        api::quotas::list,
+        api::secrets::list,
         admin::metrics,
         json,
     )

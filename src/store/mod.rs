@@ -17,9 +17,12 @@
 pub mod copy;
 mod hand_offs;
 pub mod postgres;
+mod quotas;
 mod review;
+mod secrets;
 pub mod sqlite;
 mod types;
+mod unprintable;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,7 +31,9 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
+pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
+pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
     EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
@@ -53,6 +58,11 @@ pub enum StoreError {
     /// What is stored is not what this build writes.
     #[error("stored data is not what this build writes: {0}")]
     Corrupt(String),
+}
+
+/// A stored value that is not of the form it was written in.
+fn corrupt(error: serde_json::Error) -> StoreError {
+    StoreError::Corrupt(error.to_string())
 }
 
 /// What is sealed once under each key that a store has used, so that a missing or exchanged key is noticed at the start
@@ -81,7 +91,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: HandOffs + Review + Send + Sync {
+pub trait Store: HandOffs + Quotas + Review + Secrets + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

@@ -11,7 +11,7 @@ use crate::domain::{
 };
 
 /// A verified webhook on its way into the store.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Arrival {
     /// The id it gets if it is new.
     pub id: EventId,
@@ -88,7 +88,7 @@ pub struct Lease {
 }
 
 /// An event that is being worked on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Claim {
     /// The right to do so.
     pub lease: Lease,
@@ -188,7 +188,7 @@ pub enum LinkChange {
 }
 
 /// A request that is about to be sent.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Intent {
     /// The operation.
     pub operation: &'static str,
@@ -225,7 +225,7 @@ pub enum EffectFailure {
 }
 
 /// What [`super::Store::begin_effect`] found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Begun {
     /// Send this body under this key.
     Send {

@@ -8,11 +8,12 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, LOCATION};
 use serde_json::Value;
 
+use super::announced::announced;
 use super::classify;
 use super::guard::{self, Guard, PublicOnly, Refused, Resolver, SystemResolver, Way};
 use super::redact::harmless;
 use crate::clock::SharedClock;
-use crate::domain::CallClass;
+use crate::domain::{Announced, CallClass};
 use crate::operations::{Effect, Method, Request, Response};
 
 /// How long a whole exchange may take.
@@ -106,6 +107,8 @@ pub struct Exchange {
     pub started_at: Timestamp,
     /// How long it took.
     pub duration: Duration,
+    /// What the answer said of the vendor's limits.
+    pub announced: Announced,
     /// What came of it.
     pub result: Result<Response, Failure>,
 }
@@ -136,7 +139,7 @@ pub struct Failure {
     /// What happened, in words that name no person.
     pub detail: String,
     /// The answer, if there was one.
-    pub answer: Option<Response>,
+    pub answer: Option<Box<Response>>,
 }
 
 impl Failure {
@@ -224,12 +227,14 @@ impl HttpClient {
     ) -> Exchange {
         let started_at = self.clock.now();
         let timer = Instant::now();
-        let result = self.exchange(base_url, credential, request, body, extra_headers).await;
+        let mut limits = Announced::default();
+        let result = self.exchange(base_url, credential, request, body, extra_headers, &mut limits).await;
         Exchange {
             operation: request.operation,
             target: format!("{} {}", request.method.as_str(), request.path),
             started_at,
             duration: timer.elapsed(),
+            announced: limits,
             result,
         }
     }
@@ -241,6 +246,7 @@ impl HttpClient {
         request: &Request,
         body: Option<Vec<u8>>,
         extra_headers: &[(&str, &str)],
+        limits: &mut Announced,
     ) -> Result<Response, Failure> {
         let url = format!("{}{}", base_url.trim_end_matches('/'), request.path);
         let refuse = |refused: Refused| NoAnswer::from(refused).failure(request.effect);
@@ -274,6 +280,7 @@ impl HttpClient {
         }
         let sent = async { self.execute(sending.build()?).await };
         let answer = sent.await.map_err(|none| none.failure(request.effect))?;
+        *limits = announced(&answer.headers);
         self.read(answer, request.effect)
     }
 
@@ -297,7 +304,7 @@ impl HttpClient {
                     None if message.is_empty() => format!("answered {status}"),
                     None => format!("answered {status}: {message}"),
                 };
-                Err(Failure { class, retry_after, detail, answer: Some(answer) })
+                Err(Failure { class, retry_after, detail, answer: Some(Box::new(answer)) })
             }
         }
     }

@@ -16,10 +16,16 @@ use crate::domain::{Fact, RecordKind, RecordRef};
 pub const MAX_BODY: usize = 1024 * 1024;
 
 /// A body whose sender is proven.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Verified {
     body: Bytes,
     proof: Proof,
+}
+
+impl std::fmt::Debug for Verified {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Verified({:?}, {} bytes)", self.proof, self.body.len())
+    }
 }
 
 impl Verified {

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 
 use self::hand_over::{Carrier, Then};
 use self::look::Found;
-use super::session::{Session, Stop, record};
+use super::session::{Session, Stop};
 use crate::domain::{CallClass, Command, EffectKey, Field, Fields, Plan, RecordKind, RecordRef, System};
 use crate::operations::casepeer::CannotSend;
 use crate::operations::{Effect, Request, highlevel};
@@ -57,6 +57,7 @@ async fn carry_out(session: &Session<'_>, command: &Command, has_rest: bool) -> 
         return Ok(false);
     };
     let (system, request) = request::build(session, command).await?;
+    session.spend(system).await?;
     let begun_at = session.now();
     let (body, idempotency_key, ambiguity) = match session
         .store
@@ -92,7 +93,7 @@ async fn carry_out(session: &Session<'_>, command: &Command, has_rest: bool) -> 
         return Err(Stop::LeaseLost);
     }
     let exchange = send(session, system, &request, body.clone(), &idempotency_key).await;
-    let call = record(session.firm, system, &exchange, Some(&key));
+    let call = session.record(system, &exchange, Some(&key)).await;
     if let Some(carrier) = carrier.filter(|_| Carrier::may_have_taken(&exchange)) {
         return Err(carrier.write_down(session, command, &key, Some(call)).await?);
     }

@@ -45,8 +45,8 @@ pub(super) async fn build(session: &Session<'_>, command: &Command) -> Result<(S
                 System::HighLevel => to_highlevel(highlevel::create_note(&owner.id, &new.body)),
                 System::CasePeer => {
                     let name = external_ref(location, &new.copy_of.id);
-                    let category = new.category.as_deref();
-                    to_casepeer(casepeer::create_note(profile, &owner, &new.body, category, &name)?)
+                    let (category, now) = (new.category.as_deref(), session.now());
+                    to_casepeer(casepeer::create_note(profile, &owner, &new.body, category, &name, now)?)
                 }
             }
         }

@@ -1,7 +1,9 @@
 //! `/api/v1` of the admin listener.
 
 pub(super) mod events;
+pub(super) mod quotas;
 pub(super) mod review;
+pub(super) mod secrets;
 
 use axum::http::StatusCode;
 

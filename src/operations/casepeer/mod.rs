@@ -22,11 +22,32 @@ pub use profile::{
 };
 pub use tasks::{complete_task, create_task, get_task, read_task};
 
-use super::{Request, Response, text};
+use serde_json::Value;
+
+use super::{Effect, Request, Response, text};
 
 /// The record that a refused create says is there already: `409 {"error": …, "existing_id": …}`.
 pub fn existing_id(answer: &Response) -> Option<String> {
     (answer.status == 409).then(|| text(&answer.body, "existing_id"))?
+}
+
+/// A request for any operation, for trying a profile: by id, by a property, or with a record of our contract's form.
+pub fn any_request(
+    profile: &Profile,
+    operation: &str,
+    id: Option<&str>,
+    by: Option<(&str, &str)>,
+    body: Option<Value>,
+) -> Result<Request, CannotSend> {
+    let (operation, effect) =
+        Profile::known(operation).ok_or_else(|| CannotSend::Unknown { operation: operation.to_owned() })?;
+    match (effect, by) {
+        (Effect::Read, Some((property, value))) => profile.search(operation, property, value),
+        (Effect::Read, None) => profile.read(operation, id),
+        (Effect::Create | Effect::Idempotent, _) => {
+            profile.write(operation, id, body.unwrap_or_default(), effect == Effect::Idempotent, None)
+        }
+    }
 }
 
 /// Ask whether the credential works.

@@ -1,5 +1,6 @@
 //! Notes of a lead or case. The contract lists them but does not read one by id.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{CannotSend, Profile, Request};
@@ -13,10 +14,12 @@ pub fn create_note(
     body: &str,
     category: Option<&str>,
     external_ref: &str,
+    written_at: Timestamp,
 ) -> Result<Request, CannotSend> {
     let operation =
         if owner.kind == RecordKind::Case { "note.create_on_case" } else { "note.create_on_lead" };
-    let mut json = json!({ "body": body, "external_ref": external_ref });
+    let mut json =
+        json!({ "body": body, "external_ref": external_ref, "occurred_at": written_at.to_string() });
     if let Some(category) = category {
         json["category"] = category.into();
     }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 
-use self::tables::{TABLES, Table, Value};
+use self::tables::{MADE_WHEN_OPENED, TABLES, Table, Value};
 use super::postgres::PostgresStore;
 
 /// Why nothing was copied.
@@ -121,6 +121,11 @@ async fn must_be_empty(connection: &mut PgConnection) -> Result<(), CannotCopy> 
         // An instance that serves this database waits, and then finds what was copied.
         let sql = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", table.name);
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+        if table.name == MADE_WHEN_OPENED {
+            sqlx::query(AssertSqlSafe(format!("DELETE FROM {MADE_WHEN_OPENED}")))
+                .execute(&mut *connection)
+                .await?;
+        }
         let sql = format!("SELECT 1 FROM {} LIMIT 1", table.name);
         if sqlx::query(AssertSqlSafe(sql)).fetch_optional(&mut *connection).await?.is_some() {
             return Err(CannotCopy::NotEmpty(table.name));

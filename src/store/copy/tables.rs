@@ -41,6 +41,9 @@ impl Table {
 
 use Kind::{Boolean, Bytes, Id, Integer, Text};
 
+/// What a database has from its first opening on: that of the source takes its place.
+pub(super) const MADE_WHEN_OPENED: &str = "kept_key";
+
 pub(super) const TABLES: &[Table] = &[
     Table {
         name: "person",
@@ -182,6 +185,11 @@ pub(super) const TABLES: &[Table] = &[
             ("probe_at", Integer),
             ("probe_event", Id),
         ],
+    },
+    Table {
+        name: "quota",
+        key: "firm, system",
+        columns: &[("firm", Text), ("system", Text), ("ledger", Text)],
     },
 ];
 

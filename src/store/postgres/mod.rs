@@ -14,15 +14,19 @@ mod listen;
 mod listing;
 mod migrations;
 mod parking;
+mod quotas;
 mod receive;
 mod replay;
 mod review;
 mod rows;
+mod secrets;
+mod settle;
 mod time;
 mod writer;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -33,22 +37,26 @@ use self::listen::{Bell, CHANNEL};
 pub use self::migrations::KNOWN as SCHEMA;
 use self::receive::Sealed;
 use self::rows::Fault;
+use self::settle::Turn;
 pub use self::time::TimeSource;
 use self::writer::Writer;
 use super::{
-    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
-    EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
-    Store, StoreError,
+    Address, Arrival, Begun, Block, CallRecord, CallsAsked, CauseRow, Claim, ClaimRoom, Cursor,
+    EffectFailure, EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, Quota,
+    Quotas, Recorded, Rejoined, Resealed, SealedPlace, Secrets, Settled, Settlement, Store, StoreError,
 };
 use crate::crypto::Keyring;
-use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
+use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef, System};
 
 /// The store that several instances may share.
 pub struct PostgresStore {
     core: Arc<Core>,
-    writer: Writer,
+    arrivals: Writer<Sealed>,
+    turns: Writer<Turn>,
     bell: Bell,
     keyring: Arc<Keyring>,
+    /// When leases that ran out were last looked for, in milliseconds since 1970.
+    expired_at: AtomicI64,
     /// How many migrations opening it took.
     migrated: usize,
 }
@@ -63,8 +71,21 @@ impl PostgresStore {
     ) -> Result<Self, CannotOpenPostgres> {
         let (core, migrated) = Core::open(url, options, time).await?;
         check_seals(&core, &keyring).await?;
+        secrets::keep_fingerprint_key(&core.pool, &keyring).await.map_err(|fault| match fault.into() {
+            StoreError::Sealed(why) => CannotOpenPostgres::Sealed(why),
+            other => CannotOpenPostgres::Database(other.to_string()),
+        })?;
         let core = Arc::new(core);
-        Ok(Self { writer: Writer::start(&core), core, bell: Bell::default(), keyring, migrated })
+        let (arrivals, turns) = (Writer::start(&core), Writer::start(&core));
+        Ok(Self {
+            core,
+            arrivals,
+            turns,
+            bell: Bell::default(),
+            keyring,
+            expired_at: AtomicI64::new(i64::MIN),
+            migrated,
+        })
     }
 
     /// How many migrations opening it took.
@@ -77,6 +98,16 @@ impl PostgresStore {
         &self.core.pool
     }
 
+    /// Whether leases that ran out are looked for: with the claims, but not with each of those that follow one another.
+    fn is_time_to_expire(&self, now: Timestamp) -> bool {
+        let (now, last) = (now.as_millisecond(), self.expired_at.load(Ordering::Relaxed));
+        let is_time = now >= last.saturating_add(EXPIRE_EVERY);
+        if is_time {
+            self.expired_at.store(now, Ordering::Relaxed);
+        }
+        is_time
+    }
+
     /// Tells every instance that an event may have become due.
     async fn ring(&self) -> Result<(), Fault> {
         sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&self.core.pool).await?;
@@ -84,8 +115,11 @@ impl PostgresStore {
     }
 }
 
-/// For a transaction that takes no firm's lock.
+/// For what moves no event within a lane.
 const NO_FIRM: &[&str] = &[];
+
+/// How long leases that ran out may go unnoticed, in milliseconds: they last for minutes.
+const EXPIRE_EVERY: i64 = 1_000;
 
 /// Runs a statement that needs no transaction.
 async fn read<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, StoreError> {
@@ -105,9 +139,60 @@ async fn check_seals(core: &Core, keyring: &Keyring) -> Result<(), CannotOpenPos
 }
 
 #[async_trait]
+impl Quotas for PostgresStore {
+    async fn lease_calls(&self, firm: &FirmId, system: System, ask: CallsAsked) -> Result<Block, StoreError> {
+        let lock = quotas::lock(firm, system);
+        Ok(in_transaction!(&self.core, &[lock.as_str()], |connection, now| quotas::lease(
+            connection, firm, system, &ask, now
+        ))?)
+    }
+
+    async fn quotas(&self) -> Result<Vec<Quota>, StoreError> {
+        let now = self.core.now().await?;
+        read(quotas::all(&self.core.pool, now)).await
+    }
+}
+
+#[async_trait]
+impl Secrets for PostgresStore {
+    async fn first_seen(&self, secrets: &[(String, [u8; 32])]) -> Result<Vec<Timestamp>, StoreError> {
+        Ok(in_transaction!(&self.core, NO_FIRM, |connection, now| secrets::first_seen(
+            connection, secrets, now
+        ))?)
+    }
+
+    async fn sealed_by(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        // Counts everything there is, so it has no deadline.
+        Ok(secrets::sealed_by(&self.core.pool, &self.keyring).await?)
+    }
+
+    async fn reseal(
+        &self,
+        place: SealedPlace,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> Result<Resealed, StoreError> {
+        Ok(in_transaction!(&self.core, NO_FIRM, |connection, _now| secrets::reseal(
+            connection,
+            &self.keyring,
+            place,
+            after.as_ref(),
+            most
+        ))?)
+    }
+
+    async fn forget_keys(&self) -> Result<Vec<String>, StoreError> {
+        Ok(in_transaction!(&self.core, NO_FIRM, |connection, _now| secrets::forget_keys(
+            connection,
+            &self.keyring
+        ))?)
+    }
+}
+
+#[async_trait]
 impl Store for PostgresStore {
     async fn record(&self, arrival: Arrival) -> Result<Recorded, StoreError> {
-        self.writer.record(Sealed::new(&self.keyring, arrival)).await
+        self.arrivals.run_or_refuse(Sealed::new(&self.keyring, arrival)).await
     }
 
     async fn claim(
@@ -117,30 +202,19 @@ impl Store for PostgresStore {
         lease: SignedDuration,
     ) -> Result<Vec<Claim>, StoreError> {
         let now = self.core.now().await?;
-        let expired = read(claims::expired(&self.core.pool, now)).await?;
-        if !expired.is_empty() {
-            in_transaction!(&self.core, &expired, |connection, now| claims::expire(
-                connection, &expired, now
-            ))?;
+        if self.is_time_to_expire(now) {
+            let expired = read(claims::expired(&self.core.pool, now)).await?;
+            if !expired.is_empty() {
+                in_transaction!(&self.core, &expired, |connection, now| claims::expire(
+                    connection, &expired, now
+                ))?;
+            }
         }
-        Ok(in_transaction!(&self.core, NO_FIRM, |connection, now| claims::claim(
-            connection,
-            &self.keyring,
-            worker,
-            room,
-            lease,
-            now
-        ))?)
+        read(claims::claim(&self.core.pool, &self.keyring, worker, room, lease, now)).await
     }
 
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<Settled, StoreError> {
-        Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| claims::settle(
-            connection,
-            &self.keyring,
-            lease,
-            &settlement,
-            now
-        ))?)
+        self.turns.run(Turn::new(&self.keyring, lease, settlement)).await
     }
 
     async fn rejoin(&self, lease: &Lease, owner: &RecordRef) -> Result<Rejoined, StoreError> {
@@ -184,6 +258,11 @@ impl Store for PostgresStore {
         key: &EffectKey,
         intent: Intent,
     ) -> Result<Begun, StoreError> {
+        let (pool, now) = (&self.core.pool, self.core.now().await?);
+        let first = effects::begin_first(pool, &self.keyring, lease, key, &intent, now);
+        if let Some(begun) = read(first).await? {
+            return Ok(begun);
+        }
         Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| effects::begin(
             connection,
             &self.keyring,
@@ -202,6 +281,17 @@ impl Store for PostgresStore {
         links: Vec<LinkChange>,
         call: Option<CallRecord>,
     ) -> Result<Settled, StoreError> {
+        let (pool, now) = (&self.core.pool, self.core.now().await?);
+        // Without a call of its own something may have been handed over, which is settled under the firm's lock.
+        if call.is_some()
+            && let Some(agreed) = read(links::agreed(pool, &self.keyring, &lease.firm, &links)).await?
+        {
+            let (result, call) = (result.as_ref(), call.as_ref());
+            let completing = effects::complete_agreed(pool, lease, key, result, call, agreed, now);
+            if let Some(settled) = read(completing).await? {
+                return Ok(settled);
+            }
+        }
         Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| async {
             let is_news =
                 effects::complete(connection, lease, key, result.as_ref(), call.as_ref(), now).await?;

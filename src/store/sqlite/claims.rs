@@ -117,7 +117,7 @@ pub(super) fn settle(
         Outcome::Done => (EventState::Done, None, None, now, 0),
         Outcome::NothingToDo { why } => (EventState::NothingToDo, said(why), None, now, 0),
         Outcome::InReview { questions } => (EventState::InReview, Some(reason(questions)), None, now, 0),
-        Outcome::HandedOff { until, why } => (EventState::HandedOff, said(why), None, *until, 0),
+        Outcome::HandedOff { why, .. } => (EventState::HandedOff, said(why), None, now, 0),
         Outcome::Undelivered { cause, why } => (EventState::Undelivered, said(why), Some(*cause), now, 1),
         Outcome::Parked { why, .. } => (EventState::Parked, said(why), None, now, 0),
         Outcome::RetryIn { pause, why, counts } => {

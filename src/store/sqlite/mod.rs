@@ -9,17 +9,19 @@ mod hand_offs;
 mod lanes;
 mod links;
 mod listing;
+mod lock;
 mod migrations;
 mod parking;
+mod quotas;
 mod readers;
 mod receive;
 mod replay;
 mod review;
 mod rows;
+mod secrets;
 mod writer;
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,17 +30,18 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
+pub use self::lock::ServeLock;
 pub use self::migrations::KNOWN as SCHEMA;
 use self::readers::Readers;
 use self::writer::{Durability, Writer};
 use super::{
-    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
-    EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
-    Store, StoreError,
+    Address, Arrival, Begun, Block, CallRecord, CallsAsked, CauseRow, Claim, ClaimRoom, Cursor,
+    EffectFailure, EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, Quota,
+    Quotas, Recorded, Rejoined, Resealed, SealedPlace, Secrets, Settled, Settlement, Store, StoreError,
 };
 use crate::clock::{SharedClock, Steady};
 use crate::crypto::Keyring;
-use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
+use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef, System};
 
 /// The embedded store.
 pub struct SqliteStore {
@@ -91,6 +94,10 @@ impl SqliteStore {
             migrations::Failed::TooNew { found, known } => CannotOpenStore::TooNew { found, known },
         })?;
         check_seals(&connection, &keyring).map_err(|error| match error {
+            StoreError::Sealed(why) => CannotOpenStore::Sealed(why),
+            other => CannotOpenStore::File { path: path.to_owned(), why: other.to_string() },
+        })?;
+        secrets::keep_fingerprint_key(&connection, &keyring).map_err(|error| match error {
             StoreError::Sealed(why) => CannotOpenStore::Sealed(why),
             other => CannotOpenStore::File { path: path.to_owned(), why: other.to_string() },
         })?;
@@ -160,31 +167,45 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Held while a process serves a file: two would process every event twice.
-#[derive(Debug)]
-pub struct ServeLock {
-    _file: File,
+#[async_trait]
+impl Quotas for SqliteStore {
+    async fn lease_calls(&self, firm: &FirmId, system: System, ask: CallsAsked) -> Result<Block, StoreError> {
+        let (firm, now) = (firm.clone(), self.now());
+        // What power failure undoes is that calls were counted, not that they may be made.
+        let leasing = move |connection: &Connection| quotas::lease(connection, &firm, system, &ask, now);
+        self.writer.run(Durability::InOrder, leasing).await
+    }
+
+    async fn quotas(&self) -> Result<Vec<Quota>, StoreError> {
+        let now = self.now();
+        self.read(move |connection, _| quotas::all(connection, now)).await
+    }
 }
 
-impl ServeLock {
-    /// Takes the lock beside the database file, which the system gives back when the process ends, however it ends.
-    pub fn take(database: &Path) -> Result<Self, String> {
-        let mut path = database.as_os_str().to_owned();
-        path.push(".lock");
-        let path = PathBuf::from(path);
-        let file = File::create(&path).map_err(|error| {
-            format!(
-                "{} cannot be written: {error}; see store.url: its directory must exist and be writable",
-                path.display()
-            )
-        })?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => {
-                Err(format!("another `casebridge serve` is using {}; stop it first", database.display()))
-            }
-            Err(TryLockError::Error(error)) => Err(format!("{} cannot be locked: {error}", path.display())),
-        }
+#[async_trait]
+impl Secrets for SqliteStore {
+    async fn first_seen(&self, secrets: &[(String, [u8; 32])]) -> Result<Vec<Timestamp>, StoreError> {
+        let (secrets, now) = (secrets.to_vec(), self.now());
+        self.write(move |connection| secrets::first_seen(connection, &secrets, now)).await
+    }
+
+    async fn sealed_by(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.read(secrets::sealed_by).await
+    }
+
+    async fn reseal(
+        &self,
+        place: SealedPlace,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> Result<Resealed, StoreError> {
+        let keyring = Arc::clone(&self.keyring);
+        self.write(move |connection| secrets::reseal(connection, &keyring, place, after.as_ref(), most)).await
+    }
+
+    async fn forget_keys(&self) -> Result<Vec<String>, StoreError> {
+        let keyring = Arc::clone(&self.keyring);
+        self.write(move |connection| secrets::forget_keys(connection, &keyring)).await
     }
 }
 

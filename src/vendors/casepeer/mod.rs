@@ -2,6 +2,7 @@
 //! between is the profile's.
 
 mod auth;
+mod mail;
 mod pace;
 
 use std::collections::BTreeMap;
@@ -11,12 +12,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use self::auth::Auth;
+use self::mail::Mailer;
 use self::pace::Pace;
 use super::exchange::Credential;
 use super::redact::harmless;
 use super::{Exchange, Failure, HttpClient, classify};
-use crate::config::{CasePeerAuth, Secret};
-use crate::domain::CallClass;
+use crate::config::{CasePeerConfig, Secret};
+use crate::domain::{Announced, CallClass};
 use crate::operations::casepeer::{Profile, Verdict, not_found, pick};
 use crate::operations::{Carrier, Effect, Request, Response, Unexpected};
 
@@ -28,24 +30,24 @@ pub struct CasePeerClient {
     http: HttpClient,
     base_url: String,
     hooks: BTreeMap<String, Secret>,
+    mailer: Option<Mailer>,
     auth: Auth,
     pace: Pace,
     profile: Profile,
 }
 
 impl CasePeerClient {
-    /// A client with this credential. Without an address, the profile's own is used; `hooks` are the addresses of the
-    /// operations that a hook carries.
-    pub fn new(
-        http: HttpClient,
-        base_url: String,
-        auth: CasePeerAuth,
-        hooks: BTreeMap<String, Secret>,
-        profile: Profile,
-    ) -> Self {
-        let base_url = if base_url.is_empty() { profile.base_url().to_owned() } else { base_url };
-        let (auth, pace) = (Auth::new(http.clone(), auth), Pace::new(profile.limits()));
-        Self { auth, http, base_url, hooks, pace, profile }
+    /// A client with a firm's address and credential. Without an address, the profile's own is used.
+    pub fn new(http: HttpClient, firm: &CasePeerConfig, profile: Profile) -> Self {
+        let base_url = if firm.base_url.is_empty() { profile.base_url() } else { &firm.base_url };
+        let (auth, pace) = (Auth::new(http.clone(), firm.auth.clone()), Pace::new(profile.limits()));
+        let mailer = firm.mail.as_ref().map(Mailer::new);
+        Self { auth, http, base_url: base_url.to_owned(), hooks: firm.hooks.clone(), mailer, pace, profile }
+    }
+
+    /// Where the account's API is.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
     }
 
     /// How the account is reached.
@@ -103,7 +105,7 @@ impl CasePeerClient {
                 class: CallClass::Rejected,
                 retry_after: None,
                 detail,
-                answer: Some(answer),
+                answer: Some(Box::new(answer)),
             }),
             ..page
         }
@@ -125,7 +127,7 @@ impl CasePeerClient {
                     class: broken(request.effect),
                     retry_after: None,
                     detail,
-                    answer: Some(answer),
+                    answer: Some(Box::new(answer)),
                 })
             }
             Ok(answer) if request.carrier == Carrier::Api => self
@@ -151,12 +153,16 @@ impl CasePeerClient {
         let headers: Vec<_> =
             self.profile.idempotency_header(request.operation).zip(idempotency_key).into_iter().collect();
         let _turn = self.pace.turn().await;
-        if request.carrier == Carrier::Hook {
-            return match self.hooks.get(request.operation) {
-                // The address itself is the secret, and the credential goes to nobody but the API.
-                Some(hook) => self.http.send(hook.reveal(), Credential::None, request, body, &[]).await,
-                None => call.failed(request, not_set_up(request.operation)),
-            };
+        // The credential goes to nobody but the API.
+        match (request.carrier, self.hooks.get(request.operation), &self.mailer) {
+            (Carrier::Api, ..) => {}
+            (Carrier::Hook, Some(hook), _) => {
+                return self.http.send(hook.reveal(), Credential::None, request, body, &[]).await;
+            }
+            (Carrier::Mail, _, Some(mailer)) => {
+                return call.ended(request, mailer.send(body.as_deref(), idempotency_key).await);
+            }
+            _ => return call.failed(request, not_set_up(request.operation)),
         }
         let token = match self.auth.token().await {
             Ok(token) => token,
@@ -180,7 +186,7 @@ impl CasePeerClient {
     /// A refusal in our contract's form, classed as the profile says.
     fn in_our_form(&self, failure: Failure, effect: Effect) -> Failure {
         let Some(answer) = failure.answer else { return failure };
-        let answer = self.profile.read_refusal(answer);
+        let answer = self.profile.read_refusal(*answer);
         let class = match self.profile.verdict(answer.status) {
             Verdict::Usual => failure.class,
             Verdict::Retryable => classify(503, effect),
@@ -191,7 +197,7 @@ impl CasePeerClient {
             true => failure.detail,
             false => format!("answered {}: {said}", answer.status),
         };
-        Failure { class, retry_after: failure.retry_after, detail, answer: Some(answer) }
+        Failure { class, retry_after: failure.retry_after, detail, answer: Some(Box::new(answer)) }
     }
 }
 
@@ -203,12 +209,17 @@ struct Call {
 
 impl Call {
     fn failed(&self, request: &Request, failure: Failure) -> Exchange {
+        self.ended(request, Err(failure))
+    }
+
+    fn ended(&self, request: &Request, result: Result<Response, Failure>) -> Exchange {
         Exchange {
             operation: request.operation,
             target: format!("{} {}", request.method.as_str(), request.path),
             started_at: self.started_at,
             duration: self.timer.elapsed().min(Duration::from_secs(3600)),
-            result: Err(failure),
+            announced: Announced::default(),
+            result,
         }
     }
 }
@@ -237,6 +248,6 @@ fn broken(effect: Effect) -> CallClass {
 }
 
 fn not_set_up(operation: &str) -> Failure {
-    let detail = format!("firms.casepeer.hooks has no address for `{operation}`");
+    let detail = format!("the firm's configuration has no hook or mail server for `{operation}`");
     Failure { class: CallClass::Rejected, retry_after: None, detail, answer: None }
 }

@@ -27,6 +27,7 @@ pub struct Child {
     pub admin_url: String,
     config: PathBuf,
     log: PathBuf,
+    filter: &'static str,
     http: reqwest::Client,
     process: process::Child,
 }
@@ -34,6 +35,16 @@ pub struct Child {
 impl Child {
     /// Starts it and waits until traffic may come.
     pub async fn start(home: &Home<'_>, vendors: &Vendors<'_>, sync: &str) -> Self {
+        Self::start_logging(home, vendors, sync, "warn").await
+    }
+
+    /// The same with another log filter.
+    pub async fn start_logging(
+        home: &Home<'_>,
+        vendors: &Vendors<'_>,
+        sync: &str,
+        filter: &'static str,
+    ) -> Self {
         let (public, admin) = (free_port(), free_port());
         let server = format!(
             "[server]\npublic = \"127.0.0.1:{public}\"\nadmin = \"127.0.0.1:{admin}\"\ndrain_seconds = {}\n",
@@ -44,10 +55,10 @@ impl Child {
         let config = home.directory.join("casebridge.toml");
         std::fs::write(&config, format!("{server}{store}{text}")).unwrap();
         let log = home.directory.join("log");
-        let process = spawn(&config, &log);
+        let process = spawn(&config, &log, filter);
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         let (url, admin_url) = (format!("http://127.0.0.1:{public}"), format!("http://127.0.0.1:{admin}"));
-        let mut child = Self { url, admin_url, config, log, http, process };
+        let mut child = Self { url, admin_url, config, log, filter, http, process };
         child.is_ready().await;
         child
     }
@@ -84,7 +95,7 @@ impl Child {
 
     /// Starts it again on the same files.
     pub async fn start_again(&mut self) {
-        self.process = spawn(&self.config, &self.log);
+        self.process = spawn(&self.config, &self.log, self.filter);
         self.is_ready().await;
     }
 
@@ -112,12 +123,12 @@ impl Drop for Child {
     }
 }
 
-fn spawn(config: &Path, log: &Path) -> process::Child {
+fn spawn(config: &Path, log: &Path, filter: &str) -> process::Child {
     let log = File::options().create(true).append(true).open(log).unwrap();
     Command::new(env!("CARGO_BIN_EXE_casebridge"))
         .args(["serve", "--config"])
         .arg(config)
-        .env("CASEBRIDGE_LOG", "warn")
+        .env("CASEBRIDGE_LOG", filter)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

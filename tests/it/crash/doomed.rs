@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use casebridge::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
+use casebridge::domain::{EffectKey, EventId, FirmId, Link, RecordRef, System};
 use casebridge::store::{
-    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
-    EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
-    SharedStore, Store, StoreError,
+    Address, Arrival, Begun, Block, CallRecord, CallsAsked, CauseRow, Claim, ClaimRoom, Cursor,
+    EffectFailure, EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, Quota,
+    Quotas, Recorded, Rejoined, Resealed, SealedPlace, Secrets, Settled, Settlement, SharedStore, Store,
+    StoreError,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
@@ -80,6 +81,41 @@ impl Doomed {
             self.reached.notify_one();
             self.thawed.notified().await;
         }
+    }
+}
+
+#[async_trait]
+impl Quotas for Doomed {
+    async fn lease_calls(&self, firm: &FirmId, system: System, ask: CallsAsked) -> Result<Block, StoreError> {
+        self.inner.lease_calls(firm, system, ask).await
+    }
+
+    async fn quotas(&self) -> Result<Vec<Quota>, StoreError> {
+        self.inner.quotas().await
+    }
+}
+
+#[async_trait]
+impl Secrets for Doomed {
+    async fn first_seen(&self, secrets: &[(String, [u8; 32])]) -> Result<Vec<Timestamp>, StoreError> {
+        self.inner.first_seen(secrets).await
+    }
+
+    async fn sealed_by(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.inner.sealed_by().await
+    }
+
+    async fn reseal(
+        &self,
+        place: SealedPlace,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> Result<Resealed, StoreError> {
+        self.inner.reseal(place, after, most).await
+    }
+
+    async fn forget_keys(&self) -> Result<Vec<String>, StoreError> {
+        self.inner.forget_keys().await
     }
 }
 

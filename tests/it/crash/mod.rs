@@ -5,7 +5,7 @@
 //! point, and `gate` holds a request on its way, for the moments that cannot be hit from outside. Effects are
 //! counted at the twin, which knows nothing of the bridge.
 
-mod child;
+pub mod child;
 mod clock;
 mod creates;
 mod credentials;

@@ -3,11 +3,11 @@
 use std::process::{Command, Output};
 
 use casebridge::domain::{
-    Base, Cause, Details, EventState, Link, Outcome, ParkCause, Question, Resolution, ReviewAction,
-    ReviewKind, System,
+    Allowance, Announced, Base, Cause, Details, EventState, Link, Outcome, ParkCause, Priority, Question,
+    Resolution, ReviewAction, ReviewKind, System,
 };
 use casebridge::store::copy::{CannotCopy, copy};
-use casebridge::store::{Begun, EventFilter, Intent, LinkChange, SharedStore, Store};
+use casebridge::store::{Begun, CallsAsked, EventFilter, Intent, LinkChange, SharedStore, Store};
 use jiff::SignedDuration;
 
 use super::databases::keyring;
@@ -46,6 +46,15 @@ async fn lived_in() -> TestStore {
     let event = claims[2].lease.event;
     let id = test.store.open_review(&firm(), question, Some(event)).await.unwrap();
     test.store.resolve_review(id, &Resolution::new(ReviewAction::Ignore), "maria").await.unwrap();
+    let ask = CallsAsked {
+        priority: Priority::NewLead,
+        wanted: 5,
+        assumed: Allowance::HIGHLEVEL,
+        announced: Announced::default(),
+        closed_for: None,
+        unspent: Vec::new(),
+    };
+    test.store.lease_calls(&firm(), System::HighLevel, ask).await.unwrap();
     test
 }
 
@@ -61,7 +70,7 @@ async fn a_copy_is_complete_and_goes_on() {
     let copied = copy(&test.database.path(), &target, |_| {}).await.unwrap();
     let rows: Vec<_> = copied.iter().map(|table| (table.table, table.rows)).collect();
     assert!(rows.contains(&("event", 1200)) && rows.contains(&("payload", 1200)), "{rows:?}");
-    for table in ["review", "review_event", "link", "effect", "reservation", "parking", "person"] {
+    for table in ["review", "review_event", "link", "effect", "reservation", "parking", "person", "quota"] {
         assert!(copied.iter().any(|copied| copied.table == table && copied.rows > 0), "{table}");
     }
     assert_eq!(all(&target).await, all(&*test.store).await);

@@ -143,16 +143,27 @@ impl Database {
         }
     }
 
+    /// Another process's store on the same database, or why it is refused.
+    pub async fn store(
+        &self,
+        clock: &Arc<ManualClock>,
+        keyring: Arc<Keyring>,
+    ) -> Result<SharedStore, String> {
+        match self {
+            Self::Sqlite(_) => match SqliteStore::open(&self.path(), keyring, clock.clone()) {
+                Ok(store) => Ok(Arc::new(store)),
+                Err(why) => Err(why.to_string()),
+            },
+            Self::Postgres(database) => match database.try_open(clock, keyring).await {
+                Ok(store) => Ok(Arc::new(store)),
+                Err(why) => Err(why.to_string()),
+            },
+        }
+    }
+
     /// Opens another process's store on the same database, or says why it is refused.
     pub async fn open_again(&self, clock: &Arc<ManualClock>, keyring: Arc<Keyring>) -> Result<(), String> {
-        match self {
-            Self::Sqlite(_) => SqliteStore::open(&self.path(), keyring, clock.clone())
-                .map(drop)
-                .map_err(|why| why.to_string()),
-            Self::Postgres(database) => {
-                database.try_open(clock, keyring).await.map(drop).map_err(|why| why.to_string())
-            }
-        }
+        self.store(clock, keyring).await.map(drop)
     }
 
     pub async fn connect(&self) -> PgConnection {

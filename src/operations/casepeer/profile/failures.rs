@@ -1,9 +1,11 @@
 //! `[errors]` and `[limits]`: what a refusal says, and how much may be asked.
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::place::Place;
+use crate::domain::Allowance;
 use crate::operations::Response;
 
 /// `[errors]`.
@@ -26,18 +28,36 @@ pub struct Errors {
     existing_id: Option<Place>,
 }
 
-/// `[limits]`: none is what the vendor's 429 says.
+/// `[limits]`, which hold until the account's answers announce others. None is what its 429 says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// How many calls a second.
-    pub requests_per_second: Option<u32>,
-    /// How many at once after a pause; as many as in a second if not said.
-    pub burst: Option<u32>,
-    /// How many side by side.
+    /// How many calls in an interval.
+    calls: Option<u64>,
+    /// The interval, such as `1s`.
+    interval: Option<SignedDuration>,
+    /// How many calls a day.
+    per_day: Option<u64>,
+    /// How many calls side by side.
     pub concurrent: Option<usize>,
-    /// The header that says how long to wait, if it is not `Retry-After`.
-    pub retry_after_header: Option<String>,
+}
+
+impl Limits {
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        match (self.calls, self.interval) {
+            (None, None) if self.per_day.is_none() => Ok(()),
+            (Some(calls), Some(interval)) if calls > 0 && interval >= SignedDuration::from_millis(10) => {
+                Ok(())
+            }
+            _ => Err("needs `calls` and `interval`, such as 25 and \"1s\": at least one call, and 10 ms"),
+        }
+    }
+
+    /// How many calls the account allows.
+    pub(super) fn allowance(&self) -> Option<Allowance> {
+        let interval_ms = i64::try_from(self.interval?.as_millis()).ok()?;
+        Some(Allowance { per_interval: self.calls?, interval_ms, per_day: self.per_day })
+    }
 }
 
 /// Whether a status means that the same call may succeed later.

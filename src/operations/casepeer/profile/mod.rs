@@ -38,7 +38,8 @@ pub use operation::{Confirm, ConfirmedBy, Transport};
 pub use paging::Paging;
 pub use provider::{ClientAuth, Pkce, Provider, TokenBody};
 
-use crate::domain::RecordKind;
+use crate::domain::{Allowance, RecordKind};
+use crate::operations::Effect;
 
 /// The built-in profiles.
 const BUILT_IN: [(&str, &str); 4] = [
@@ -157,13 +158,19 @@ pub enum CannotSend {
         /// What was to be done.
         operation: &'static str,
     },
+    /// No operation has this name.
+    #[error("there is no operation `{operation}`")]
+    Unknown {
+        /// The name.
+        operation: String,
+    },
     /// The profile cannot search by this.
     #[error("{operation} cannot search by {property}")]
     NotSearchable {
         /// What was to be done.
         operation: &'static str,
         /// By what.
-        property: &'static str,
+        property: String,
     },
     /// A required value is missing.
     #[error("{operation} needs {field}, which the record does not have; give it a `default` in the profile")]
@@ -190,6 +197,11 @@ pub enum CannotSend {
 }
 
 impl Profile {
+    /// An operation by its name, and what a repeat of it would do.
+    pub fn known(operation: &str) -> Option<(&'static str, Effect)> {
+        CANONICAL.iter().find(|(known, _)| *known == operation).copied()
+    }
+
     /// The names of the built-in profiles.
     pub fn built_in_names() -> impl Iterator<Item = &'static str> {
         BUILT_IN.iter().map(|(name, _)| *name)
@@ -251,6 +263,7 @@ impl Profile {
         for (map, values) in &document.values {
             values.check().map_err(|why| wrong(format!("values.{map}"), why.to_owned()))?;
         }
+        document.limits.check().map_err(|why| wrong("limits".into(), why.into()))?;
         Ok(Self { name: name.to_owned(), document, operations })
     }
 
@@ -291,6 +304,11 @@ impl Profile {
     /// How the vendor gives out credentials.
     pub fn provider(&self) -> &Provider {
         &self.document.auth
+    }
+
+    /// How many calls the account allows, as far as the profile says.
+    pub fn allowance(&self) -> Option<Allowance> {
+        self.document.limits.allowance()
     }
 
     /// How much may be asked.

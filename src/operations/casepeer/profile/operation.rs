@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
 use super::codec::Codec;
-use super::consistency::Idempotency;
+use super::consistency::{Concurrency, Idempotency};
 use super::paging::Paging;
 use super::place::Place;
 use super::transform::Transform;
@@ -68,6 +68,18 @@ pub enum Transport {
     Disabled,
 }
 
+impl Transport {
+    /// The word that a profile writes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::ZapierHook => "zapier_hook",
+            Self::EmailBcc => "email_bcc",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
 /// What an answer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,6 +113,8 @@ pub(super) struct Wire {
     pub(super) headers: BTreeMap<String, String>,
     pub(super) codec: Option<Codec>,
     pub(super) root: Option<String>,
+    /// Which of `[records]` it writes and reads, if not the one it is named after.
+    pub(super) record: Option<String>,
     pub(super) content: Option<Content>,
     /// Values of the vendor's that every body has.
     #[serde(default)]
@@ -121,6 +135,7 @@ pub(super) struct Wire {
     pub(super) pick: bool,
     pub(super) paging: Option<Paging>,
     pub(super) idempotency: Option<Idempotency>,
+    pub(super) concurrency: Option<Concurrency>,
     pub(super) timeout_seconds: Option<u64>,
     /// For a hand-over: how it is confirmed.
     pub(super) confirm: Option<Confirm>,

@@ -11,7 +11,8 @@ use super::transform::Transform;
 use super::values::{Mapped, ValueMap};
 
 /// The kinds of record, and the names their fields have in our published contract.
-const KINDS: [(&str, &[&str]); 4] = [("lead", MATTER), ("case", MATTER), ("task", TASK), ("note", NOTE)];
+const KINDS: [(&str, &[&str]); 5] =
+    [("lead", MATTER), ("case", MATTER), ("client", MATTER), ("task", TASK), ("note", NOTE)];
 const MATTER: &[&str] = &[
     "id",
     "lead_id",

@@ -34,12 +34,13 @@ impl Profile {
     pub(in super::super) fn search(
         &self,
         operation: &'static str,
-        property: &'static str,
+        property: &str,
         value: &str,
     ) -> Result<Request, CannotSend> {
         let request = self.bare(operation, None)?;
         let parameter = self.wire(operation)?.search.get(property);
-        let parameter = parameter.ok_or(CannotSend::NotSearchable { operation, property })?;
+        let parameter = parameter
+            .ok_or_else(|| CannotSend::NotSearchable { operation, property: property.to_owned() })?;
         let value = parameter.form.write(&value.into());
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         Ok(request.query(parameter.name.clone(), value))
@@ -71,13 +72,13 @@ impl Profile {
             }
             theirs[key] = value.clone();
         }
-        if let (Concurrency::VersionField { at }, Some(version)) = (&self.document.concurrency, version) {
+        if let (Concurrency::VersionField { at }, Some(version)) = (self.concurrency_of(operation), version) {
             at.put(&mut theirs, version.into());
         }
         let (codec, root) = self.codec_of(wire);
         let id = id.filter(|_| is_partial);
         let mut request = request.json(codec.wrap(theirs, root, record, id));
-        if let (Concurrency::Etag { header }, Some(version)) = (&self.document.concurrency, version) {
+        if let (Concurrency::Etag { header }, Some(version)) = (self.concurrency_of(operation), version) {
             request = request.header(header.clone(), version);
         }
         self.with_lookup(operation, id, request, version)
@@ -136,7 +137,7 @@ impl Profile {
         mut request: Request,
         version: Option<&str>,
     ) -> Result<Request, CannotSend> {
-        let compares = self.document.concurrency == Concurrency::CompareUpdatedAt && version.is_some();
+        let compares = *self.concurrency_of(operation) == Concurrency::CompareUpdatedAt && version.is_some();
         let Some(reading) = reading_of(operation).filter(|_| compares || request.path.contains('{')) else {
             return Ok(request);
         };
@@ -156,13 +157,30 @@ impl Profile {
         (wire.codec.unwrap_or(defaults.codec), wire.root.as_deref().unwrap_or(&defaults.root))
     }
 
+    pub(super) fn concurrency_of(&self, operation: &str) -> &Concurrency {
+        let own = self.operations.get(operation).and_then(|wire| wire.concurrency.as_ref());
+        own.unwrap_or(&self.document.concurrency)
+    }
+
     pub(super) fn paging_of(&self, operation: &str) -> &Paging {
         let own = self.operations.get(operation).and_then(|wire| wire.paging.as_ref());
         own.unwrap_or(&self.document.paging)
     }
 
     pub(super) fn record_of(&self, operation: &str) -> Option<&RecordMap> {
-        self.document.records.get(operation.split('.').next()?)
+        let own = self.operations.get(operation).and_then(|wire| wire.record.as_deref());
+        self.document.records.get(own.or(operation.split('.').next())?)
+    }
+
+    /// How an operation is asked for, in a line.
+    pub fn line(&self, operation: &str) -> Option<String> {
+        let wire = self.operations.get(operation)?;
+        Some(match wire.transport {
+            Transport::Rest if wire.path.is_empty() => format!("{} (blank)", wire.method.as_str()),
+            Transport::Rest => format!("{} {}", wire.method.as_str(), wire.path),
+            Transport::EmailBcc => wire.to.clone().unwrap_or_default(),
+            Transport::ZapierHook | Transport::Disabled => String::new(),
+        })
     }
 
     /// The header that makes a repeated create answer the first one's result.

@@ -30,7 +30,7 @@ fn a_wrong_file_is_told_the_file_the_key_and_what_is_right() {
         ("[operations.lead.create]\ntransport = \"email_bcc\"", "operations.lead.create.transport: `email_bcc` carries notes only"),
         ("[operations.note.create_on_case]\ntransport = \"email_bcc\"", "operations.note.create_on_case.to: mail needs the address"),
         ("[operations.lead.get]\ntransport = \"fax\"", "operations.lead.get.transport: unknown variant `fax`, expected one of `rest`"),
-        ("[operations]\n[records.deal]", "records.deal: is not a kind of record; there are lead, case, task, note"),
+        ("[operations]\n[records.deal]", "records.deal: is not a kind of record; there are lead, case, client, task, note"),
         ("[operations]\n[records.lead.fields]\nfirstname = \"x\"", "is not a field of a lead; there are id, lead_id"),
         ("[operations]\n[records.lead.fields]\nstatus = \"a[\"", "records.lead.fields.status: `a[` has an open bracket; a place is written as"),
         ("[operations]\n[records.lead.fields]\nstatus = { at = \"a\", as = \"upper\" }", "unknown variant `upper`, expected one of `same`"),
@@ -38,6 +38,7 @@ fn a_wrong_file_is_told_the_file_the_key_and_what_is_right() {
         ("[operations]\n[values.x]\non_unknown = \"default\"", "values.x: `on_unknown = \"default\"` needs `default`"),
         ("[operations]\n[paging]\nkind = \"scroll\"", "paging.kind: unknown variant `scroll`, expected one of `none`, `link_header`"),
         ("[operations]\n[idempotency]\nkind = \"find_before_create\"\nkeys = [\"name\"]\nwindow = \"3d\"", "unknown variant `name`, expected one of `external_ref`"),
+        ("[operations]\n[limits]\ncalls = 0\ninterval = \"1s\"", "limits: needs `calls` and `interval`"),
         ("extends = \"acme\"", "extends: names a built-in profile"),
         ("operations", "own.toml: TOML parse error at line 1"),
     ];
@@ -45,6 +46,14 @@ fn a_wrong_file_is_told_the_file_the_key_and_what_is_right() {
         let why = Profile::parse("own.toml", text).expect_err(text).to_string();
         assert!(why.starts_with("own.toml: ") && why.contains(expected), "{text}\n→ {why}\n≠ {expected}");
     }
+}
+
+#[test]
+fn limits_are_what_a_day_and_an_interval_allow() {
+    let limited = Profile::parse("own.toml", "[operations]\n[limits]\ncalls = 5\ninterval = \"1s\"").unwrap();
+    let expected = Allowance { per_interval: 5, interval_ms: 1_000, per_day: None };
+    assert_eq!(limited.allowance(), Some(expected));
+    assert_eq!(Profile::built_in("contract-v1").unwrap().allowance(), None);
 }
 
 #[test]

@@ -16,8 +16,10 @@ use sqlx::{AssertSqlSafe, Row};
 
 const MIGRATIONS: &[&str] = &[
     include_str!("0001_events_links_effects.sql"),
-    include_str!("0002_review.sql"),
-    include_str!("0003_hand_off.sql"),
+    include_str!("0002_quotas.sql"),
+    include_str!("0003_secrets.sql"),
+    include_str!("0005_review.sql"),
+    include_str!("0006_hand_off.sql"),
 ];
 
 /// Held while a schema is brought up to date: a second instance waits for the first.

@@ -4,8 +4,10 @@ use rusqlite::{Connection, TransactionBehavior};
 
 const MIGRATIONS: &[&str] = &[
     include_str!("0001_events_links_effects.sql"),
-    include_str!("0002_review.sql"),
-    include_str!("0003_hand_off.sql"),
+    include_str!("0002_quotas.sql"),
+    include_str!("0003_secrets.sql"),
+    include_str!("0005_review.sql"),
+    include_str!("0006_hand_off.sql"),
 ];
 
 /// The newest schema this build knows.

@@ -1,0 +1,77 @@
+//! Every secret of a configuration by its name: what can be said of secrets without saying them.
+
+use super::{CasePeerAuth, Config, FirmConfig, Secret, StoreUrl};
+
+/// A secret and the key it stands under.
+pub struct NamedSecret<'a> {
+    /// The key, such as `firms.acme.highlevel.token`; firms and keys by id. Those of a list share it.
+    pub reference: String,
+    /// The secret.
+    pub secret: &'a Secret,
+}
+
+impl Config {
+    /// Every secret it has.
+    pub fn secrets(&self) -> Vec<NamedSecret<'_>> {
+        let named = |reference: &str, secret| NamedSecret { reference: reference.to_owned(), secret };
+        let mut secrets: Vec<_> = self
+            .crypto
+            .keys
+            .iter()
+            .map(|key| NamedSecret {
+                reference: format!("crypto.keys.{}", key.id),
+                secret: key.secret.text(),
+            })
+            .collect();
+        secrets.extend(self.server.admin_token.as_ref().map(|token| named("server.admin_token", token)));
+        if let StoreUrl::Postgres(url) = &self.store.url {
+            secrets.push(named("store.url", url));
+        }
+        for firm in &self.firms {
+            secrets.extend(
+                of_firm(firm).into_iter().map(|(key, secret)| NamedSecret {
+                    reference: format!("firms.{}.{key}", firm.id),
+                    secret,
+                }),
+            );
+        }
+        secrets
+    }
+
+    /// Only a webhook secret may end: what we show to others ends when they say so.
+    pub(super) fn check_ends(&self) -> Result<(), (String, String)> {
+        let may_end = |reference: &str| reference.ends_with(".casepeer.webhook_secrets");
+        match self.secrets().iter().find(|named| named.secret.until().is_some() && !may_end(&named.reference))
+        {
+            Some(wrong) => {
+                let why = "`until` is for webhook_secrets, which are accepted until then; take this secret out instead";
+                Err((wrong.reference.clone(), why.into()))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn of_firm(firm: &FirmConfig) -> Vec<(&'static str, &Secret)> {
+    let (highlevel, casepeer) = (&firm.highlevel, &firm.casepeer);
+    let mut secrets = vec![("highlevel.token", &highlevel.token)];
+    secrets.extend(highlevel.workflow_token.as_ref().map(|token| ("highlevel.workflow_token", token)));
+    secrets.extend(
+        highlevel.workflow_header.as_ref().map(|header| ("highlevel.workflow_header", &header.secret)),
+    );
+    secrets.push(("casepeer.inbound_token", &casepeer.inbound_token));
+    secrets.extend(casepeer.webhook_secrets.iter().map(|secret| ("casepeer.webhook_secrets", secret)));
+    secrets.extend(match &casepeer.auth {
+        CasePeerAuth::None {} => None,
+        CasePeerAuth::ApiKey { key, .. } => Some(("casepeer.auth.key", key)),
+        CasePeerAuth::Basic { password, .. } => Some(("casepeer.auth.password", password)),
+        CasePeerAuth::BearerStatic { token } => Some(("casepeer.auth.token", token)),
+        CasePeerAuth::ClientCredentials { client_secret, .. } => {
+            Some(("casepeer.auth.client_secret", client_secret))
+        }
+    });
+    secrets.extend(casepeer.hooks.values().map(|hook| ("casepeer.hooks", hook)));
+    let mail = casepeer.mail.as_ref().and_then(|mail| mail.password.as_ref());
+    secrets.extend(mail.map(|password| ("casepeer.mail.password", password)));
+    secrets
+}

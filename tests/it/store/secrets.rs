@@ -1,0 +1,143 @@
+//! Ages of secrets, and sealing anew: nothing is lost, whenever it is broken off.
+
+use std::sync::Arc;
+
+use casebridge::crypto::Keyring;
+use casebridge::domain::{Base, EffectKey, Link, Outcome, System};
+use casebridge::store::{Begun, Intent, LinkChange, PlanRecord, SealedPlace, Settlement, SharedStore};
+use jiff::SignedDuration;
+use zeroize::Zeroizing;
+
+use super::{TestStore, contact, firm, lead, on_both, settlement};
+
+on_both!(
+    a_secret_is_as_old_as_the_first_look_at_it,
+    everything_is_sealed_anew_in_steps_and_the_old_key_may_go,
+    what_is_written_meanwhile_stays,
+);
+
+fn keyring(keys: &[(&str, u8)]) -> Arc<Keyring> {
+    let keys = keys.iter().map(|(id, byte)| ((*id).to_owned(), Zeroizing::new([*byte; 32])));
+    Arc::new(Keyring::new(keys).unwrap())
+}
+
+async fn a_secret_is_as_old_as_the_first_look_at_it(test: &TestStore) {
+    let secret = |name: &str, byte| (name.to_owned(), [byte; 32]);
+    let begun = test.now();
+    assert_eq!(test.store.first_seen(&[secret("a", 1)]).await.unwrap(), [begun]);
+    test.pass(SignedDuration::from_hours(24));
+    let asked = [secret("a", 2), secret("a", 1), secret("b", 1)];
+    let seen = [test.now(), begun, test.now()];
+    assert_eq!(test.store.first_seen(&asked).await.unwrap(), seen);
+    test.pass(SignedDuration::from_hours(24));
+    assert_eq!(test.store.first_seen(&asked).await.unwrap(), seen, "in whatever order they are asked for");
+}
+
+/// Something sealed in every place.
+async fn live_in(test: &TestStore) {
+    for number in 0..5 {
+        test.update(&format!("c{number}")).await;
+    }
+    for claim in test.claim().await {
+        let intent = Intent {
+            operation: "create-lead",
+            body: b"{\"name\":\"Ada\"}".to_vec(),
+            is_create: true,
+            idempotency_key: "key".into(),
+            match_keys: Vec::new(),
+        };
+        let key = EffectKey(format!("lead-of:{}", claim.lease.event));
+        test.store.begin_effect(&claim.lease, &key, intent).await.unwrap();
+        let id = claim.lease.event.to_string();
+        let link = Link::new(contact(&id), lead(&id), System::HighLevel, Base::of_task(true));
+        test.store.save_links(&claim.lease, vec![LinkChange::Link(link)]).await.unwrap();
+        let plan = Some(PlanRecord { commands: Vec::new(), remarks: vec!["as it was".into()] });
+        let settled = Settlement { plan, ..settlement(Outcome::Done) };
+        test.store.settle(&claim.lease, settled).await.unwrap();
+    }
+}
+
+async fn assert_it_opens(store: &SharedStore) {
+    let filter = casebridge::store::EventFilter { limit: 10, ..Default::default() };
+    let events = store.events(filter).await.unwrap();
+    assert_eq!(events.len(), 5);
+    for row in events {
+        assert!(store.payload(row.id).await.unwrap().is_some());
+        let story = store.event(row.id).await.unwrap().unwrap();
+        assert_eq!(story.plan.unwrap().remarks, ["as it was"]);
+        let link = &store.links_of(&firm(), &[lead(&row.id.to_string())]).await.unwrap()[0];
+        assert_eq!(link.base, Base::of_task(true));
+    }
+}
+
+async fn everything_is_sealed_anew_in_steps_and_the_old_key_may_go(test: &TestStore) {
+    live_in(test).await;
+    let (old, both, new) = (keyring(&[("k1", 7)]), keyring(&[("k2", 8), ("k1", 7)]), keyring(&[("k2", 8)]));
+    let store = test.database.store(&test.clock, both.clone()).await.unwrap();
+    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 0), ("k1".into(), 21)]);
+    assert_eq!(store.forget_keys().await.unwrap(), [""; 0], "it is needed");
+    for place in SealedPlace::ALL {
+        // Broken off after one step, and begun anew from the start.
+        assert_eq!(store.reseal(place, None, 1).await.unwrap().values, 1, "{place:?}");
+        assert_it_opens(&store).await;
+        let mut next = None;
+        loop {
+            let step = store.reseal(place, next, 2).await.unwrap();
+            next = step.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_it_opens(&store).await;
+    }
+    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 21), ("k1".into(), 0)]);
+    assert_eq!(store.forget_keys().await.unwrap(), ["k1"]);
+    let alone = test.database.store(&test.clock, new.clone()).await.unwrap();
+    assert_it_opens(&alone).await;
+    // What is looked up by a keyed hash is found as before, although the key it was made from is gone.
+    assert_eq!(old.fingerprint("phone", b"1"), new.fingerprint("phone", b"1"));
+    let refused = test.database.store(&test.clock, keyring(&[("k1", 7)])).await.err().unwrap();
+    assert!(refused.contains("sealed with the key `k2`, which crypto.keys does not list"), "{refused}");
+}
+
+async fn what_is_written_meanwhile_stays(test: &TestStore) {
+    live_in(test).await;
+    let both = keyring(&[("k2", 8), ("k1", 7)]);
+    let store = test.database.store(&test.clock, both).await.unwrap();
+    // The service goes on while everything is sealed anew; it knows both keys and seals with the new one.
+    let events: Vec<_> = (0..20).map(|number| test.arrival(&format!("new{number}"))).collect();
+    let sealing = async {
+        for place in SealedPlace::ALL {
+            let mut next = None;
+            loop {
+                next = store.reseal(place, next, 1).await.unwrap().next;
+                if next.is_none() {
+                    break;
+                }
+            }
+        }
+    };
+    let working = async {
+        for event in events {
+            store.record(event).await.unwrap();
+            for claim in store.claim("worker", &super::room(5), super::LEASE).await.unwrap() {
+                assert!(claim.payload.is_ok());
+                let intent = Intent {
+                    operation: "create-lead",
+                    body: b"{}".to_vec(),
+                    is_create: true,
+                    idempotency_key: "key".into(),
+                    match_keys: Vec::new(),
+                };
+                let key = EffectKey(format!("lead-of:{}", claim.lease.event));
+                let begun = store.begin_effect(&claim.lease, &key, intent).await.unwrap();
+                assert!(matches!(begun, Begun::Send { .. }));
+                store.settle(&claim.lease, settlement(Outcome::Done)).await.unwrap();
+            }
+        }
+    };
+    tokio::join!(sealing, working);
+    let counts = store.sealed_by().await.unwrap();
+    assert_eq!(counts[1], ("k1".into(), 0), "{counts:?}");
+    assert_eq!(store.forget_keys().await.unwrap(), ["k1"]);
+}
