@@ -15,6 +15,7 @@
 //! installing the program once for each and giving each its firms; no query ever joins two.
 
 pub mod copy;
+mod credentials;
 pub mod postgres;
 pub mod sqlite;
 mod types;
@@ -25,6 +26,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+pub use credentials::{
+    Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned, Saved,
+    Tokens,
+};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
     EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
@@ -77,7 +82,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Credentials + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

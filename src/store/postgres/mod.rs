@@ -6,6 +6,7 @@
 
 mod claims;
 mod core;
+mod credentials;
 mod effects;
 mod lanes;
 mod links;

@@ -107,7 +107,7 @@ async fn the_command_copies_once_and_says_what() {
         [store]\nurl = \"sqlite://bridge.db\"\n";
     std::fs::write(directory.join("casebridge.toml"), config).unwrap();
     let migrated = casebridge(directory, &["migrate"]);
-    assert_eq!(String::from_utf8_lossy(&migrated.stdout), "SQLite schema 1: it was up to date\n");
+    assert_eq!(String::from_utf8_lossy(&migrated.stdout), "SQLite schema 2: it was up to date\n");
 
     let lock = casebridge::store::sqlite::ServeLock::take(&path).unwrap();
     let refused = casebridge(directory, &["copy", "--to", &database.url]);
