@@ -8,15 +8,16 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::breaker::Breaker;
-use crate::clock::SharedClock;
+use super::connections::{Connections, FirmTokens};
 use crate::config::{Config, FirmConfig, Secret};
 use crate::domain::FirmId;
 use crate::operations::casepeer::Profile;
 use crate::operations::highlevel::{CustomFields, Pipelines};
 use crate::rules::SyncRules;
+use crate::store::Holder;
 use crate::vendors::HttpClient;
 use crate::vendors::casepeer::CasePeerClient;
-use crate::vendors::highlevel::HighLevelClient;
+use crate::vendors::highlevel::{HighLevelClient, PrivateTokens, TokenSource};
 
 /// One firm, ready to work for.
 pub struct Firm {
@@ -24,6 +25,8 @@ pub struct Firm {
     pub id: FirmId,
     /// Its HighLevel location.
     pub location: String,
+    /// Whether it is connected by a person in the browser.
+    pub is_connected_by_browser: bool,
     /// What is synced, and how.
     pub rules: SyncRules,
     /// Its side of HighLevel.
@@ -51,8 +54,11 @@ fn digest(token: &str) -> [u8; 32] {
 }
 
 impl Firms {
-    pub(super) fn new(config: &Config, clock: &SharedClock) -> Result<Self, String> {
-        let http = HttpClient::new(Arc::clone(clock));
+    pub(super) fn new(
+        config: &Config,
+        http: &HttpClient,
+        connections: Option<&Arc<Connections>>,
+    ) -> Result<Self, String> {
         let mut firms = Self {
             all: Vec::new(),
             by_location: HashMap::new(),
@@ -60,7 +66,7 @@ impl Firms {
             by_inbound_token: HashMap::new(),
         };
         for settings in &config.firms {
-            let firm = Arc::new(Firm::new(settings, &config.highlevel.base_url, &http)?);
+            let firm = Arc::new(Firm::new(settings, &config.highlevel.base_url, http, connections)?);
             if let Some(token) = &settings.highlevel.workflow_token {
                 firms.by_workflow_token.insert(digest(token.reveal()), Arc::clone(&firm));
             }
@@ -96,14 +102,20 @@ impl Firms {
 }
 
 impl Firm {
-    fn new(settings: &FirmConfig, highlevel_url: &str, http: &HttpClient) -> Result<Self, String> {
+    fn new(
+        settings: &FirmConfig,
+        highlevel_url: &str,
+        http: &HttpClient,
+        connections: Option<&Arc<Connections>>,
+    ) -> Result<Self, String> {
         let casepeer = &settings.casepeer;
         let profile = Profile::built_in(&casepeer.profile).map_err(|wrong| wrong.to_string())?;
-        let highlevel =
-            HighLevelClient::new(http.clone(), highlevel_url.to_owned(), settings.highlevel.token.clone());
+        let tokens = tokens(settings, http, connections)?;
+        let highlevel = HighLevelClient::new(http.clone(), highlevel_url.to_owned(), tokens);
         Ok(Self {
             id: FirmId::new(&settings.id),
             location: settings.highlevel.location_id.clone(),
+            is_connected_by_browser: settings.highlevel.oauth,
             rules: settings.sync.clone(),
             highlevel,
             casepeer: CasePeerClient::new(
@@ -123,6 +135,24 @@ impl Firm {
             pipelines: Cached::default(),
         })
     }
+}
+
+/// Where a firm's tokens for HighLevel come from.
+fn tokens(
+    settings: &FirmConfig,
+    http: &HttpClient,
+    connections: Option<&Arc<Connections>>,
+) -> Result<Arc<dyn TokenSource>, String> {
+    if !settings.highlevel.oauth {
+        let tokens = settings.highlevel.private_tokens();
+        return Ok(Arc::new(PrivateTokens::new(tokens, Arc::clone(http.clock()))));
+    }
+    let connections = connections.ok_or("firms.highlevel.oauth needs the Marketplace app under [highlevel]")?;
+    Ok(Arc::new(FirmTokens {
+        connections: Arc::clone(connections),
+        firm: FirmId::new(&settings.id),
+        location: Holder::Location(settings.highlevel.location_id.clone()),
+    }))
 }
 
 /// How long a location's definitions are believed. They change when an administrator edits them.

@@ -49,8 +49,12 @@ impl Bridge {
     ) -> Result<Recorded, Refused> {
         let verified = highlevel::verify(&self.highlevel_keys, signatures, body)?;
         let envelope = highlevel::read_envelope(verified.body());
-        let firm =
-            envelope.as_ref().ok().and_then(|envelope| self.firms.by_location(envelope.tenant.as_deref()?));
+        let firm = envelope
+            .as_ref()
+            .ok()
+            // The app's own coming and going is worked on even while its firm is parked, and for a location no firm has.
+            .filter(|envelope| !highlevel::is_installation(&envelope.kind))
+            .and_then(|envelope| self.firms.by_location(envelope.tenant.as_deref()?));
         let problem = envelope.as_ref().ok().and_then(|envelope| self.problem_of(envelope, firm.is_some()));
         let firm = firm.map_or_else(FirmId::unknown, |firm| firm.id.clone());
         self.record(firm, System::HighLevel, verified, envelope, problem).await
@@ -139,6 +143,12 @@ impl Bridge {
             && ours != theirs
         {
             return Some((Cause::NotOurs, format!("it was sent for another app ({theirs})")));
+        }
+        if highlevel::is_installation(&envelope.kind) {
+            // All apps' webhooks are signed with the same key: this one must name ours.
+            let is_ours = self.highlevel_app.is_some() && envelope.app.is_some();
+            let why = "it cannot be told whether it is about this app: set highlevel.client_id";
+            return (!is_ours).then(|| (Cause::NotOurs, why.to_owned()));
         }
         if !has_firm {
             let why = match &envelope.tenant {

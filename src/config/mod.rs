@@ -49,6 +49,7 @@ impl Config {
         self.store.check().map_err(|(key, why)| (format!("store.{key}"), why))?;
         self.crypto.check().map_err(|why| ("crypto.keys".to_owned(), why))?;
         self.highlevel.check().map_err(|(key, why)| (format!("highlevel.{key}"), why))?;
+        self.check_oauth()?;
         let mut ids = BTreeSet::new();
         let mut locations = BTreeSet::new();
         let mut tokens = BTreeSet::new();
@@ -81,6 +82,23 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// What connecting a firm in the browser needs besides the firm's own setting.
+    fn check_oauth(&self) -> Result<(), (String, String)> {
+        let Some(index) = self.firms.iter().position(|firm| firm.highlevel.oauth) else { return Ok(()) };
+        let needed = [
+            ("highlevel.client_id", self.highlevel.client_id.is_some()),
+            ("highlevel.client_secret", self.highlevel.client_secret.is_some()),
+            ("server.public_url", self.server.public_url.is_some()),
+        ];
+        match needed.iter().find(|(_, is_set)| !is_set) {
+            None => Ok(()),
+            Some((key, _)) => Err((
+                format!("firms.{index}.highlevel.oauth"),
+                format!("a firm is connected through the Marketplace app, which needs `{key}`"),
+            )),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Secrets: in the file by reference only, in memory unprintable.
 
+use std::path::{Path, PathBuf};
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
@@ -9,25 +11,52 @@ use crate::crypto::KEY_BYTES;
 
 /// A secret, read from where `{ env = "…" }` or `{ file = "…" }` says.
 #[derive(Debug, Clone)]
-pub struct Secret(SecretString);
+pub struct Secret {
+    value: SecretString,
+    /// The file it came from, which may hold another by now.
+    file: Option<PathBuf>,
+}
 
 impl Secret {
     /// A secret that is at hand already.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(SecretString::from(value.into()))
+        Self { value: SecretString::from(value.into()), file: None }
     }
 
     /// The secret itself.
     pub fn reveal(&self) -> &str {
-        self.0.expose_secret()
+        self.value.expose_secret()
     }
+
+    /// The secret as its file has it now; as it is, if it came from elsewhere.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is empty, in words that name the file.
+    pub fn read_again(&self) -> Result<Self, String> {
+        self.file.as_deref().map_or_else(|| Ok(self.clone()), Self::of_file)
+    }
+
+    fn of_file(file: &Path) -> Result<Self, String> {
+        let value = std::fs::read_to_string(file)
+            .map_err(|error| format!("the file {} cannot be read: {error}", file.display()))?;
+        let value = without_break(&value);
+        if value.is_empty() {
+            return Err(format!("the secret in {} is empty", file.display()));
+        }
+        Ok(Self { file: Some(file.to_owned()), ..Self::new(value) })
+    }
+}
+
+/// Files and shells end in a line break that is not part of the secret.
+fn without_break(value: &str) -> &str {
+    value.trim_end_matches(['\r', '\n'])
 }
 
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum Reference {
     Env { env: String },
-    File { file: std::path::PathBuf },
+    File { file: PathBuf },
     Inline(de::IgnoredAny),
 }
 
@@ -46,11 +75,9 @@ impl<'de> Deserialize<'de> for Secret {
             Reference::Env { env } => std::env::var(&env).map_err(|_| {
                 wrong(format!("the environment variable {env} is not set; export it or name another"))
             })?,
-            Reference::File { file } => std::fs::read_to_string(&file)
-                .map_err(|error| wrong(format!("the file {} cannot be read: {error}", file.display())))?,
+            Reference::File { file } => return Self::of_file(&file).map_err(wrong),
         };
-        // Files and shells end in a line break that is not part of the secret.
-        let value = value.trim_end_matches(['\r', '\n']);
+        let value = without_break(&value);
         if value.is_empty() {
             return Err(wrong("the secret is empty".into()));
         }

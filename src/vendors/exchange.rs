@@ -111,7 +111,7 @@ impl HttpClient {
     }
 
     /// The clock exchanges are dated by.
-    pub(super) fn clock(&self) -> &SharedClock {
+    pub fn clock(&self) -> &SharedClock {
         &self.clock
     }
 
