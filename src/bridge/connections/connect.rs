@@ -251,7 +251,7 @@ impl Connections {
         };
         let company = grant.company.clone().ok_or_else(|| without("it names no agency".into()))?;
         let agency_scopes = scope_list(grant.scopes.as_deref());
-        if !is_granted(&agency_scopes, AGENCY_WRITE) {
+        if !agency_scopes.is_empty() && !is_granted(&agency_scopes, AGENCY_WRITE) {
             return Err(NotConnected::AgencyScope);
         }
         let made = self.app.location_token(&grant.access, &company, &firm.location).await;
@@ -302,7 +302,7 @@ impl Bridge {
         if by_agency {
             self.list_agency_of(&firm.location).await;
         }
-        let cannot = FEATURES.iter().filter_map(|feature| {
+        let cannot = FEATURES.iter().filter(|_| !scopes.is_empty()).filter_map(|feature| {
             let missing: Vec<_> = feature.missing(&scopes).collect();
             (!missing.is_empty()).then_some((feature.name, missing))
         });

@@ -3,7 +3,7 @@
 use super::renew::NotRenewed;
 use crate::bridge::Bridge;
 use crate::domain::Outcome;
-use crate::operations::highlevel::scopes::{AGENCY_READ, is_granted};
+use crate::operations::highlevel::scopes::AGENCY_READ;
 use crate::store::{Holder, StoreError};
 use crate::webhook::highlevel::InstallationChange;
 
@@ -121,7 +121,7 @@ impl Bridge {
     async fn list_agency(&self, company: &str) {
         let Some(connections) = &self.connections else { return };
         let Ok(granted) = connections.token(&Holder::Company(company.to_owned())).await else { return };
-        if !granted.scopes.iter().any(|scopes| is_granted(scopes, AGENCY_READ)) {
+        if !granted.allows(AGENCY_READ) {
             return;
         }
         match connections.app.installed_locations(&granted.token, company).await {

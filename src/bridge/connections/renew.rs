@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::{Connections, is_usable, renew_at};
 use crate::config::Secret;
 use crate::domain::CallClass;
-use crate::operations::highlevel::scopes::{AGENCY_WRITE, is_granted};
+use crate::operations::highlevel::scopes::AGENCY_WRITE;
 use crate::store::{Credential, Holder, RenewalLease, Saved, StoreError, Tokens};
 use crate::vendors::Failure;
 use crate::vendors::highlevel::{Grant, Granted, GrantedTo, Surface, TokenError};
@@ -179,7 +179,7 @@ impl Connections {
             other => other,
         };
         let granted = self.agency_token(&agency, None).await.map_err(told)?;
-        if !granted.scopes.iter().any(|scopes| is_granted(scopes, AGENCY_WRITE)) {
+        if !granted.allows(AGENCY_WRITE) {
             let why = format!("its agency's connection lacks the scope `{AGENCY_WRITE}`");
             return Err(NotRenewed::Refused(why));
         }

@@ -141,7 +141,7 @@ fn parse(id: &str) -> Result<EventId, Problem> {
     id.parse().map_err(|_| Problem::not_found())
 }
 
-fn unavailable(error: StoreError) -> Problem {
+pub(super) fn unavailable(error: StoreError) -> Problem {
     tracing::error!("the store could not answer: {error}");
     Problem::busy_as(StatusCode::SERVICE_UNAVAILABLE)
 }

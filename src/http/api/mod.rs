@@ -1,3 +1,4 @@
 //! `/api/v1` of the admin listener.
 
 pub(super) mod events;
+pub(super) mod firms;

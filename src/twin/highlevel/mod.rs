@@ -3,6 +3,7 @@
 mod admin;
 mod appointments;
 mod businesses;
+mod consent;
 mod contacts;
 mod custom_fields;
 mod limits;
@@ -25,6 +26,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use self::state::{Session, State, refusal};
+pub use self::oauth::{Choice, OAuthCounts};
 pub use self::ui::{HighLevel, NewContact, NewTask};
 use super::call::{Answer, Call, Reply};
 use super::faults::Fault;

@@ -26,6 +26,13 @@ pub struct Granted {
     pub scopes: Option<Arc<[String]>>,
 }
 
+impl Granted {
+    /// Whether a scope was granted, as far as it is known.
+    pub fn allows(&self, scope: &str) -> bool {
+        self.scopes.as_deref().is_none_or(|scopes| is_granted(scopes, scope))
+    }
+}
+
 /// Gives out the token of the moment.
 #[async_trait]
 pub trait TokenSource: Send + Sync {
@@ -118,9 +125,7 @@ impl HighLevelClient {
 }
 
 fn missing_scope(request: &Request, granted: &Granted) -> Option<&'static str> {
-    let scope = request.scope?;
-    let scopes = granted.scopes.as_deref()?;
-    (!is_granted(scopes, scope)).then_some(scope)
+    request.scope.filter(|scope| !granted.allows(scope))
 }
 
 fn is_about_scope(exchange: &Exchange) -> bool {

@@ -358,6 +358,8 @@ fn grant(answer: Answer) -> Grant {
     let scopes = answer.scopes().map(|scopes| {
         scopes.iter().map(|scope| scope.as_str()).filter(|one| !one.is_empty()).collect::<Vec<_>>().join(" ")
     });
+    // Nothing is granted without a scope: an answer with none does not say which.
+    let scopes = scopes.filter(|scopes| !scopes.is_empty());
     let life = answer.expires_in().and_then(|life| SignedDuration::try_from(life).ok());
     let is_company = match (&extra.user_type, &extra.location_id) {
         (Some(user_type), _) => user_type.eq_ignore_ascii_case("company"),

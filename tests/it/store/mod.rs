@@ -1,6 +1,7 @@
 //! What the bridge may rely on, whatever the database: each promise is one function, kept on SQLite and on PostgreSQL.
 
 mod copying;
+mod credentials;
 mod databases;
 mod effects;
 mod lanes;
