@@ -49,7 +49,6 @@ impl Config {
         self.store.check().map_err(|(key, why)| (format!("store.{key}"), why))?;
         self.crypto.check().map_err(|why| ("crypto.keys".to_owned(), why))?;
         self.highlevel.check().map_err(|(key, why)| (format!("highlevel.{key}"), why))?;
-        self.check_oauth()?;
         let mut ids = BTreeSet::new();
         let mut locations = BTreeSet::new();
         let mut tokens = BTreeSet::new();
@@ -81,7 +80,7 @@ impl Config {
                 }
             }
         }
-        Ok(())
+        self.check_oauth()
     }
 
     /// What connecting a firm in the browser needs besides the firm's own setting.

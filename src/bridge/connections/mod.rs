@@ -38,6 +38,9 @@ const LAST_USE: SignedDuration = SignedDuration::from_secs(60);
 /// repeats an answer that was lost.
 const AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
+/// How many tokens one call may try: the present one, and a new one.
+const MOST_TOKENS: usize = 2;
+
 /// All connections of this process.
 pub struct Connections {
     app: OAuthClient,
@@ -74,6 +77,11 @@ impl Present {
 
 fn renew_at(credential: &Credential) -> Timestamp {
     credential.row.expires_at.saturating_sub(AHEAD).unwrap_or(Timestamp::MIN)
+}
+
+/// Whether it is neither due nor refused.
+fn is_fresh(credential: &Credential, now: Timestamp) -> bool {
+    credential.row.refused_at.is_none() && now < renew_at(credential)
 }
 
 fn is_usable(credential: &Credential, now: Timestamp) -> bool {
@@ -156,7 +164,7 @@ impl Connections {
             return Err(NotRenewed::NotConnected);
         };
         let now = self.clock.now();
-        let renewed = if refused != Some(stored.row.revision) && now < renew_at(&stored) {
+        let renewed = if refused != Some(stored.row.revision) && is_fresh(&stored, now) {
             // By another process, or before this one started.
             Present::of(&stored)
         } else {
@@ -166,7 +174,7 @@ impl Connections {
                     renew_at: renew_at(&credential).max(now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX)),
                     ..Present::of(&credential)
                 },
-                Err(why) if refused.is_none() && is_usable(&stored, now) => {
+                Err(why) if why.may_pass() && refused.is_none() && is_usable(&stored, now) => {
                     tracing::warn!(%holder, "a HighLevel token could not be renewed yet: {why}");
                     let again = now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
                     Present { renew_at: again, ..Present::of(&stored) }
@@ -202,10 +210,16 @@ impl TokenSource for FirmTokens {
         self.connections.token(&self.location).await.map_err(|why| self.explain(why))
     }
 
-    async fn instead_of(&self, refused: &Secret) -> Result<Option<Granted>, Failure> {
-        let other = self.connections.instead_of(&self.location, refused).await;
+    async fn instead_of(&self, refused: &[Secret]) -> Result<Option<Granted>, Failure> {
+        let Some(last) = refused.last() else { return self.token().await.map(Some) };
+        if refused.len() >= MOST_TOKENS {
+            // A new one that is refused too is no matter of age.
+            return Ok(None);
+        }
+        let other = self.connections.instead_of(&self.location, last).await;
         let other = other.map_err(|why| self.explain(why))?;
-        Ok((other.token.reveal() != refused.reveal()).then_some(other))
+        let is_new = refused.iter().all(|one| one.reveal() != other.token.reveal());
+        Ok(is_new.then_some(other))
     }
 
     fn how_to_grant(&self, scope: &str) -> String {

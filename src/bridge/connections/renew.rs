@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 
-use super::{Connections, is_usable, renew_at};
+use super::{Connections, is_fresh, is_usable};
 use crate::config::Secret;
 use crate::domain::CallClass;
 use crate::operations::highlevel::scopes::AGENCY_WRITE;
@@ -44,6 +44,11 @@ pub(in crate::bridge) enum NotRenewed {
 }
 
 impl NotRenewed {
+    /// Whether trying again may help without a person.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Store(_))
+    }
+
     /// The same as the failure of a call that was never made.
     pub(super) fn into_failure(self, how_to_renew: &str) -> Failure {
         let detail = format!("was not sent: {self}");
@@ -115,7 +120,7 @@ impl Connections {
 
     async fn renew_leased(&self, stored: &Credential, refused: Option<u64>) -> Result<Credential, NotRenewed> {
         let now = self.clock.now();
-        if refused != Some(stored.row.revision) && now < renew_at(stored) {
+        if refused != Some(stored.row.revision) && is_fresh(stored, now) {
             return Ok(stored.clone());
         }
         if let (Some(at), Some(why)) = (stored.row.refused_at, &stored.row.refused_why)

@@ -38,8 +38,8 @@ impl Granted {
 pub trait TokenSource: Send + Sync {
     /// The token to call with.
     async fn token(&self) -> Result<Granted, Failure>;
-    /// Another one in place of one that HighLevel refused; none if there is none to try.
-    async fn instead_of(&self, refused: &Secret) -> Result<Option<Granted>, Failure>;
+    /// Another one than those that HighLevel refused to this call, the last of them just now; none if there is none.
+    async fn instead_of(&self, refused: &[Secret]) -> Result<Option<Granted>, Failure>;
     /// What a person does to have a missing scope granted.
     fn how_to_grant(&self, scope: &str) -> String;
     /// What a person does when HighLevel takes no token any more.
@@ -80,22 +80,22 @@ impl HighLevelClient {
             Ok(granted) => granted,
             Err(failure) => return unsent(request, started_at, failure),
         };
-        let mut tried = 0;
+        let mut refused = Vec::new();
         loop {
             if let Some(scope) = missing_scope(request, &granted) {
                 return unsent(request, started_at, self.not_granted(scope));
             }
             let token = granted.token.reveal();
             let exchange = self.http.send(&self.base_url, token, request, body.clone(), &[]).await;
-            tried += 1;
             if exchange.status() != Some(401) {
                 return exchange;
             }
             if is_about_scope(&exchange) {
                 return self.lacks_scope(request, exchange);
             }
-            match self.tokens.instead_of(&granted.token).await {
-                Ok(Some(other)) if tried < MOST_TOKENS => granted = other,
+            refused.push(granted.token);
+            match self.tokens.instead_of(&refused).await {
+                Ok(Some(other)) if refused.len() < MOST_TOKENS => granted = other,
                 Ok(_) => return self.refused(exchange),
                 Err(failure) => return unsent(request, started_at, failure),
             }

@@ -22,15 +22,15 @@ pub struct PrivateTokens {
 struct State {
     tokens: Vec<Secret>,
     read_at: Timestamp,
-    /// Those that HighLevel refused since one was accepted.
-    refused: Vec<Secret>,
+    /// The one that was turned to when another had been refused.
+    turned_to: Option<Secret>,
 }
 
 impl PrivateTokens {
     /// These tokens; those that came from files follow their files.
     pub fn new(tokens: Vec<Secret>, clock: SharedClock) -> Self {
         let read_at = clock.now();
-        Self { clock, state: Mutex::new(State { tokens, read_at, refused: Vec::new() }) }
+        Self { clock, state: Mutex::new(State { tokens, read_at, turned_to: None }) }
     }
 }
 
@@ -52,12 +52,10 @@ impl State {
         });
         self.tokens = kept.collect();
     }
+}
 
-    fn next(&self) -> Option<Granted> {
-        let is_refused = |token: &Secret| self.refused.iter().any(|one| one.reveal() == token.reveal());
-        let token = self.tokens.iter().find(|token| !is_refused(token))?;
-        Some(Granted { token: token.clone(), scopes: None })
-    }
+fn is_among(token: &Secret, tokens: &[Secret]) -> bool {
+    tokens.iter().any(|one| one.reveal() == token.reveal())
 }
 
 #[async_trait]
@@ -68,23 +66,16 @@ impl TokenSource for PrivateTokens {
         if now.duration_since(state.read_at).abs() >= BELIEVED {
             state.read_again(now).await;
         }
-        if state.next().is_none() {
-            // All were refused, which may have passed: all are tried again.
-            state.refused.clear();
-        }
-        Ok(state.next().expect("a configured firm has a token"))
+        let known = state.turned_to.as_ref().filter(|token| is_among(token, &state.tokens));
+        let token = known.or(state.tokens.first()).expect("a configured firm has a token");
+        Ok(Granted { token: token.clone(), scopes: None })
     }
 
-    async fn instead_of(&self, refused: &Secret) -> Result<Option<Granted>, Failure> {
+    async fn instead_of(&self, refused: &[Secret]) -> Result<Option<Granted>, Failure> {
         let mut state = self.state.lock().await;
-        state.refused.retain(|one| one.reveal() != refused.reveal());
-        state.refused.push(refused.clone());
         state.read_again(self.clock.now()).await;
-        let next = state.next();
-        if next.is_none() {
-            state.refused.clear();
-        }
-        Ok(next)
+        state.turned_to = state.tokens.iter().find(|token| !is_among(token, refused)).cloned();
+        Ok(state.turned_to.clone().map(|token| Granted { token, scopes: None }))
     }
 
     fn how_to_grant(&self, scope: &str) -> String {
@@ -118,10 +109,12 @@ mod tests {
         let tokens = tokens(&["new", "old"]);
         let first = tokens.token().await.unwrap().token;
         assert_eq!(first.reveal(), "new");
-        let second = tokens.instead_of(&first).await.unwrap().unwrap().token;
+        let second = tokens.instead_of(std::slice::from_ref(&first)).await.unwrap().unwrap().token;
         assert_eq!(second.reveal(), "old");
         assert_eq!(tokens.token().await.unwrap().token.reveal(), "old");
-        assert!(tokens.instead_of(&second).await.unwrap().is_none());
+        let other = tokens.instead_of(std::slice::from_ref(&second)).await.unwrap().unwrap().token;
+        assert_eq!(other.reveal(), "new", "one that was not in force yet may be by now");
+        assert!(tokens.instead_of(&[second, other]).await.unwrap().is_none());
         assert_eq!(tokens.token().await.unwrap().token.reveal(), "new", "all are tried again");
     }
 
@@ -137,7 +130,7 @@ mod tests {
         std::fs::write(file.path(), "new\n").unwrap();
         let old = tokens.token().await.unwrap().token;
         assert_eq!(old.reveal(), "old");
-        assert_eq!(tokens.instead_of(&old).await.unwrap().unwrap().token.reveal(), "new");
+        assert_eq!(tokens.instead_of(&[old]).await.unwrap().unwrap().token.reveal(), "new");
         // An accepted one is followed too, a little later.
         std::fs::write(file.path(), "newer\n").unwrap();
         clock.advance(BELIEVED);

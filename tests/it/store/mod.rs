@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use self::databases::Database;
-pub use self::databases::{PostgresDatabase, open_chosen};
+pub use self::databases::{PostgresDatabase, keyring, open_chosen};
 
 /// Makes of each promise one test a database.
 macro_rules! on_both {
