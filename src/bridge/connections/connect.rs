@@ -296,7 +296,7 @@ impl Bridge {
         let code = code.filter(|code| !code.is_empty() && code.len() <= LONGEST).ok_or(NotConnected::NoCode)?;
         let firm = self.firms.find(&id).filter(|firm| firm.is_connected_by_browser);
         let firm = firm.ok_or_else(|| NotConnected::NoFirm(id.clone()))?;
-        let grant = connections.app.exchange(surface, &Secret::new(code)).await?;
+        let grant = connections.app.exchange(Some(surface), &Secret::new(code)).await?;
         let (scopes, by_agency) = connections.accept(firm, grant).await?;
         tracing::info!(firm = %firm.id, by_agency, "a firm was connected to HighLevel");
         if by_agency {

@@ -38,6 +38,8 @@ const LAST_USE: SignedDuration = SignedDuration::from_secs(60);
 /// repeats an answer that was lost.
 const AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
+/// How long a failed try answers for all who ask: when HighLevel is away, those who wait must not each wait for it.
+const FAILURE_SERVES: SignedDuration = SignedDuration::from_secs(1);
 /// How many tokens one call may try: the present one, and a new one.
 const MOST_TOKENS: usize = 2;
 
@@ -53,7 +55,15 @@ pub struct Connections {
     present: Mutex<HashMap<Holder, Slot>>,
 }
 
-type Slot = Arc<Mutex<Option<Present>>>;
+type Slot = Arc<Mutex<Held>>;
+
+/// What is known of one connection's token.
+#[derive(Default)]
+struct Held {
+    present: Option<Present>,
+    /// What came of the last try, for those who waited for it.
+    failed: Option<(Timestamp, NotRenewed)>,
+}
 
 /// The token of the moment.
 struct Present {
@@ -110,37 +120,37 @@ impl Connections {
 
     /// Forgets what is known of a token, so that the store is asked.
     async fn forget(&self, holder: &Holder) {
-        *self.slot(holder).await.lock().await = None;
+        *self.slot(holder).await.lock().await = Held::default();
     }
 
     /// The token to call with.
     async fn token(&self, holder: &Holder) -> Result<Granted, NotRenewed> {
         let slot = self.slot(holder).await;
-        let mut present = slot.lock().await;
-        if let Some(known) = present.as_ref()
+        let mut held = slot.lock().await;
+        if let Some(known) = held.present.as_ref()
             && self.clock.now() < known.renew_at
         {
             return Ok(known.granted.clone());
         }
-        self.bring_up_to_date(holder, &mut present, None).await
+        self.bring_up_to_date(holder, &mut held, None).await
     }
 
     /// Another token than the one that was refused.
     async fn instead_of(&self, holder: &Holder, refused: &Secret) -> Result<Granted, NotRenewed> {
         let slot = self.slot(holder).await;
-        let mut present = slot.lock().await;
-        match present.as_ref() {
+        let mut held = slot.lock().await;
+        match held.present.as_ref() {
             // Renewed while the refusal was on its way.
             Some(known) if known.granted.token.reveal() != refused.reveal() => Ok(known.granted.clone()),
             Some(known) => {
                 let refused = Some(known.revision);
-                self.bring_up_to_date(holder, &mut present, refused).await
+                self.bring_up_to_date(holder, &mut held, refused).await
             }
             None => {
                 let stored = self.store.credential(holder).await?;
                 let stored = stored.filter(|stored| stored.access.reveal() == refused.reveal());
                 let refused = stored.map(|stored| stored.row.revision);
-                self.bring_up_to_date(holder, &mut present, refused).await
+                self.bring_up_to_date(holder, &mut held, refused).await
             }
         }
     }
@@ -148,12 +158,30 @@ impl Connections {
     /// Asks HighLevel for a new token, whatever the present one is worth.
     async fn renew_now(&self, holder: &Holder) -> Result<Granted, NotRenewed> {
         let slot = self.slot(holder).await;
-        let mut present = slot.lock().await;
+        let mut held = slot.lock().await;
+        held.failed = None;
         let stored = self.store.credential(holder).await?;
-        self.bring_up_to_date(holder, &mut present, stored.map(|stored| stored.row.revision)).await
+        self.bring_up_to_date(holder, &mut held, stored.map(|stored| stored.row.revision)).await
     }
 
     async fn bring_up_to_date(
+        &self,
+        holder: &Holder,
+        held: &mut Held,
+        refused: Option<u64>,
+    ) -> Result<Granted, NotRenewed> {
+        let now = self.clock.now();
+        if let Some((at, why)) = &held.failed
+            && now.duration_since(*at).abs() < FAILURE_SERVES
+        {
+            return Err(why.clone());
+        }
+        let result = self.ask(holder, &mut held.present, refused).await;
+        held.failed = result.as_ref().err().map(|why| (self.clock.now(), why.clone()));
+        result
+    }
+
+    async fn ask(
         &self,
         holder: &Holder,
         present: &mut Option<Present>,

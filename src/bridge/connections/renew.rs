@@ -11,7 +11,7 @@ use crate::domain::CallClass;
 use crate::operations::highlevel::scopes::AGENCY_WRITE;
 use crate::store::{Credential, Holder, RenewalLease, Saved, StoreError, Tokens};
 use crate::vendors::Failure;
-use crate::vendors::highlevel::{Grant, Granted, GrantedTo, Surface, TokenError};
+use crate::vendors::highlevel::{Grant, Granted, GrantedTo, TokenError};
 
 /// How long a renewal is leased. Longer than HighLevel's answer is waited for, and short enough that another process
 /// gets to repeat it within the 30 s in which HighLevel repeats its answer.
@@ -167,7 +167,7 @@ impl Connections {
         };
         let code = self.app.reconnect(granted_to(holder), holder.id()).await;
         let code = code.map_err(|error| explain(error, "reconnect"))?;
-        let grant = self.app.exchange(Surface::HighLevel, &code).await;
+        let grant = self.app.exchange(None, &code).await;
         grant.map_err(|error| explain(error, "reconnect's code"))
     }
 

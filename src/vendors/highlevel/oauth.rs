@@ -202,11 +202,13 @@ impl OAuthClient {
             .map_err(|_| "server.public_url is not an address".into())
     }
 
-    /// Tokens for the code a browser brought, or for one of [`OAuthClient::reconnect`].
-    pub async fn exchange(&self, surface: Surface, code: &Secret) -> Result<Grant, TokenError> {
+    /// Tokens for the code a browser brought to this surface, or for one of [`OAuthClient::reconnect`], which none did.
+    pub async fn exchange(&self, surface: Option<Surface>, code: &Secret) -> Result<Grant, TokenError> {
         let wrong = |why: String| TokenError::Unavailable(failure(CallClass::Rejected, why));
-        let redirect = self.redirect_url(surface).map_err(wrong)?;
-        let app = self.app.clone().set_redirect_uri(redirect);
+        let mut app = self.app.clone();
+        if let Some(surface) = surface {
+            app = app.set_redirect_uri(self.redirect_url(surface).map_err(wrong)?);
+        }
         let (client, status) = self.carrier();
         let request = app.exchange_code(AuthorizationCode::new(code.reveal().to_owned()));
         let carry = |request| carry(client.clone(), Arc::clone(&status), request);

@@ -1,11 +1,13 @@
 //! What was not granted is not tried: it is named, with the way to have it granted.
 
-use casebridge::domain::{Cause, EventState};
+use casebridge::domain::{Cause, EventState, Field, Fields, Opportunity, OpportunityStatus};
+use casebridge::operations::highlevel;
 use casebridge::twin::{Fault, Misbehaviour};
 use serde_json::{Value, json};
 
 use super::{ALL, Browser, connected, link};
 use crate::story::{ada, grace};
+use crate::stub::official;
 use crate::support::TestBridge;
 
 const READ_ONLY: &str = r#"["contacts.readonly"]"#;
@@ -120,4 +122,39 @@ async fn the_command_prints_a_link_that_works() {
     let (code, _, err) = casebridge(&bridge, &["firms", "connect", "acme"]).unwrap();
     assert_eq!(code, 78);
     assert!(err.contains("the firm `acme` uses a private token") && err.contains("`oauth = true`"), "{err}");
+}
+
+#[test]
+fn every_operation_demands_the_scope_of_its_official_file() {
+    if !official::available() {
+        return;
+    }
+    let status = OpportunityStatus::Open;
+    let to = Opportunity { pipeline: "p".into(), stage: "s".into(), status };
+    let requests = [
+        highlevel::get_contact("c"),
+        highlevel::find_duplicate("l", Field::Email, "a@example.com"),
+        highlevel::update_contact("c", &Fields::default()),
+        highlevel::add_tags("c", &["t".to_owned()]),
+        highlevel::get_task("c", "t"),
+        highlevel::list_tasks("c"),
+        highlevel::complete_task("c", "t"),
+        highlevel::search_tasks("l", 0),
+        highlevel::get_note("c", "n"),
+        highlevel::list_notes("c"),
+        highlevel::create_note("c", "text"),
+        highlevel::get_location("l"),
+        highlevel::get_custom_fields("l"),
+        highlevel::search_opportunities("l", "c", "p"),
+        highlevel::get_pipelines("l"),
+        highlevel::create_opportunity("l", "c", "name", &to),
+        highlevel::update_opportunity("o", &to),
+        highlevel::oauth::location_token(),
+        highlevel::oauth::installed_locations("c", "a", 0),
+    ];
+    for request in requests {
+        let official = official::scopes(request.method.as_str(), &request.path);
+        let scope = request.scope.unwrap_or_default();
+        assert!(official.iter().any(|one| one == scope), "{request:?}: {scope} is not one of {official:?}");
+    }
 }

@@ -206,6 +206,8 @@ async fn an_answer_that_gets_lost_on_its_way_is_given_again() {
     bridge.highlevel.fault(Fault::timeout_after().on("POST", "/oauth/token"));
     let why = token(process).await.unwrap_err();
     assert!(why.starts_with("was not sent: HighLevel's token endpoint could not be reached"), "{why}");
+    assert_eq!(token(process).await.unwrap_err(), why, "who asks at the same moment is told the same");
+    bridge.installation.clock.advance(SignedDuration::from_secs(1));
     assert_eq!(call(process).await, Some(200));
     let counts = bridge.highlevel.oauth_counts();
     assert_eq!((counts.refreshes, counts.repeats, counts.refused, counts.dead_calls), (2, 2, 0, 0));
