@@ -147,7 +147,8 @@ fn tokens(
         let tokens = settings.highlevel.private_tokens();
         return Ok(Arc::new(PrivateTokens::new(tokens, Arc::clone(http.clock()))));
     }
-    let connections = connections.ok_or("firms.highlevel.oauth needs the Marketplace app under [highlevel]")?;
+    let connections =
+        connections.ok_or("firms.highlevel.oauth needs the Marketplace app under [highlevel]")?;
     Ok(Arc::new(FirmTokens {
         connections: Arc::clone(connections),
         firm: FirmId::new(&settings.id),

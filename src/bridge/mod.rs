@@ -61,9 +61,8 @@ impl Bridge {
         let public_url = config.server.public_url.as_deref();
         let app = OAuthClient::new(http.clone(), &config.highlevel, public_url)?;
         let (kept, time, keys) = (&store, &clock, &keyring);
-        let connections = app.map(|app| {
-            Arc::new(Connections::new(app, Arc::clone(kept), Arc::clone(time), Arc::clone(keys)))
-        });
+        let connections = app
+            .map(|app| Arc::new(Connections::new(app, Arc::clone(kept), Arc::clone(time), Arc::clone(keys))));
         Ok(Self {
             firms: Firms::new(config, &http, connections.as_ref())?,
             store,

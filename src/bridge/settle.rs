@@ -77,7 +77,9 @@ pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
         Stop::Answer(_) | Stop::NoCounterpart(_) => again(why, at.failed_attempts, at.jitter),
         Stop::Rival => at.wait(RIVAL_PAUSE, why, false),
         // What was announced a moment ago may show late; what stays away needs a person.
-        Stop::NotThere(_) if at.failed_attempts < LOOKS_FOR_MISSING => again(why, at.failed_attempts, at.jitter),
+        Stop::NotThere(_) if at.failed_attempts < LOOKS_FOR_MISSING => {
+            again(why, at.failed_attempts, at.jitter)
+        }
         Stop::NotThere(_) => Outcome::Undelivered { cause: Cause::Missing, why },
         // Read afresh once: the other record may be the same person after all, made a moment ago.
         Stop::Duplicate { .. } if at.failed_attempts == 0 => at.wait(RIVAL_PAUSE, why, true),
@@ -169,7 +171,9 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table() {
-        use CallClass::{Ambiguous, Conflict, RateLimited, Rejected, Timeout, Unauthorised, Unpermitted, Unreachable};
+        use CallClass::{
+            Ambiguous, Conflict, RateLimited, Rejected, Timeout, Unauthorised, Unpermitted, Unreachable,
+        };
         #[rustfmt::skip]
         let table = [
             (RateLimited,  None,      0, false, Then::Again(10, false)),

@@ -95,7 +95,9 @@ fn is_plain_and_remote(url: &str) -> bool {
 async fn ask_highlevel(firm: &Firm) -> Finding {
     let exchange = firm.highlevel.send(&highlevel::get_location(&firm.location), None).await;
     let fix = match exchange.class() {
-        CallClass::Unauthorised if firm.is_connected_by_browser => "connect it with `casebridge firms connect`",
+        CallClass::Unauthorised if firm.is_connected_by_browser => {
+            "connect it with `casebridge firms connect`"
+        }
         CallClass::Unauthorised => {
             "make a private integration in HighLevel (Settings > Private Integrations) with the scope locations.readonly \
              and those of the README, in this location, and set firms.highlevel.token"
@@ -119,7 +121,10 @@ async fn scopes_of(firm: &Firm) -> Finding {
     let what = format!("{}: HighLevel scopes", firm.id);
     let result = match firm.highlevel.granted().await {
         Ok(granted) => Ok(granted.scopes.map_or_else(
-            || "a private token does not tell its scopes; a missing one is named when it is needed".to_owned(),
+            || {
+                "a private token does not tell its scopes; a missing one is named when it is needed"
+                    .to_owned()
+            },
             |scopes| features(&scopes),
         )),
         Err(failure) => Err(Fault {

@@ -11,9 +11,9 @@ use super::ConfigArgument;
 use super::failure::Failure;
 use super::output::{note, print_json, say};
 use super::serve::{keyring, open_store};
+use crate::bridge::Bridge;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
-use crate::bridge::Bridge;
 use crate::domain::FirmId;
 use crate::store::{CredentialRow, Holder, Installation, Parking, SharedStore};
 use crate::vendors::highlevel::Surface;
@@ -140,8 +140,7 @@ async fn list(config: &ConfigArgument, json: bool) -> Result<(), Failure> {
     if json {
         return print_json(&rows);
     }
-    let mut text =
-        format!("{:<16}  {:<28}  {:<24}  {:<22}  STATE", "ID", "NAME", "LOCATION", "HIGHLEVEL");
+    let mut text = format!("{:<16}  {:<28}  {:<24}  {:<22}  STATE", "ID", "NAME", "LOCATION", "HIGHLEVEL");
     for row in &rows {
         let id = row.id.as_deref().unwrap_or("(none)");
         let name = row.name.as_deref().unwrap_or_default();

@@ -112,10 +112,9 @@ impl HighLevelFirmConfig {
                 "highlevel",
                 "no credential: write `token = { env = \"…\" }`, `tokens = [ … ]` or `oauth = true`".into(),
             )),
-            (_, _, true) => Err((
-                "highlevel.oauth",
-                "`oauth = true` beside a token; keep one of them".into(),
-            )),
+            (_, _, true) => {
+                Err(("highlevel.oauth", "`oauth = true` beside a token; keep one of them".into()))
+            }
             (Some(_), false, false) => {
                 Err(("highlevel.tokens", "`token` and `tokens` at once; put all into `tokens`".into()))
             }

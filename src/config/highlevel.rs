@@ -46,7 +46,8 @@ impl HighLevelConfig {
             super::source::check_url(url).map_err(|why| (key.to_owned(), why))?;
         }
         if let Some(scope) = self.scopes.iter().find(|scope| !is_scope(scope)) {
-            let why = format!("`{scope}` is not a scope; list them one by one, such as \"contacts.readonly\"");
+            let why =
+                format!("`{scope}` is not a scope; list them one by one, such as \"contacts.readonly\"");
             return Err(("scopes".into(), why));
         }
         if self.webhook_keys.is_empty() {

@@ -122,11 +122,23 @@ fn a_firm_has_one_kind_of_credential_and_what_that_needs() {
         (with(""), "firms.0.highlevel: no credential: write `token = "),
         (with("token = { env = \"PATH\" }\noauth = true"), "`oauth = true` beside a token"),
         (with("token = { env = \"PATH\" }\ntokens = [{ env = \"PATH\" }]"), "put all into `tokens`"),
-        (by_browser.clone(), "firms.0.highlevel.oauth: a firm is connected through the Marketplace app, which needs `highlevel.client_id`"),
-        (app.replace("public_url = \"https://bridge.example\"\n", "") + &by_browser, "needs `server.public_url`"),
+        (
+            by_browser.clone(),
+            "firms.0.highlevel.oauth: a firm is connected through the Marketplace app, which needs `highlevel.client_id`",
+        ),
+        (
+            app.replace("public_url = \"https://bridge.example\"\n", "") + &by_browser,
+            "needs `server.public_url`",
+        ),
         (app.replace("https://bridge.example", "bridge.example"), "public_url: `bridge.example` is not"),
-        (app.replace("client_secret", "authorize_url = \"nowhere\"\nclient_secret"), "highlevel.authorize_url: `nowhere` is not"),
-        (app.replace("client_secret", "scopes = [\"a b\"]\nclient_secret"), "highlevel.scopes: `a b` is not a scope"),
+        (
+            app.replace("client_secret", "authorize_url = \"nowhere\"\nclient_secret"),
+            "highlevel.authorize_url: `nowhere` is not",
+        ),
+        (
+            app.replace("client_secret", "scopes = [\"a b\"]\nclient_secret"),
+            "highlevel.scopes: `a b` is not a scope",
+        ),
     ];
     for (text, expected) in cases {
         let found = error(&text);
@@ -135,7 +147,8 @@ fn a_firm_has_one_kind_of_credential_and_what_that_needs() {
     let config = parse("c.toml", &(app.to_owned() + &by_browser), &Vec::new()).unwrap();
     assert!(config.firms[0].highlevel.private_tokens().is_empty());
     assert_eq!(config.highlevel.scopes.len(), 7);
-    let config = parse("c.toml", &with("tokens = [{ env = \"PATH\" }, { env = \"HOME\" }]"), &Vec::new()).unwrap();
+    let config =
+        parse("c.toml", &with("tokens = [{ env = \"PATH\" }, { env = \"HOME\" }]"), &Vec::new()).unwrap();
     assert_eq!(config.firms[0].highlevel.private_tokens().len(), 2);
 }
 

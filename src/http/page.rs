@@ -99,6 +99,9 @@ mod tests {
         assert!(body.contains("<code>&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;</code>"), "{body}");
         assert!(body.contains("&quot;chosen&quot;"), "{body}");
         let style = body.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
-        assert!(policy.contains(&STANDARD.encode(Sha256::digest(style))), "the policy names the style that is sent");
+        assert!(
+            policy.contains(&STANDARD.encode(Sha256::digest(style))),
+            "the policy names the style that is sent"
+        );
     }
 }

@@ -295,7 +295,9 @@ pub(super) fn judge_return(row: Option<&LinkRow>, state: Option<Digest>, now: Ti
         None => Returned::OtherBrowser,
         Some(row) if row.finished_at.is_some() => Returned::Used,
         Some(row) if row.expires_at <= now => Returned::Expired,
-        Some(row) if state.is_some_and(|state| row.state.as_deref() != Some(&state[..])) => Returned::OtherState,
+        Some(row) if state.is_some_and(|state| row.state.as_deref() != Some(&state[..])) => {
+            Returned::OtherState
+        }
         Some(row) => Returned::For(FirmId::new(&row.firm)),
     }
 }

@@ -27,8 +27,8 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 pub use credentials::{
-    Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned, Saved,
-    Tokens,
+    Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned,
+    Saved, Tokens,
 };
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,

@@ -306,7 +306,8 @@ impl TestBridge {
         let (clock, twin, secrets) = vendors().await;
         let (highlevel, casepeer) =
             (Gate::to(&twin.highlevel.url()).await, Gate::to(&twin.casepeer.url()).await);
-        let bridge = Self::between(twin, clock, &secrets, SYNC, (&highlevel.url, &casepeer.url), |text, _| text);
+        let bridge =
+            Self::between(twin, clock, &secrets, SYNC, (&highlevel.url, &casepeer.url), |text, _| text);
         Gated { bridge, highlevel, casepeer }
     }
 

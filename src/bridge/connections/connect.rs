@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
-use super::renew::{NotRenewed, tokens};
 use super::Connections;
+use super::renew::{NotRenewed, tokens};
 use crate::bridge::{Bridge, Firm};
 use crate::config::Secret;
 use crate::crypto::random_key;
@@ -89,7 +89,9 @@ pub enum NotConnected {
         expected: String,
     },
     /// The agency does not have the firm's location, or not for this app.
-    #[error("The agency you chose has not installed the app in the location of the firm `{firm}` ({expected}): {why}.")]
+    #[error(
+        "The agency you chose has not installed the app in the location of the firm `{firm}` ({expected}): {why}."
+    )]
     AgencyWithout {
         /// The firm.
         firm: FirmId,
@@ -99,7 +101,9 @@ pub enum NotConnected {
         why: String,
     },
     /// The agency's authorisation is no use without this scope.
-    #[error("HighLevel did not grant the scope `{AGENCY_WRITE}`, without which an agency's locations cannot be used.")]
+    #[error(
+        "HighLevel did not grant the scope `{AGENCY_WRITE}`, without which an agency's locations cannot be used."
+    )]
     AgencyScope,
     /// It was given for another app.
     #[error("HighLevel answered for another app than the one that is configured.")]
@@ -128,9 +132,13 @@ impl NotConnected {
                  location itself. {again}"
             ),
             Self::OtherBrowser => {
-                format!("Open the link and come back in one and the same browser, with cookies allowed. {again}")
+                format!(
+                    "Open the link and come back in one and the same browser, with cookies allowed. {again}"
+                )
             }
-            Self::NoFirm(_) => "Set `oauth = true` under [firms.highlevel] in the configuration first.".into(),
+            Self::NoFirm(_) => {
+                "Set `oauth = true` under [firms.highlevel] in the configuration first.".into()
+            }
             Self::OtherApp | Self::Vendor(_) => {
                 format!("Compare highlevel.client_id and highlevel.client_secret with the app's. {again}")
             }
@@ -183,12 +191,9 @@ impl Connections {
             return Err(NotConnected::NoLink);
         }
         let (state, cookie) = (random_word(), random_word());
-        let [link, state_digest, browser] = [
-            ("connect link", link),
-            ("connect state", state.reveal()),
-            ("connect browser", cookie.reveal()),
-        ]
-        .map(|(purpose, value)| self.digest(purpose, value));
+        let [link, state_digest, browser] =
+            [("connect link", link), ("connect state", state.reveal()), ("connect browser", cookie.reveal())]
+                .map(|(purpose, value)| self.digest(purpose, value));
         match self.store.open_link(link, state_digest, browser, PATIENCE).await? {
             Opened::For(firm) => tracing::info!(%firm, "a firm is being connected in the browser"),
             Opened::Unknown => return Err(NotConnected::NoLink),
@@ -263,7 +268,8 @@ impl Connections {
             NotRenewed::Refused(why) => without(why),
             other => NotConnected::NotNow(other.to_string()),
         })?;
-        let scopes = made.scopes.as_deref().map_or_else(|| agency_scopes.clone(), |all| scope_list(Some(all)));
+        let scopes =
+            made.scopes.as_deref().map_or_else(|| agency_scopes.clone(), |all| scope_list(Some(all)));
         let agency = Holder::Company(company.clone());
         self.store.save_tokens(&agency, &tokens(grant), None).await?;
         self.store.save_tokens(location, &tokens(made), None).await?;
@@ -293,7 +299,8 @@ impl Bridge {
         if is_declined {
             return Err(NotConnected::Declined);
         }
-        let code = code.filter(|code| !code.is_empty() && code.len() <= LONGEST).ok_or(NotConnected::NoCode)?;
+        let code =
+            code.filter(|code| !code.is_empty() && code.len() <= LONGEST).ok_or(NotConnected::NoCode)?;
         let firm = self.firms.find(&id).filter(|firm| firm.is_connected_by_browser);
         let firm = firm.ok_or_else(|| NotConnected::NoFirm(id.clone()))?;
         let grant = connections.app.exchange(Some(surface), &Secret::new(code)).await?;

@@ -77,7 +77,8 @@ impl Present {
         Self {
             granted: Granted {
                 token: credential.access.clone(),
-                scopes: Some(credential.row.scopes.clone().into()).filter(|scopes: &Arc<[_]>| !scopes.is_empty()),
+                scopes: Some(credential.row.scopes.clone().into())
+                    .filter(|scopes: &Arc<[_]>| !scopes.is_empty()),
             },
             revision: credential.row.revision,
             renew_at: renew_at(credential),

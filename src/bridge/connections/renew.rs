@@ -118,7 +118,11 @@ impl Connections {
         }
     }
 
-    async fn renew_leased(&self, stored: &Credential, refused: Option<u64>) -> Result<Credential, NotRenewed> {
+    async fn renew_leased(
+        &self,
+        stored: &Credential,
+        refused: Option<u64>,
+    ) -> Result<Credential, NotRenewed> {
         let now = self.clock.now();
         if refused != Some(stored.row.revision) && is_fresh(stored, now) {
             return Ok(stored.clone());
@@ -129,12 +133,10 @@ impl Connections {
             return Err(NotRenewed::Refused(why.clone()));
         }
         let renewed = match (&stored.refresh, &stored.holder, &stored.row.company) {
-            (Some(refresh), holder, _) => {
-                match self.app.refresh(refresh, granted_to(holder)).await {
-                    Err(TokenError::Refused(word)) => self.reconnect(holder, &word).await,
-                    other => other.map_err(Into::into),
-                }
-            }
+            (Some(refresh), holder, _) => match self.app.refresh(refresh, granted_to(holder)).await {
+                Err(TokenError::Refused(word)) => self.reconnect(holder, &word).await,
+                other => other.map_err(Into::into),
+            },
             (None, Holder::Location(location), Some(company)) => {
                 self.make_location_token(company, location).await
             }
@@ -237,7 +239,9 @@ impl Connections {
             Saved::Yes(revision) => {
                 tracing::info!(holder = %stored.holder, revision, "a HighLevel token was renewed");
             }
-            Saved::Outdated => tracing::info!(holder = %stored.holder, "a HighLevel token had been renewed meanwhile"),
+            Saved::Outdated => {
+                tracing::info!(holder = %stored.holder, "a HighLevel token had been renewed meanwhile")
+            }
         }
         self.store.credential(&stored.holder).await?.ok_or(NotRenewed::NotConnected)
     }

@@ -53,7 +53,10 @@ pub async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<FirmRow>
         let holder = Holder::Location(firm.location.clone());
         let connection = credentials.iter().find(|row| firm.is_connected_by_browser && row.holder == holder);
         let cannot = connection.filter(|row| !row.scopes.is_empty()).map(|row| {
-            FEATURES.iter().filter(|feature| feature.missing(&row.scopes).next().is_some()).map(|one| one.name)
+            FEATURES
+                .iter()
+                .filter(|feature| feature.missing(&row.scopes).next().is_some())
+                .map(|one| one.name)
         });
         FirmRow {
             id: firm.id.to_string(),
@@ -72,9 +75,7 @@ pub async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<FirmRow>
     (status = 200, description = "Every known installation.", body = Vec<InstallationRow>),
     (status = 401, description = "Not from this machine and without the admin token.", body = Problem, content_type = "application/problem+json"),
 ))]
-pub async fn installations(
-    State(shared): State<Arc<Shared>>,
-) -> Result<Json<Vec<InstallationRow>>, Problem> {
+pub async fn installations(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<InstallationRow>>, Problem> {
     let installations = shared.bridge.store.installations().await.map_err(unavailable)?;
     let rows = installations.into_iter().map(|installation| {
         let firm = match &installation.holder {

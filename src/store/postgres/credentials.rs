@@ -16,7 +16,8 @@ use crate::store::credentials::{
     RenewalLease, Returned, Saved, SealedTokens, Tokens, judge_return, open, seal,
 };
 
-const ROW: &str = "holder, company, scopes, expires_at, connected_at, renewed_at, revision, refused_at, refused_why";
+const ROW: &str =
+    "holder, company, scopes, expires_at, connected_at, renewed_at, revision, refused_at, refused_why";
 
 fn after(now: Timestamp, span: SignedDuration) -> Timestamp {
     now.saturating_add(span).unwrap_or(Timestamp::MAX)
@@ -89,7 +90,8 @@ async fn open_link(
     if moment(&row, "expires_at")? <= now {
         return Ok(Opened::Expired);
     }
-    let sql = "UPDATE connect_link SET begun_at = $1, state = $2, browser = $3, expires_at = $4 WHERE link = $5";
+    let sql =
+        "UPDATE connect_link SET begun_at = $1, state = $2, browser = $3, expires_at = $4 WHERE link = $5";
     let until = after(now, patience).as_millisecond();
     let update = sqlx::query(sql).bind(now.as_millisecond()).bind(&state[..]).bind(&browser[..]);
     update.bind(until).bind(&link[..]).execute(connection).await?;
@@ -332,7 +334,8 @@ impl Credentials for PostgresStore {
             })
         };
         read(async {
-            let sql = "SELECT holder, company, name, installed_at, retired_at FROM installation ORDER BY holder";
+            let sql =
+                "SELECT holder, company, name, installed_at, retired_at FROM installation ORDER BY holder";
             sqlx::query(sql).fetch_all(&self.core.pool).await?.iter().map(read_one).collect()
         })
         .await

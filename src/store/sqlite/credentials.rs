@@ -15,7 +15,8 @@ use crate::store::credentials::{
     RenewalLease, Returned, Saved, SealedTokens, Tokens, judge_return, open, seal,
 };
 
-const ROW: &str = "holder, company, scopes, expires_at, connected_at, renewed_at, revision, refused_at, refused_why";
+const ROW: &str =
+    "holder, company, scopes, expires_at, connected_at, renewed_at, revision, refused_at, refused_why";
 
 fn after(now: Timestamp, span: SignedDuration) -> Timestamp {
     now.saturating_add(span).unwrap_or(Timestamp::MAX)
@@ -50,7 +51,11 @@ fn read_link(row: &Row<'_>) -> rusqlite::Result<LinkRow> {
     })
 }
 
-fn find(connection: &Connection, keyring: &Keyring, holder: &Holder) -> Result<Option<Credential>, StoreError> {
+fn find(
+    connection: &Connection,
+    keyring: &Keyring,
+    holder: &Holder,
+) -> Result<Option<Credential>, StoreError> {
     let sql = format!("SELECT {ROW}, sealed_access, sealed_refresh FROM credential WHERE holder = ?");
     let found = connection
         .prepare_cached(&sql)?
@@ -249,7 +254,8 @@ impl Credentials for SqliteStore {
     async fn note_refusal(&self, holder: &Holder, revision: u64, why: &str) -> Result<(), StoreError> {
         let (holder, why, now) = (holder.to_string(), why.to_owned(), self.now());
         self.write(move |connection| {
-            let sql = "UPDATE credential SET refused_at = ?, refused_why = ? WHERE holder = ? AND revision = ?";
+            let sql =
+                "UPDATE credential SET refused_at = ?, refused_why = ? WHERE holder = ? AND revision = ?";
             let revision = i64::try_from(revision).unwrap_or(i64::MAX);
             connection.prepare_cached(sql)?.execute(params![Millis(now), why, holder, revision])?;
             Ok(())
@@ -298,7 +304,8 @@ impl Credentials for SqliteStore {
 
     async fn installations(&self) -> Result<Vec<Installation>, StoreError> {
         self.read(|connection, _| {
-            let sql = "SELECT holder, company, name, installed_at, retired_at FROM installation ORDER BY holder";
+            let sql =
+                "SELECT holder, company, name, installed_at, retired_at FROM installation ORDER BY holder";
             let mut select = connection.prepare_cached(sql)?;
             let rows = select.query_map([], |row| {
                 Ok(Installation {

@@ -25,8 +25,8 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::state::{Session, State, refusal};
 pub use self::oauth::{Choice, OAuthCounts};
+use self::state::{Session, State, refusal};
 pub use self::ui::{HighLevel, NewContact, NewTask};
 use super::call::{Answer, Call, Reply};
 use super::faults::Fault;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use oauth2::basic::{
-    BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
-    BasicTokenType,
+    BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse,
+    BasicTokenIntrospectionResponse, BasicTokenType,
 };
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
@@ -151,10 +151,8 @@ impl OAuthClient {
         };
         let base_url = config.base_url.trim_end_matches('/').to_owned();
         let wrong = |key: &str| format!("highlevel.{key} is not an address");
-        let token_url =
-            TokenUrl::new(format!("{base_url}{TOKEN_PATH}")).map_err(|_| wrong("base_url"))?;
-        let authorize_url =
-            AuthUrl::new(config.authorize_url.clone()).map_err(|_| wrong("authorize_url"))?;
+        let token_url = TokenUrl::new(format!("{base_url}{TOKEN_PATH}")).map_err(|_| wrong("base_url"))?;
+        let authorize_url = AuthUrl::new(config.authorize_url.clone()).map_err(|_| wrong("authorize_url"))?;
         let app = App::<EndpointNotSet, EndpointNotSet>::new(ClientId::new(client_id.clone()))
             .set_client_secret(ClientSecret::new(client_secret.reveal().to_owned()))
             // HighLevel reads both from the form (oauth.json).
@@ -234,9 +232,8 @@ impl OAuthClient {
         let request = self.post(RECONNECT_PATH).json(&body);
         let answer = self.ask(request).await?;
         let code = read_reconnect_code(&answer);
-        code.map(Secret::new).map_err(|wrong| {
-            TokenError::Unavailable(failure(CallClass::Rejected, wrong.to_string()))
-        })
+        code.map(Secret::new)
+            .map_err(|wrong| TokenError::Unavailable(failure(CallClass::Rejected, wrong.to_string())))
     }
 
     /// A location's token, made from its agency's.
@@ -346,12 +343,10 @@ fn read(
             };
             refusal(status.load(Ordering::Relaxed), Some(&word))
         }
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            match status.load(Ordering::Relaxed) {
-                200..=299 => unreadable(),
-                status => refusal(status, None),
-            }
-        }
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => match status.load(Ordering::Relaxed) {
+            200..=299 => unreadable(),
+            status => refusal(status, None),
+        },
     })
 }
 

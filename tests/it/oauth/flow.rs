@@ -79,7 +79,8 @@ async fn without_a_link_nothing_begins() {
     let mut browser = Browser::of(&bridge);
     for query in ["", "?link=", "?link=0000", "?other=1", &format!("?link={}", "x".repeat(5000))] {
         let page = open(&mut browser, &format!("{PUBLIC}/oauth/highlevel/start{query}")).await;
-        let words = ["This address only works with a link made for it.", "<code>casebridge firms connect</code>"];
+        let words =
+            ["This address only works with a link made for it.", "<code>casebridge firms connect</code>"];
         assert_refused(&bridge, page, 403, &words).await;
     }
     assert_eq!(browser.cookie, None);
@@ -96,7 +97,13 @@ async fn a_link_is_good_once_and_for_an_hour() {
     assert_eq!(looked.status(), 405);
     browser.leave(&used).await;
     let page = open(&mut browser, &used).await;
-    assert_refused(&bridge, page, 410, &["This link has been used: each is good once.", "Ask for a new link"]).await;
+    assert_refused(
+        &bridge,
+        page,
+        410,
+        &["This link has been used: each is good once.", "Ask for a new link"],
+    )
+    .await;
 
     let old = link(&bridge.installation.bridge).await;
     bridge.installation.clock.advance(SignedDuration::from_hours(1));
@@ -171,7 +178,10 @@ async fn an_agency_connects_its_location() {
     bridge.highlevel.choose(Choice::Agency);
     let (status, page) = Browser::of(&bridge).connect(&bridge).await;
     assert_eq!(status, 200, "{page}");
-    assert!(page.contains("It was connected by its agency.") && page.contains("Left out, for want of"), "{page}");
+    assert!(
+        page.contains("It was connected by its agency.") && page.contains("Left out, for want of"),
+        "{page}"
+    );
     let made = credential(&bridge).await.unwrap();
     assert!(made.refresh.is_none() && made.row.company == Some(bridge.highlevel.company()));
     let agency = Holder::Company(bridge.highlevel.company());
@@ -214,7 +224,8 @@ async fn an_agency_without_the_scope_or_the_location_is_refused() {
 
 #[tokio::test]
 async fn another_apps_tokens_are_refused() {
-    let edit = |text: String, directory: &std::path::Path| by_browser(&text, directory, AGENCY, "anotherapp-x");
+    let edit =
+        |text: String, directory: &std::path::Path| by_browser(&text, directory, AGENCY, "anotherapp-x");
     let bridge = TestBridge::edited(edit).await;
     bridge.highlevel.choose(Choice::Agency);
     let page = Browser::of(&bridge).connect(&bridge).await;
@@ -230,7 +241,8 @@ async fn a_wrong_secret_or_a_vendor_that_is_away_is_told_apart() {
     };
     let bridge = TestBridge::edited(edit).await;
     let page = Browser::of(&bridge).connect(&bridge).await;
-    let words = ["does not accept highlevel.client_id with highlevel.client_secret", "Compare highlevel.client_id"];
+    let words =
+        ["does not accept highlevel.client_id with highlevel.client_secret", "Compare highlevel.client_id"];
     assert_refused(&bridge, page, 400, &words).await;
 
     let bridge = bridge_with(ALL).await;
@@ -246,7 +258,9 @@ async fn a_firm_that_is_not_connected_waits_and_then_goes_on_at_once() {
     bridge.settle().await;
     let parked = bridge.installation.store.parkings().await.unwrap().remove(0);
     assert!(
-        parked.reason.contains("was not sent: it is not connected; connect it with `casebridge firms connect acme`"),
+        parked
+            .reason
+            .contains("was not sent: it is not connected; connect it with `casebridge firms connect acme`"),
         "{}",
         parked.reason
     );

@@ -24,7 +24,8 @@ pub const PUBLIC: &str = "https://bridge.example.com";
 pub const ALL: &str = r#"["contacts.readonly", "contacts.write", "locations.readonly", "locations/customFields.readonly",
     "locations/tasks.readonly", "opportunities.readonly", "opportunities.write"]"#;
 /// Those with which an agency can be connected.
-pub const AGENCY: &str = r#"["contacts.readonly", "contacts.write", "locations.readonly", "oauth.readonly", "oauth.write"]"#;
+pub const AGENCY: &str =
+    r#"["contacts.readonly", "contacts.write", "locations.readonly", "oauth.readonly", "oauth.write"]"#;
 
 /// The usual configuration with OAuth in place of the token.
 pub fn by_browser(text: &str, directory: &Path, scopes: &str, client_id: &str) -> String {
@@ -43,7 +44,8 @@ pub fn by_browser(text: &str, directory: &Path, scopes: &str, client_id: &str) -
 
 /// A bridge whose firm is to be connected in the browser, with these scopes.
 pub async fn bridge_with(scopes: &str) -> TestBridge {
-    TestBridge::edited(|text, directory| by_browser(&text, directory, scopes, "twinapp0000000000000000a-x")).await
+    TestBridge::edited(|text, directory| by_browser(&text, directory, scopes, "twinapp0000000000000000a-x"))
+        .await
 }
 
 /// The same, connected.

@@ -92,7 +92,9 @@ async fn nothing_that_is_written_holds_a_secret_of_a_connection() {
     // What this program logs; the HTTP library's own lines, at a level nobody runs with, are not its.
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let ours: String = log.lines().filter(|line| line.contains("casebridge::")).collect();
-    assert!(ours.contains("a firm was connected to HighLevel") && ours.contains("a HighLevel token was renewed"));
+    assert!(
+        ours.contains("a firm was connected to HighLevel") && ours.contains("a HighLevel token was renewed")
+    );
     written.push(("the log", ours.into_bytes()));
     for (place, bytes) in &written {
         for (what, secret) in &planted {

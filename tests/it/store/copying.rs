@@ -2,9 +2,9 @@
 
 use std::process::{Command, Output};
 
+use casebridge::config::Secret;
 use casebridge::domain::{Base, Cause, EventState, Link, Outcome, ParkCause, System};
 use casebridge::store::copy::{CannotCopy, copy};
-use casebridge::config::Secret;
 use casebridge::store::{
     Begun, Credentials, EventFilter, Holder, Intent, LinkChange, Returned, SharedStore, Store, Tokens,
 };

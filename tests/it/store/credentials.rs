@@ -75,7 +75,10 @@ async fn one_process_renews_at_a_time(test: &TestStore) {
     test.store.end_renewal(&location(), "b").await.unwrap();
     assert!(matches!(lease("c").await, RenewalLease::Ours(_)));
     test.store.save_tokens(&location(), &tokens("2"), Some(1)).await.unwrap();
-    assert!(matches!(lease("d").await, RenewalLease::Ours(known) if known.row.revision == 2), "saving ends it");
+    assert!(
+        matches!(lease("d").await, RenewalLease::Ours(known) if known.row.revision == 2),
+        "saving ends it"
+    );
 }
 
 async fn a_link_is_opened_and_comes_back_once(test: &TestStore) {
