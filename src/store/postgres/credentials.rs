@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgExecutor, PgRow};
-use sqlx::{AssertSqlSafe, Row};
 
 use super::core::in_transaction;
 use super::rows::{Fault, count, moment, moment_if_any, text};
@@ -15,9 +15,6 @@ use crate::store::credentials::{
     Credential, CredentialRow, Credentials, Digest, Holder, Installation, LINKS_KEPT, LinkRow, Opened,
     RenewalLease, Returned, Saved, SealedTokens, Tokens, judge_return, open, seal,
 };
-
-const ROW: &str =
-    "holder, company, scopes, expires_at, connected_at, renewed_at, revision, refused_at, refused_why";
 
 fn after(now: Timestamp, span: SignedDuration) -> Timestamp {
     now.saturating_add(span).unwrap_or(Timestamp::MAX)
@@ -46,8 +43,9 @@ async fn find(
     keyring: &Keyring,
     holder: &Holder,
 ) -> Result<Option<Credential>, Fault> {
-    let sql = format!("SELECT {ROW}, sealed_access, sealed_refresh FROM credential WHERE holder = $1");
-    let row = sqlx::query(AssertSqlSafe(sql)).bind(holder.to_string()).fetch_optional(database).await?;
+    let sql = "SELECT holder, company, scopes, expires_at, connected_at, renewed_at, revision, refused_at, refused_why,
+            sealed_access, sealed_refresh FROM credential WHERE holder = $1";
+    let row = sqlx::query(sql).bind(holder.to_string()).fetch_optional(database).await?;
     let Some(row) = row else { return Ok(None) };
     let sealed =
         SealedTokens { access: row.try_get("sealed_access")?, refresh: row.try_get("sealed_refresh")? };
@@ -236,7 +234,9 @@ impl Credentials for PostgresStore {
 
     async fn credentials(&self) -> Result<Vec<CredentialRow>, StoreError> {
         read(async {
-            let sql = AssertSqlSafe(format!("SELECT {ROW} FROM credential ORDER BY holder"));
+            let sql =
+                "SELECT holder, company, scopes, expires_at, connected_at, renewed_at, revision, refused_at,
+                refused_why FROM credential ORDER BY holder";
             sqlx::query(sql).fetch_all(&self.core.pool).await?.iter().map(read_row).collect()
         })
         .await

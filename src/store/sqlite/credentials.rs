@@ -15,9 +15,6 @@ use crate::store::credentials::{
     RenewalLease, Returned, Saved, SealedTokens, Tokens, judge_return, open, seal,
 };
 
-const ROW: &str =
-    "holder, company, scopes, expires_at, connected_at, renewed_at, revision, refused_at, refused_why";
-
 fn after(now: Timestamp, span: SignedDuration) -> Timestamp {
     now.saturating_add(span).unwrap_or(Timestamp::MAX)
 }
@@ -56,9 +53,10 @@ fn find(
     keyring: &Keyring,
     holder: &Holder,
 ) -> Result<Option<Credential>, StoreError> {
-    let sql = format!("SELECT {ROW}, sealed_access, sealed_refresh FROM credential WHERE holder = ?");
+    let sql = "SELECT holder, company, scopes, expires_at, connected_at, renewed_at, revision, refused_at, refused_why,
+            sealed_access, sealed_refresh FROM credential WHERE holder = ?";
     let found = connection
-        .prepare_cached(&sql)?
+        .prepare_cached(sql)?
         .query_row([holder.to_string()], |row| {
             let sealed =
                 SealedTokens { access: row.get("sealed_access")?, refresh: row.get("sealed_refresh")? };
@@ -195,8 +193,10 @@ impl Credentials for SqliteStore {
 
     async fn credentials(&self) -> Result<Vec<CredentialRow>, StoreError> {
         self.read(|connection, _| {
-            let mut select =
-                connection.prepare_cached(&format!("SELECT {ROW} FROM credential ORDER BY holder"))?;
+            let sql =
+                "SELECT holder, company, scopes, expires_at, connected_at, renewed_at, revision, refused_at,
+                refused_why FROM credential ORDER BY holder";
+            let mut select = connection.prepare_cached(sql)?;
             let rows = select.query_map([], read_row)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })

@@ -1,5 +1,6 @@
 //! HighLevel, for one location.
 
+mod answer;
 mod oauth;
 mod private;
 
