@@ -44,7 +44,7 @@ impl Bridge {
             Ok(payload) => payload,
             Err(why) => return give_up(Cause::Unreadable, why.to_string()),
         };
-        if claim.source == System::HighLevel && highlevel::is_installation(&claim.kind) {
+        if claim.source == System::HighLevel && self.is_installation(&claim.kind) {
             return Some(at_once(self.installation(claim, payload).await));
         }
         let fact = match read(&claim.source, &claim.kind, payload) {

@@ -129,7 +129,7 @@ async fn another_apps_installation_is_set_aside() {
     bridge.settle().await;
     let (state, why) = reason(&bridge).await;
     assert_eq!(state, EventState::Undelivered);
-    assert!(why.contains("set highlevel.client_id"), "{why}");
+    assert!(why.contains("no firm for this location (newLocation)"), "{why}");
     assert!(installed(&bridge).await.is_empty());
     let holder = Holder::Location("newLocation".into());
     assert!(bridge.installation.store.credential(&holder).await.unwrap().is_none());
