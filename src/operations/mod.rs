@@ -66,6 +66,8 @@ pub struct Request {
     pub body: Option<Value>,
     /// What a repeat would do.
     pub effect: Effect,
+    /// The scope the credential must have been granted, where the vendor has scopes.
+    pub scope: Option<&'static str>,
 }
 
 impl std::fmt::Debug for Request {

@@ -73,10 +73,11 @@ fn the_example_is_accepted_with_every_setting_on() {
     let config = directory.path().join("everything.toml");
     std::fs::write(&config, everything()).unwrap();
     let mut environment = secrets();
+    environment.insert("CASEBRIDGE_FIRMS__2__CASEPEER__BASE_URL".into(), NOWHERE.into());
     for key in ["BASE_URL", "AUTH__TOKEN_URL"] {
         environment.insert(format!("CASEBRIDGE_FIRMS__1__CASEPEER__{key}"), NOWHERE.into());
     }
-    assert_accepted(&check(&config, directory.path(), &environment), 2);
+    assert_accepted(&check(&config, directory.path(), &environment), 3);
 }
 
 #[test]

@@ -120,6 +120,7 @@ impl Profile {
             headers: Vec::new(),
             body: None,
             effect: wire.effect,
+            scope: None,
         }
     }
 }
