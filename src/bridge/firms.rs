@@ -8,14 +8,16 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::breaker::Breaker;
+use super::connections::{Connections, FirmTokens};
 use super::quota::Meter;
 use crate::clock::SharedClock;
 use crate::config::{Config, FirmConfig, Secret};
 use crate::domain::{Allowance, FirmId, System};
 use crate::operations::highlevel::{CustomFields, Pipelines};
 use crate::rules::SyncRules;
+use crate::store::Holder;
 use crate::vendors::casepeer::CasePeerClient;
-use crate::vendors::highlevel::HighLevelClient;
+use crate::vendors::highlevel::{HighLevelClient, PrivateTokens, TokenSource};
 use crate::vendors::{Guard, HttpClient};
 
 /// One firm, ready to work for.
@@ -24,6 +26,8 @@ pub struct Firm {
     pub id: FirmId,
     /// Its HighLevel location.
     pub location: String,
+    /// Whether it is connected by a person in the browser.
+    pub is_connected_by_browser: bool,
     /// What is synced, and how.
     pub rules: SyncRules,
     /// Its side of HighLevel.
@@ -56,14 +60,23 @@ fn digest(token: &str) -> [u8; 32] {
 }
 
 impl Firms {
-    pub(super) fn new(config: &Config, clock: &SharedClock) -> Result<Self, String> {
-        Ok(Self(RwLock::new(Arc::new(Index::new(config, clock, None)?))))
+    pub(super) fn new(
+        config: &Config,
+        http: &HttpClient,
+        connections: Option<&Arc<Connections>>,
+    ) -> Result<Self, String> {
+        Ok(Self(RwLock::new(Arc::new(Index::new(config, http, connections, None)?))))
     }
 
     /// Replaces all of them at once, or none. What is known of the vendors stays known.
-    pub(super) fn replace(&self, config: &Config, clock: &SharedClock) -> Result<(), String> {
+    pub(super) fn replace(
+        &self,
+        config: &Config,
+        http: &HttpClient,
+        connections: Option<&Arc<Connections>>,
+    ) -> Result<(), String> {
         let before = self.now();
-        let index = Arc::new(Index::new(config, clock, Some(&before))?);
+        let index = Arc::new(Index::new(config, http, connections, Some(&before))?);
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = index;
         Ok(())
     }
@@ -95,9 +108,12 @@ impl Firms {
 }
 
 impl Index {
-    fn new(config: &Config, clock: &SharedClock, before: Option<&Self>) -> Result<Self, String> {
-        let http =
-            HttpClient::new(Arc::clone(clock), Guard::new(config.outbound().iter().map(String::as_str)));
+    fn new(
+        config: &Config,
+        http: &HttpClient,
+        connections: Option<&Arc<Connections>>,
+        before: Option<&Self>,
+    ) -> Result<Self, String> {
         let mut firms = Self {
             all: Vec::new(),
             by_location: HashMap::new(),
@@ -106,9 +122,10 @@ impl Index {
         };
         for settings in &config.firms {
             let before =
-                before.and_then(|before| before.all.iter().find(|firm| firm.id.as_str() == settings.id));
-            let firm =
-                Arc::new(Firm::new(settings, &config.highlevel.base_url, &http, before.map(|firm| &**firm))?);
+                before.and_then(|index| index.all.iter().find(|firm| firm.id.as_str() == settings.id));
+            let tokens = tokens(settings, http, connections)?;
+            let highlevel = HighLevelClient::new(http.clone(), config.highlevel.base_url.clone(), tokens);
+            let firm = Arc::new(Firm::new(settings, highlevel, http, before.map(|firm| &**firm))?);
             if let Some(token) = &settings.highlevel.workflow_token {
                 firms.by_workflow_token.insert(digest(token.reveal()), Arc::clone(&firm));
             }
@@ -138,7 +155,7 @@ impl Firm {
 
     fn new(
         settings: &FirmConfig,
-        highlevel_url: &str,
+        highlevel: HighLevelClient,
         http: &HttpClient,
         before: Option<&Self>,
     ) -> Result<Self, String> {
@@ -159,11 +176,10 @@ impl Firm {
             meter(before.map(|firm| &firm.highlevel_calls), System::HighLevel, highlevel_allows);
         let casepeer_calls =
             meter(before.map(|firm| &firm.casepeer_calls), System::CasePeer, casepeer_allows);
-        let highlevel =
-            HighLevelClient::new(http.clone(), highlevel_url.to_owned(), settings.highlevel.token.clone());
         Ok(Self {
             id: FirmId::new(&settings.id),
             location: settings.highlevel.location_id.clone(),
+            is_connected_by_browser: settings.highlevel.oauth,
             rules: settings.sync.clone(),
             highlevel,
             casepeer,
@@ -188,9 +204,33 @@ pub fn casepeer_client(
     firm: &FirmConfig,
     clock: &SharedClock,
 ) -> Result<CasePeerClient, String> {
-    let http = HttpClient::new(Arc::clone(clock), Guard::new(config.outbound().iter().map(String::as_str)));
+    let http = client(config, clock);
     let profile = firm.casepeer.profile().map_err(|wrong| wrong.to_string())?;
     Ok(CasePeerClient::new(http, &firm.casepeer, profile))
+}
+
+/// A client that calls only what the configuration names.
+pub(super) fn client(config: &Config, clock: &SharedClock) -> HttpClient {
+    HttpClient::new(Arc::clone(clock), Guard::new(config.outbound().iter().map(String::as_str)))
+}
+
+/// Where a firm's tokens for HighLevel come from.
+fn tokens(
+    settings: &FirmConfig,
+    http: &HttpClient,
+    connections: Option<&Arc<Connections>>,
+) -> Result<Arc<dyn TokenSource>, String> {
+    if !settings.highlevel.oauth {
+        let tokens = settings.highlevel.private_tokens();
+        return Ok(Arc::new(PrivateTokens::new(tokens, Arc::clone(http.clock()))));
+    }
+    let connections =
+        connections.ok_or("firms.highlevel.oauth needs the Marketplace app under [highlevel]")?;
+    Ok(Arc::new(FirmTokens {
+        connections: Arc::clone(connections),
+        firm: FirmId::new(&settings.id),
+        location: Holder::Location(settings.highlevel.location_id.clone()),
+    }))
 }
 
 /// How long a location's definitions are believed. They change when an administrator edits them.

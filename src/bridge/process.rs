@@ -45,6 +45,9 @@ impl Bridge {
             Ok(payload) => payload,
             Err(why) => return give_up(Cause::Unreadable, why.to_string()),
         };
+        if claim.source == System::HighLevel && self.is_installation(&claim.kind) {
+            return Some(at_once(self.installation(claim, payload).await));
+        }
         let Some(firm) = self.firms.find(&claim.lease.firm) else {
             return give_up(Cause::NotOurs, format!("the configuration has no firm `{}`", claim.lease.firm));
         };
@@ -66,6 +69,21 @@ impl Bridge {
                 let told = told(firm, claim.source, &claim.kind, payload);
                 self.sync(firm, claim, fact, told).await
             }
+        }
+    }
+
+    /// Takes note of where the app is installed.
+    async fn installation(&self, claim: &Claim, payload: &[u8]) -> Outcome {
+        let change = match highlevel::read_installation(&claim.kind, payload) {
+            Ok(change) => change,
+            Err(why) => {
+                let why = format!("cannot be read: {why}");
+                return Outcome::Undelivered { cause: Cause::Unreadable, why };
+            }
+        };
+        match self.change_installation(&change).await {
+            Ok(outcome) => outcome,
+            Err(later) => settle::again(later.0, claim.failed_attempts, random_fraction()),
         }
     }
 

@@ -134,6 +134,8 @@ pub struct Request {
     pub picks: Option<String>,
     /// How long it may take, if not as long as any.
     pub timeout: Option<std::time::Duration>,
+    /// The scope the credential must have been granted, where the vendor has scopes.
+    pub scope: Option<&'static str>,
 }
 
 impl std::fmt::Debug for Request {
@@ -159,6 +161,7 @@ impl Request {
             lookup: None,
             picks: None,
             timeout: None,
+            scope: None,
         }
     }
 

@@ -15,6 +15,7 @@
 //! installing the program once for each and giving each its firms; no query ever joins two.
 
 pub mod copy;
+mod credentials;
 mod hand_offs;
 pub mod postgres;
 mod quotas;
@@ -30,6 +31,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+pub use credentials::{
+    Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned,
+    Saved, Tokens,
+};
 pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
@@ -91,7 +96,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: HandOffs + Quotas + Review + Secrets + Send + Sync {
+pub trait Store: Credentials + HandOffs + Quotas + Review + Secrets + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

@@ -2,6 +2,7 @@
 
 mod hand_offs;
 mod review;
+mod tokens;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,9 +34,16 @@ pub enum Point {
     BeforeSettle,
     /// The event is settled, and the worker does not know.
     AfterSettle,
+    /// The right to renew a token is ours, and nothing has been asked.
+    AfterLease,
+    /// HighLevel has answered with new tokens, and they are not on disk.
+    BeforeTokens,
+    /// They are on disk, and nobody has used them.
+    AfterTokens,
 }
 
 impl Point {
+    /// Those of an effect.
     pub const ALL: [Self; 5] =
         [Self::BeforeIntent, Self::BeforeSend, Self::AfterAnswer, Self::BeforeSettle, Self::AfterSettle];
 }

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0001_events_links_effects.sql"),
     include_str!("0002_quotas.sql"),
     include_str!("0003_secrets.sql"),
+    include_str!("0004_credentials.sql"),
     include_str!("0005_review.sql"),
     include_str!("0006_hand_off.sql"),
 ];
