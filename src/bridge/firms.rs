@@ -8,14 +8,16 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::breaker::Breaker;
+use super::connections::{Connections, FirmTokens};
 use super::quota::Meter;
 use crate::clock::SharedClock;
 use crate::config::{Config, FirmConfig, Secret};
 use crate::domain::{Allowance, FirmId, System};
 use crate::operations::highlevel::{CustomFields, Pipelines};
 use crate::rules::SyncRules;
+use crate::store::Holder;
 use crate::vendors::casepeer::CasePeerClient;
-use crate::vendors::highlevel::HighLevelClient;
+use crate::vendors::highlevel::{HighLevelClient, PrivateTokens, TokenSource};
 use crate::vendors::{Guard, HttpClient};
 
 /// One firm, ready to work for.
@@ -24,6 +26,8 @@ pub struct Firm {
     pub id: FirmId,
     /// Its HighLevel location.
     pub location: String,
+    /// Whether it is connected by a person in the browser.
+    pub is_connected_by_browser: bool,
     /// What is synced, and how.
     pub rules: SyncRules,
     /// Its side of HighLevel.
@@ -53,9 +57,11 @@ fn digest(token: &str) -> [u8; 32] {
 }
 
 impl Firms {
-    pub(super) fn new(config: &Config, clock: &SharedClock) -> Result<Self, String> {
-        let http =
-            HttpClient::new(Arc::clone(clock), Guard::new(config.outbound().iter().map(String::as_str)));
+    pub(super) fn new(
+        config: &Config,
+        http: &HttpClient,
+        connections: Option<&Arc<Connections>>,
+    ) -> Result<Self, String> {
         let mut firms = Self {
             all: Vec::new(),
             by_location: HashMap::new(),
@@ -63,7 +69,7 @@ impl Firms {
             by_inbound_token: HashMap::new(),
         };
         for settings in &config.firms {
-            let firm = Arc::new(Firm::new(settings, &config.highlevel.base_url, &http)?);
+            let firm = Arc::new(Firm::new(settings, &config.highlevel.base_url, http, connections)?);
             if let Some(token) = &settings.highlevel.workflow_token {
                 firms.by_workflow_token.insert(digest(token.reveal()), Arc::clone(&firm));
             }
@@ -112,15 +118,21 @@ impl Firm {
         [System::HighLevel, System::CasePeer].iter().any(|system| self.calls(*system).is_used_up(now))
     }
 
-    fn new(settings: &FirmConfig, highlevel_url: &str, http: &HttpClient) -> Result<Self, String> {
+    fn new(
+        settings: &FirmConfig,
+        highlevel_url: &str,
+        http: &HttpClient,
+        connections: Option<&Arc<Connections>>,
+    ) -> Result<Self, String> {
         let casepeer = &settings.casepeer;
         let profile = casepeer.profile().map_err(|wrong| wrong.to_string())?;
         let casepeer_calls = Meter::new(System::CasePeer, profile.allowance());
-        let highlevel =
-            HighLevelClient::new(http.clone(), highlevel_url.to_owned(), settings.highlevel.token.clone());
+        let tokens = tokens(settings, http, connections)?;
+        let highlevel = HighLevelClient::new(http.clone(), highlevel_url.to_owned(), tokens);
         Ok(Self {
             id: FirmId::new(&settings.id),
             location: settings.highlevel.location_id.clone(),
+            is_connected_by_browser: settings.highlevel.oauth,
             rules: settings.sync.clone(),
             highlevel,
             casepeer: CasePeerClient::new(http.clone(), casepeer, profile),
@@ -145,9 +157,28 @@ pub fn casepeer_client(
     firm: &FirmConfig,
     clock: &SharedClock,
 ) -> Result<CasePeerClient, String> {
-    let http = HttpClient::new(Arc::clone(clock), Guard::new(config.outbound().iter().map(String::as_str)));
+    let http = HttpClient::new(Arc::clone(clock), Guard::new(config.outbound()));
     let profile = firm.casepeer.profile().map_err(|wrong| wrong.to_string())?;
     Ok(CasePeerClient::new(http, &firm.casepeer, profile))
+}
+
+/// Where a firm's tokens for HighLevel come from.
+fn tokens(
+    settings: &FirmConfig,
+    http: &HttpClient,
+    connections: Option<&Arc<Connections>>,
+) -> Result<Arc<dyn TokenSource>, String> {
+    if !settings.highlevel.oauth {
+        let tokens = settings.highlevel.private_tokens();
+        return Ok(Arc::new(PrivateTokens::new(tokens, Arc::clone(http.clock()))));
+    }
+    let connections =
+        connections.ok_or("firms.highlevel.oauth needs the Marketplace app under [highlevel]")?;
+    Ok(Arc::new(FirmTokens {
+        connections: Arc::clone(connections),
+        firm: FirmId::new(&settings.id),
+        location: Holder::Location(settings.highlevel.location_id.clone()),
+    }))
 }
 
 /// How long a location's definitions are believed. They change when an administrator edits them.

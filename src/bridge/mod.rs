@@ -5,6 +5,7 @@
 
 mod act;
 mod breaker;
+mod connections;
 mod firms;
 mod prepare;
 mod process;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
 pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{Refused, WorkflowHeaders};
 pub use replay::{NoPreview, Preview, Step, Would};
@@ -30,6 +32,8 @@ use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::store::SharedStore;
+use crate::vendors::highlevel::OAuthClient;
+use crate::vendors::{Guard, HttpClient};
 use crate::webhook::highlevel::Keys;
 
 /// Everything the flow needs.
@@ -44,6 +48,7 @@ pub struct Bridge {
     keyring: Arc<Keyring>,
     highlevel_keys: Keys,
     highlevel_app: Option<String>,
+    connections: Option<Arc<Connections>>,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -56,14 +61,21 @@ impl Bridge {
         keyring: Arc<Keyring>,
         clock: SharedClock,
     ) -> Result<Self, String> {
+        let http = HttpClient::new(Arc::clone(&clock), Guard::new(config.outbound()));
+        let public_url = config.server.public_url.as_deref();
+        let app = OAuthClient::new(http.clone(), &config.highlevel, public_url)?;
+        let (kept, time, keys) = (&store, &clock, &keyring);
+        let connections = app
+            .map(|app| Arc::new(Connections::new(app, Arc::clone(kept), Arc::clone(time), Arc::clone(keys))));
         Ok(Self {
+            firms: Firms::new(config, &http, connections.as_ref())?,
             store,
-            firms: Firms::new(config, &clock)?,
             clock,
             secrets: SecretInUse::all(config, &keyring),
             keyring,
             highlevel_keys: config.highlevel.keys().map_err(|wrong| wrong.to_string())?,
             highlevel_app: config.highlevel.app_id().map(str::to_owned),
+            connections,
             wake: Notify::new(),
         })
     }

@@ -44,6 +44,9 @@ impl Bridge {
             Ok(payload) => payload,
             Err(why) => return give_up(Cause::Unreadable, why.to_string()),
         };
+        if claim.source == System::HighLevel && self.is_installation(&claim.kind) {
+            return Some(at_once(self.installation(claim, payload).await));
+        }
         let fact = match read(&claim.source, &claim.kind, payload) {
             Err(why) => return give_up(Cause::Unreadable, format!("cannot be read: {why}")),
             Ok(Reading::NoRule) => {
@@ -54,6 +57,21 @@ impl Bridge {
         match self.firms.find(&claim.lease.firm) {
             Some(firm) => self.sync(firm, claim, fact).await,
             None => give_up(Cause::NotOurs, format!("the configuration has no firm `{}`", claim.lease.firm)),
+        }
+    }
+
+    /// Takes note of where the app is installed.
+    async fn installation(&self, claim: &Claim, payload: &[u8]) -> Outcome {
+        let change = match highlevel::read_installation(&claim.kind, payload) {
+            Ok(change) => change,
+            Err(why) => {
+                let why = format!("cannot be read: {why}");
+                return Outcome::Undelivered { cause: Cause::Unreadable, why };
+            }
+        };
+        match self.change_installation(&change).await {
+            Ok(outcome) => outcome,
+            Err(later) => settle::again(later.0, claim.failed_attempts, random_fraction()),
         }
     }
 

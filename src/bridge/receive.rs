@@ -49,8 +49,12 @@ impl Bridge {
     ) -> Result<Recorded, Refused> {
         let verified = highlevel::verify(&self.highlevel_keys, signatures, body)?;
         let envelope = highlevel::read_envelope(verified.body());
-        let firm =
-            envelope.as_ref().ok().and_then(|envelope| self.firms.by_location(envelope.tenant.as_deref()?));
+        let firm = envelope
+            .as_ref()
+            .ok()
+            // The app's own coming and going is worked on even while its firm is parked, and for a location no firm has.
+            .filter(|envelope| !self.is_installation(&envelope.kind))
+            .and_then(|envelope| self.firms.by_location(envelope.tenant.as_deref()?));
         let problem = envelope.as_ref().ok().and_then(|envelope| self.problem_of(envelope, firm.is_some()));
         let firm = firm.map_or_else(FirmId::unknown, |firm| firm.id.clone());
         self.record(firm, System::HighLevel, verified, envelope, problem).await
@@ -135,12 +139,22 @@ impl Bridge {
         Some(Address { firm, is_update, kind: envelope.kind, records: envelope.records })
     }
 
+    /// Whether an event of this type is about where our app is installed. Without a client id, nobody knows which is ours.
+    pub(super) fn is_installation(&self, kind: &str) -> bool {
+        self.highlevel_app.is_some() && highlevel::is_installation(kind)
+    }
+
     /// What keeps an app's webhook from being worked on.
     fn problem_of(&self, envelope: &Envelope, has_firm: bool) -> Option<(Cause, String)> {
         if let (Some(ours), Some(theirs)) = (&self.highlevel_app, &envelope.app)
             && ours != theirs
         {
             return Some((Cause::NotOurs, format!("it was sent for another app ({theirs})")));
+        }
+        if self.is_installation(&envelope.kind) {
+            // All apps' webhooks are signed with the same key: this one must name ours.
+            let is_ours = envelope.app.is_some();
+            return (!is_ours).then(|| (Cause::NotOurs, "it does not say which app it is about".to_owned()));
         }
         if !has_firm {
             let why = match &envelope.tenant {

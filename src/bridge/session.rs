@@ -137,6 +137,17 @@ impl<'a> Session<'a> {
         self.read(System::HighLevel, self.firm.highlevel.send(request, None).await).await
     }
 
+    /// Reads from HighLevel what the work can do without; nothing if it is not there or was not granted.
+    pub(super) async fn read_highlevel_if_granted(
+        &self,
+        request: &Request,
+    ) -> Result<Option<Response>, Stop> {
+        match self.read_highlevel(request).await {
+            Err(Stop::Vendor { failure, .. }) if failure.class == CallClass::Unpermitted => Ok(None),
+            other => other,
+        }
+    }
+
     /// Reads from CASEpeer; nothing if the record is not there.
     pub(super) async fn read_casepeer(&self, request: &Request) -> Result<Option<Response>, Stop> {
         self.spend(System::CasePeer).await?;

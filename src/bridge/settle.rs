@@ -57,6 +57,7 @@ pub(super) struct Circumstances {
 /// | why | outcome |
 /// |---|---|
 /// | credential refused | the firm is parked |
+/// | not granted with the credential | undelivered, until a person grants it |
 /// | vendor down (calls failed in a row) | the firm is parked |
 /// | rate limited | again when the vendor says, else in 10 s; uses no attempt |
 /// | no call allowed now | again when one is, and up to as long after; uses no attempt |
@@ -79,10 +80,12 @@ pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
         // Not all at the same moment: they would only take the next calls from each other.
         Stop::Quota { wait, .. } => at.wait(*wait + wait.mul_f64(at.jitter), why, false),
         // The vendor did something, but what, its answer does not say.
-        Stop::Answer(_) | Stop::NoCounterpart(_) => again(why, at),
+        Stop::Answer(_) | Stop::NoCounterpart(_) => again(why, at.failed_attempts, at.jitter),
         Stop::Rival => at.wait(RIVAL_PAUSE, why, false),
         // What was announced a moment ago may show late; what stays away needs a person.
-        Stop::NotThere(_) if at.failed_attempts < LOOKS_FOR_MISSING => again(why, at),
+        Stop::NotThere(_) if at.failed_attempts < LOOKS_FOR_MISSING => {
+            again(why, at.failed_attempts, at.jitter)
+        }
         Stop::NotThere(_) => Outcome::Undelivered { cause: Cause::Missing, why },
         // Read afresh once: the other record may be the same person after all, made a moment ago.
         Stop::Duplicate { .. } if at.failed_attempts == 0 => at.wait(RIVAL_PAUSE, why, true),
@@ -109,12 +112,13 @@ fn after_failure(system: System, failure: &Failure, why: String, at: Circumstanc
     match failure.class {
         CallClass::RateLimited => at.wait(failure.retry_after.unwrap_or(QUOTA_SPAN), why, false),
         CallClass::Unauthorised => Outcome::Parked { cause: ParkCause::Credentials, system, why },
+        CallClass::Unpermitted => Outcome::Undelivered { cause: Cause::Setup, why },
         CallClass::Conflict if at.failed_attempts + 1 < MAX_ATTEMPTS => at.wait(CONFLICT_PAUSE, why, true),
         CallClass::Conflict => Outcome::Undelivered { cause: Cause::Conflict, why },
         CallClass::Rejected => Outcome::Undelivered { cause: Cause::Rejected, why },
         _ if at.is_down => Outcome::Parked { cause: ParkCause::Outage, system, why },
         CallClass::Ok | CallClass::Unreachable | CallClass::Timeout | CallClass::Ambiguous => {
-            match (again(why, at), failure.retry_after) {
+            match (again(why, at.failed_attempts, at.jitter), failure.retry_after) {
                 (Outcome::RetryIn { pause, why, counts }, Some(asked)) => {
                     Outcome::RetryIn { pause: pause.max(asked), why, counts }
                 }
@@ -124,13 +128,14 @@ fn after_failure(system: System, failure: &Failure, why: String, at: Circumstanc
     }
 }
 
-fn again(why: String, at: Circumstances) -> Outcome {
-    let attempt = at.failed_attempts + 1;
+/// Again after the backoff, until the attempts are used up.
+pub(super) fn again(why: String, failed_attempts: u32, jitter: f64) -> Outcome {
+    let attempt = failed_attempts + 1;
     if attempt >= MAX_ATTEMPTS {
         let why = format!("{why}; given up after {attempt} attempts");
         return Outcome::Undelivered { cause: Cause::Exhausted, why };
     }
-    Outcome::RetryIn { pause: retry_delay(attempt, at.jitter), why, counts: true }
+    Outcome::RetryIn { pause: retry_delay(attempt, jitter), why, counts: true }
 }
 
 /// A plan as it is kept.
@@ -175,12 +180,15 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table() {
-        use CallClass::{Ambiguous, Conflict, RateLimited, Rejected, Timeout, Unauthorised, Unreachable};
+        use CallClass::{
+            Ambiguous, Conflict, RateLimited, Rejected, Timeout, Unauthorised, Unpermitted, Unreachable,
+        };
         #[rustfmt::skip]
         let table = [
             (RateLimited,  None,      0, false, Then::Again(10, false)),
             (RateLimited,  Some(30),  9, true,  Then::Again(30, false)),
             (Unauthorised, None,      9, false, Then::Parked(ParkCause::Credentials)),
+            (Unpermitted,  None,      0, true,  Then::Undelivered(Cause::Setup)),
             (Unreachable,  None,      0, false, Then::Again(2, true)),
             (Unreachable,  Some(100), 0, false, Then::Again(100, true)),
             (Unreachable,  None,      0, true,  Then::Parked(ParkCause::Outage)),

@@ -10,6 +10,7 @@ use crate::bridge::{Bridge, Firm, SecretAge};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::domain::CallClass;
+use crate::operations::highlevel::scopes::FEATURES;
 use crate::operations::{casepeer, highlevel};
 use crate::store::Quota;
 use crate::vendors::Exchange;
@@ -58,7 +59,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     findings.extend(bridge.secret_ages().await?.iter().filter(|age| age.is_due).map(old_secret));
     for firm in bridge.firms.iter() {
         let (highlevel, casepeer) = tokio::join!(ask_highlevel(firm), ask_casepeer(firm));
-        findings.extend([highlevel, casepeer]);
+        findings.extend([highlevel, casepeer, scopes_of(firm).await]);
     }
     report(&findings)
 }
@@ -73,7 +74,11 @@ fn warn(config: &Config, findings: &mut Vec<Finding>) {
         .firms
         .iter()
         .map(|firm| (format!("{}: casepeer.base_url", firm.id), &firm.casepeer.base_url))
-        .chain([("highlevel.base_url".to_owned(), &config.highlevel.base_url)]);
+        .chain([
+            ("highlevel.base_url".to_owned(), &config.highlevel.base_url),
+            ("highlevel.authorize_url".to_owned(), &config.highlevel.authorize_url),
+        ])
+        .chain(config.server.public_url.iter().map(|url| ("server.public_url".to_owned(), url)));
     for (what, url) in urls {
         if is_plain_and_remote(url) {
             let why = format!("{url} is not encrypted: tokens and people's data could be read on the way");
@@ -113,6 +118,9 @@ fn old_secret(age: &SecretAge) -> Finding {
 async fn ask_highlevel(firm: &Firm) -> Finding {
     let exchange = firm.highlevel.send(&highlevel::get_location(&firm.location), None).await;
     let fix = match exchange.class() {
+        CallClass::Unauthorised if firm.is_connected_by_browser => {
+            "connect it with `casebridge firms connect`"
+        }
         CallClass::Unauthorised => {
             "make a private integration in HighLevel (Settings > Private Integrations) with the scope locations.readonly \
              and those of the README, in this location, and set firms.highlevel.token"
@@ -122,7 +130,44 @@ async fn ask_highlevel(firm: &Firm) -> Finding {
         }
         _ => "see highlevel.base_url and this machine's way to the internet; then try again",
     };
-    finding(format!("{}: HighLevel location {}", firm.id, firm.location), &exchange, fix)
+    let what = format!("{}: HighLevel location {}", firm.id, firm.location);
+    if exchange.class() == CallClass::Unpermitted {
+        // The connection is good; only this question is not allowed.
+        let fact = "is connected; it is not asked, for want of the scope locations.readonly".to_owned();
+        return Finding { what, result: Ok(fact) };
+    }
+    finding(what, &exchange, fix)
+}
+
+/// What the connection's scopes allow.
+async fn scopes_of(firm: &Firm) -> Finding {
+    let what = format!("{}: HighLevel scopes", firm.id);
+    let result = match firm.highlevel.granted().await {
+        Ok(granted) => Ok(granted.scopes.map_or_else(
+            || {
+                "a private token does not tell its scopes; a missing one is named when it is needed"
+                    .to_owned()
+            },
+            |scopes| features(&scopes),
+        )),
+        Err(failure) => Err(Fault {
+            why: failure.detail,
+            fix: format!("connect it with `casebridge firms connect {}`", firm.id),
+        }),
+    };
+    Finding { what, result }
+}
+
+/// Which features these scopes allow, and what the others lack.
+fn features(granted: &[String]) -> String {
+    let lines = FEATURES.iter().map(|feature| {
+        let missing: Vec<_> = feature.missing(granted).collect();
+        match missing.is_empty() {
+            true => format!("\n        yes  {}", feature.name),
+            false => format!("\n        no   {} (not granted: {})", feature.name, missing.join(", ")),
+        }
+    });
+    format!("{} granted{}", granted.len(), lines.collect::<String>())
 }
 
 async fn ask_casepeer(firm: &Firm) -> Finding {

@@ -1,18 +1,22 @@
-//! `casebridge firms`: which are there, which are parked; pause and resume.
+//! `casebridge firms`: which are there, which are parked, where the app is installed; connect, pause and resume.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ConfigArgument;
 use super::failure::Failure;
-use super::output::{print_json, say};
+use super::output::{note, print_json, say};
 use super::serve::{keyring, open_store};
+use crate::bridge::Bridge;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::domain::FirmId;
-use crate::store::{Parking, Quota, SharedStore};
+use crate::store::{CredentialRow, Holder, Installation, Parking, Quota, SharedStore};
+use crate::vendors::highlevel::Surface;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -29,6 +33,16 @@ enum Verb {
         /// A JSON list.
         #[arg(long)]
         json: bool,
+    },
+    /// Print a link, good once and for an hour, by which a person connects a firm to HighLevel in the browser.
+    Connect {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The firm.
+        id: String,
+        /// With addresses that do not speak of HighLevel (/oauth/crm/…).
+        #[arg(long)]
+        white_label: bool,
     },
     /// Keep a firm's events without working on them; webhooks are still taken.
     Pause {
@@ -49,19 +63,28 @@ enum Verb {
     },
 }
 
-/// A firm in the list.
+/// A firm in the list, or a location without one.
 #[derive(Serialize)]
 struct Row {
-    id: String,
+    /// None for a location that has the app and no firm.
+    id: Option<String>,
     name: Option<String>,
     location: String,
+    credential: Option<&'static str>,
+    connection: Option<CredentialRow>,
     parked: Option<Parking>,
     quotas: Vec<Quota>,
+    /// Since when the app is installed, as far as its webhooks told.
+    installed_at: Option<Timestamp>,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb {
         Verb::List { config, json } => list(&config, json).await,
+        Verb::Connect { config, id, white_label } => {
+            let surface = if white_label { Surface::WhiteLabel } else { Surface::HighLevel };
+            connect(&config, &id, surface).await
+        }
         Verb::Pause { config, id, reason } => {
             let (config, store) = open(&config).await?;
             store.pause(&known(&config, &id)?, &reason).await?;
@@ -91,34 +114,102 @@ fn known(config: &Config, id: &str) -> Result<FirmId, Failure> {
     Err(Failure::failed(format!("there is no firm `{id}`")).hint("`casebridge firms list` shows the ids"))
 }
 
+async fn connect(config: &ConfigArgument, id: &str, surface: Surface) -> Result<(), Failure> {
+    let config = config.load()?;
+    let firm = known(&config, id)?;
+    if !config.firms.iter().any(|settings| settings.id == id && settings.highlevel.oauth) {
+        return Err(Failure::configuration(format!("the firm `{id}` uses a private token"))
+            .hint("to connect it in the browser, write `oauth = true` in place of the token under its [firms.highlevel]"));
+    }
+    let clock: SharedClock = Arc::new(SystemClock);
+    let keyring = keyring(&config)?;
+    let store = open_store(&config, &keyring, &clock).await?;
+    let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
+    let connections = bridge.connections().expect("a firm with OAuth has the app beside it");
+    let (link, until) = connections.make_link(surface, &firm).await?;
+    note(&format!(
+        "open it by {until}, once, in a browser that is signed in to HighLevel, and choose the location of {id}; the app's \
+         redirect URL is {}",
+        connections.app().own_url(surface, "/callback")
+    ));
+    say(&link)
+}
+
 async fn list(config: &ConfigArgument, json: bool) -> Result<(), Failure> {
     let (config, store) = open(config).await?;
-    let (parkings, quotas) = (store.parkings().await?, store.quotas().await?);
-    let rows: Vec<Row> = config
-        .firms
-        .iter()
-        .map(|firm| Row {
-            id: firm.id.clone(),
-            name: firm.name.clone(),
-            location: firm.highlevel.location_id.clone(),
-            parked: parkings.iter().find(|parking| parking.firm.as_str() == firm.id).cloned(),
-            quotas: quotas.iter().filter(|quota| quota.firm.as_str() == firm.id).cloned().collect(),
-        })
-        .collect();
+    let rows = rows(&config, &store).await?;
     if json {
         return print_json(&rows);
     }
-    let mut text = format!("{:<16}  {:<28}  {:<24}  STATE", "ID", "NAME", "LOCATION");
+    let mut text = format!("{:<16}  {:<28}  {:<24}  {:<22}  STATE", "ID", "NAME", "LOCATION", "HIGHLEVEL");
     for row in &rows {
+        let id = row.id.as_deref().unwrap_or("(none)");
         let name = row.name.as_deref().unwrap_or_default();
-        let state = row.parked.as_ref().map_or("working".into(), |parking| {
-            let again = parking.probe_at.map_or(String::new(), |at| format!("; tried again at {at}"));
-            format!("parked since {} ({}): {}{again}", parking.since, parking.cause, parking.reason)
-        });
-        text.push_str(&format!("\n{:<16}  {name:<28}  {:<24}  {state}", row.id, row.location));
+        let (location, credential, state) = (&row.location, credential(row), state(row));
+        text.push_str(&format!("\n{id:<16}  {name:<28}  {location:<24}  {credential:<22}  {state}"));
         for quota in &row.quotas {
             text.push_str(&format!("\n{:<16}  {}: {}", "", quota.system.title(), quota.line()));
         }
     }
     say(&text)
+}
+
+async fn rows(config: &Config, store: &SharedStore) -> Result<Vec<Row>, Failure> {
+    let (parkings, credentials) = (store.parkings().await?, store.credentials().await?);
+    let quotas = store.quotas().await?;
+    let mut installed: BTreeMap<Holder, Installation> = store
+        .installations()
+        .await?
+        .into_iter()
+        .filter(|one| one.retired_at.is_none())
+        .map(|one| (one.holder.clone(), one))
+        .collect();
+    let mut rows = Vec::new();
+    for firm in &config.firms {
+        let holder = Holder::Location(firm.highlevel.location_id.clone());
+        let is_oauth = firm.highlevel.oauth;
+        rows.push(Row {
+            id: Some(firm.id.clone()),
+            name: firm.name.clone(),
+            location: firm.highlevel.location_id.clone(),
+            credential: Some(if is_oauth { "oauth" } else { "private_token" }),
+            connection: credentials.iter().find(|row| is_oauth && row.holder == holder).cloned(),
+            parked: parkings.iter().find(|parking| parking.firm.as_str() == firm.id).cloned(),
+            quotas: quotas.iter().filter(|quota| quota.firm.as_str() == firm.id).cloned().collect(),
+            installed_at: installed.remove(&holder).map(|one| one.installed_at),
+        });
+    }
+    let unclaimed = installed.into_values().filter(|one| matches!(one.holder, Holder::Location(_)));
+    rows.extend(unclaimed.map(|one| Row {
+        id: None,
+        name: one.name,
+        location: one.holder.id().to_owned(),
+        credential: None,
+        connection: None,
+        parked: None,
+        quotas: Vec::new(),
+        installed_at: Some(one.installed_at),
+    }));
+    Ok(rows)
+}
+
+fn credential(row: &Row) -> &'static str {
+    match (row.credential, &row.connection) {
+        (Some("oauth"), None) => "not connected",
+        (Some("oauth"), Some(connection)) if connection.refused_at.is_some() => "refused, connect again",
+        (Some("oauth"), Some(_)) => "connected",
+        (Some(_), _) => "private token",
+        (None, _) => "-",
+    }
+}
+
+fn state(row: &Row) -> String {
+    match (&row.id, &row.parked) {
+        (None, _) => "unclaimed: the app is installed here, and no firm has this location".into(),
+        (Some(_), None) => "working".into(),
+        (Some(_), Some(parking)) => {
+            let again = parking.probe_at.map_or(String::new(), |at| format!("; tried again at {at}"));
+            format!("parked since {} ({}): {}{again}", parking.since, parking.cause, parking.reason)
+        }
+    }
 }

@@ -138,13 +138,14 @@ impl Working {
     fn start(bridge: &Arc<Bridge>, name: String, is_alone: bool) -> Self {
         let worker = Arc::new(Worker::new(Arc::clone(bridge), name, WorkerOptions::default()));
         let stop = CancellationToken::new();
-        let (stopped, running) = (stop.clone(), Arc::clone(&worker));
+        let (stopped, running, kept) = (stop.clone(), Arc::clone(&worker), Arc::clone(bridge));
         let task = tokio::spawn(async move {
             if is_alone {
                 // What the process before this one was working on when it ended.
                 running.release().await;
             }
-            running.run(stopped).await;
+            let keep = keep_connections(Arc::clone(&kept), stopped.clone());
+            tokio::join!(running.run(stopped), keep);
         });
         Self { worker, task, stop }
     }
@@ -173,6 +174,20 @@ async fn warn_of_old(bridge: &Bridge) {
             );
         }),
         Err(error) => tracing::warn!("how old the secrets are cannot be told: {error}"),
+    }
+}
+
+/// How often it is looked whether a connection's token is due. Tokens are renewed an hour ahead.
+const KEEP: Duration = Duration::from_secs(300);
+
+/// Keeps the connections to HighLevel alive, also those of firms where nothing happens.
+async fn keep_connections(bridge: Arc<Bridge>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        bridge.keep_connections().await;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(KEEP) => {}
+        }
     }
 }
 

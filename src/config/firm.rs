@@ -33,7 +33,13 @@ pub struct HighLevelFirmConfig {
     /// The location (sub-account).
     pub location_id: String,
     /// A private integration token of the location.
-    pub token: Secret,
+    pub token: Option<Secret>,
+    /// Several of them during a rotation: the one that is accepted is used.
+    #[serde(default)]
+    pub tokens: Vec<Secret>,
+    /// Whether the location is connected by a person in the browser, with `casebridge firms connect`.
+    #[serde(default)]
+    pub oauth: bool,
     /// Names the firm in the URL that a Workflow's webhook is sent to.
     pub workflow_token: Option<Secret>,
     /// A header that the Workflow's webhook must carry besides.
@@ -213,6 +219,29 @@ impl CasePeerConfig {
     }
 }
 
+impl HighLevelFirmConfig {
+    /// The private integration tokens, in order of preference; none with OAuth.
+    pub fn private_tokens(&self) -> Vec<Secret> {
+        self.token.iter().chain(&self.tokens).cloned().collect()
+    }
+
+    fn check_credential(&self) -> Result<(), (&'static str, String)> {
+        match (&self.token, self.tokens.is_empty(), self.oauth) {
+            (Some(_), true, false) | (None, false, false) | (None, true, true) => Ok(()),
+            (None, true, false) => Err((
+                "highlevel",
+                "no credential: write `token = { env = \"…\" }`, `tokens = [ … ]` or `oauth = true`".into(),
+            )),
+            (_, _, true) => {
+                Err(("highlevel.oauth", "`oauth = true` beside a token; keep one of them".into()))
+            }
+            (Some(_), false, false) => {
+                Err(("highlevel.tokens", "`token` and `tokens` at once; put all into `tokens`".into()))
+            }
+        }
+    }
+}
+
 /// The shortest token in a URL: 128 bits in hexadecimal would be 32, in base64 22; Zapier's own hooks have 12.
 const SHORTEST_TOKEN: usize = 12;
 
@@ -229,6 +258,7 @@ impl FirmConfig {
                 "empty; it is the last part of the sub-account's address".into(),
             );
         }
+        self.highlevel.check_credential().or_else(|(key, why)| at(key, why))?;
         if let Some(header) = &self.highlevel.workflow_header
             && axum::http::HeaderName::try_from(header.name.as_str()).is_err()
         {

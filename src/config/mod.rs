@@ -91,7 +91,24 @@ impl Config {
                 }
             }
         }
-        Ok(())
+        self.check_oauth()
+    }
+
+    /// What connecting a firm in the browser needs besides the firm's own setting.
+    fn check_oauth(&self) -> Result<(), (String, String)> {
+        let Some(index) = self.firms.iter().position(|firm| firm.highlevel.oauth) else { return Ok(()) };
+        let needed = [
+            ("highlevel.client_id", self.highlevel.client_id.is_some()),
+            ("highlevel.client_secret", self.highlevel.client_secret.is_some()),
+            ("server.public_url", self.server.public_url.is_some()),
+        ];
+        match needed.iter().find(|(_, is_set)| !is_set) {
+            None => Ok(()),
+            Some((key, _)) => Err((
+                format!("firms.{index}.highlevel.oauth"),
+                format!("a firm is connected through the Marketplace app, which needs `{key}`"),
+            )),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Secrets: in the file by reference only, in memory unprintable.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -15,13 +16,15 @@ use crate::crypto::KEY_BYTES;
 pub struct Secret {
     value: SecretString,
     origin: Option<Arc<str>>,
+    /// The file it came from, which may hold another by now.
+    file: Option<PathBuf>,
     until: Option<Timestamp>,
 }
 
 impl Secret {
     /// A secret that is at hand already.
     pub fn new(value: impl Into<String>) -> Self {
-        Self { value: SecretString::from(value.into()), origin: None, until: None }
+        Self { value: SecretString::from(value.into()), origin: None, file: None, until: None }
     }
 
     /// The secret itself.
@@ -43,6 +46,27 @@ impl Secret {
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
     }
+
+    /// The secret as its file has it now; as it is, if it came from elsewhere.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is empty, in words that name the file.
+    pub fn read_again(&self) -> Result<Self, String> {
+        let Some(file) = &self.file else { return Ok(self.clone()) };
+        Ok(Self { until: self.until, ..Self::of_file(file)? })
+    }
+
+    fn of_file(file: &Path) -> Result<Self, String> {
+        let value = std::fs::read_to_string(file)
+            .map_err(|error| format!("the file {} cannot be read: {error}", file.display()))?;
+        let value = Zeroizing::new(value);
+        let value = without_break(&value);
+        if value.is_empty() {
+            return Err(format!("the secret in {} is empty", file.display()));
+        }
+        let origin = Some(format!("file {}", file.display()).into());
+        Ok(Self { origin, file: Some(file.to_owned()), ..Self::new(value) })
+    }
 }
 
 impl std::fmt::Debug for Secret {
@@ -51,11 +75,16 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// Files and shells end in a line break that is not part of the secret.
+fn without_break(value: &str) -> &str {
+    value.trim_end_matches(['\r', '\n'])
+}
+
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum Reference {
     Env { env: String, until: Option<Timestamp> },
-    File { file: std::path::PathBuf, until: Option<Timestamp> },
+    File { file: PathBuf, until: Option<Timestamp> },
     Inline(de::IgnoredAny),
 }
 
@@ -72,19 +101,16 @@ impl<'de> Deserialize<'de> for Secret {
                 ));
             }
             Reference::Env { env, until } => {
-                let value = std::env::var(&env).map_err(|_| {
+                let value = Zeroizing::new(std::env::var(&env).map_err(|_| {
                     wrong(format!("the environment variable {env} is not set; export it or name another"))
-                })?;
-                (Zeroizing::new(value), format!("variable {env}"), until)
+                })?);
+                (value, format!("variable {env}"), until)
             }
             Reference::File { file, until } => {
-                let value = std::fs::read_to_string(&file)
-                    .map_err(|error| wrong(format!("the file {} cannot be read: {error}", file.display())))?;
-                (Zeroizing::new(value), format!("file {}", file.display()), until)
+                return Ok(Self { until, ..Self::of_file(&file).map_err(wrong)? });
             }
         };
-        // Files and shells end in a line break that is not part of the secret.
-        let value = value.trim_end_matches(['\r', '\n']);
+        let value = without_break(&value);
         if value.is_empty() {
             return Err(wrong("the secret is empty".into()));
         }

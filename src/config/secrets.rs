@@ -27,6 +27,8 @@ impl Config {
         if let StoreUrl::Postgres(url) = &self.store.url {
             secrets.push(named("store.url", url));
         }
+        let client_secret = self.highlevel.client_secret.as_ref();
+        secrets.extend(client_secret.map(|secret| named("highlevel.client_secret", secret)));
         for firm in &self.firms {
             secrets.extend(
                 of_firm(firm).into_iter().map(|(key, secret)| NamedSecret {
@@ -54,7 +56,9 @@ impl Config {
 
 fn of_firm(firm: &FirmConfig) -> Vec<(&'static str, &Secret)> {
     let (highlevel, casepeer) = (&firm.highlevel, &firm.casepeer);
-    let mut secrets = vec![("highlevel.token", &highlevel.token)];
+    let mut secrets: Vec<(&'static str, &Secret)> = Vec::new();
+    secrets.extend(highlevel.token.as_ref().map(|token| ("highlevel.token", token)));
+    secrets.extend(highlevel.tokens.iter().map(|token| ("highlevel.tokens", token)));
     secrets.extend(highlevel.workflow_token.as_ref().map(|token| ("highlevel.workflow_token", token)));
     secrets.extend(
         highlevel.workflow_header.as_ref().map(|header| ("highlevel.workflow_header", &header.secret)),

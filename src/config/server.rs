@@ -47,7 +47,9 @@ impl ServerConfig {
             Some(token) if token.reveal().len() < SHORTEST_TOKEN => Err(format!(
                 "`admin_token` is shorter than {SHORTEST_TOKEN} characters; make one with `casebridge secrets new token`"
             )),
-            _ => Ok(()),
+            _ => self.public_url.as_deref().map_or(Ok(()), |url| {
+                super::source::check_url(url).map_err(|why| format!("public_url: {why}"))
+            }),
         }
     }
 }

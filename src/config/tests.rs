@@ -112,6 +112,47 @@ fn a_firm_is_checked_as_a_whole() {
 }
 
 #[test]
+fn a_firm_has_one_kind_of_credential_and_what_that_needs() {
+    const TOKEN: &str = "token = { env = \"PATH\" }\n[firms.casepeer]";
+    let with = |credential: &str| FIRM.replacen(TOKEN, &format!("{credential}\n[firms.casepeer]"), 1);
+    let app = "[server]\npublic_url = \"https://bridge.example\"\n[highlevel]\nclient_id = \"app-x\"\n\
+        client_secret = { env = \"PATH\" }\n";
+    let by_browser = with("oauth = true");
+    let cases = [
+        (with(""), "firms.0.highlevel: no credential: write `token = "),
+        (with("token = { env = \"PATH\" }\noauth = true"), "`oauth = true` beside a token"),
+        (with("token = { env = \"PATH\" }\ntokens = [{ env = \"PATH\" }]"), "put all into `tokens`"),
+        (
+            by_browser.clone(),
+            "firms.0.highlevel.oauth: a firm is connected through the Marketplace app, which needs `highlevel.client_id`",
+        ),
+        (
+            app.replace("public_url = \"https://bridge.example\"\n", "") + &by_browser,
+            "needs `server.public_url`",
+        ),
+        (app.replace("https://bridge.example", "bridge.example"), "public_url: `bridge.example` is not"),
+        (
+            app.replace("client_secret", "authorize_url = \"nowhere\"\nclient_secret"),
+            "highlevel.authorize_url: `nowhere` is not",
+        ),
+        (
+            app.replace("client_secret", "scopes = [\"a b\"]\nclient_secret"),
+            "highlevel.scopes: `a b` is not a scope",
+        ),
+    ];
+    for (text, expected) in cases {
+        let found = error(&text);
+        assert!(found.contains(expected), "{expected}\n  {found}");
+    }
+    let config = parse("c.toml", &(app.to_owned() + &by_browser), &Vec::new()).unwrap();
+    assert!(config.firms[0].highlevel.private_tokens().is_empty());
+    assert_eq!(config.highlevel.scopes.len(), 7);
+    let config =
+        parse("c.toml", &with("tokens = [{ env = \"PATH\" }, { env = \"HOME\" }]"), &Vec::new()).unwrap();
+    assert_eq!(config.firms[0].highlevel.private_tokens().len(), 2);
+}
+
+#[test]
 fn a_store_is_a_file_or_a_server() {
     let config = |text: &str| parse("c.toml", text, &Vec::new()).unwrap().store;
     assert!(matches!(config("").url, StoreUrl::Sqlite(path) if path.ends_with("casebridge.db")));

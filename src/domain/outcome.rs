@@ -90,6 +90,8 @@ closed_list! {
         RateLimited = "rate_limited",
         /// The credential is not accepted.
         Unauthorised = "unauthorised",
+        /// The credential is good, but this was not granted with it.
+        Unpermitted = "unpermitted",
         /// The vendor could not be reached or is failing, and nothing was changed.
         Unreachable = "unreachable",
         /// No answer in time to a call that changes nothing.

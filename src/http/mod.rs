@@ -2,16 +2,18 @@
 
 mod admin;
 mod api;
+mod connect;
 mod health;
 mod listener;
 mod openapi;
+mod page;
 mod problem;
 mod webhooks;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -54,7 +56,7 @@ impl Shared {
 }
 
 /// The listener the load balancer forwards to. `/webhooks/crm` is `/webhooks/highlevel` for white-label apps, which
-/// may not show its name.
+/// may not show its name, and `/oauth/crm` is `/oauth/highlevel`.
 pub fn public(shared: Arc<Shared>) -> Router {
     // Each sender is asked to come again in the status it understands, even by a fault of ours.
     let casepeer = Router::new()
@@ -66,6 +68,10 @@ pub fn public(shared: Arc<Shared>) -> Router {
         .route("/webhooks/highlevel/{token}", post(webhooks::workflow))
         .route("/webhooks/crm", post(webhooks::highlevel))
         .route("/webhooks/crm/{token}", post(webhooks::workflow))
+        .route("/oauth/highlevel/start", get(connect::start))
+        .route("/oauth/highlevel/callback", get(connect::callback))
+        .route("/oauth/crm/start", get(connect::white_label_start))
+        .route("/oauth/crm/callback", get(connect::white_label_callback))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .fallback(problem::not_found)
@@ -73,7 +79,7 @@ pub fn public(shared: Arc<Shared>) -> Router {
         .with_state(shared)
         .layer(CatchPanicLayer::custom(problem::after_panic))
         .layer(TraceLayer::new_for_http().make_span_with(listener::span).on_failure(()))
-        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, COOKIE]))
 }
 
 /// The listener for operators and programs.
@@ -85,6 +91,8 @@ pub fn admin(shared: Arc<Shared>) -> Router {
         .route("/api/v1/events/{id}/discard", post(api::events::discard))
         .route("/api/v1/quotas", get(api::quotas::list))
         .route("/api/v1/secrets", get(api::secrets::list))
+        .route("/api/v1/firms", get(api::firms::list))
+        .route("/api/v1/installations", get(api::firms::installations))
         .route("/openapi.json", get(openapi::json))
         .route("/metrics", get(admin::metrics))
         .route("/livez", get(health::livez))

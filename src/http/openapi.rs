@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{admin, api, health, webhooks};
+use super::{admin, api, connect, health, webhooks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -13,14 +13,18 @@ use super::{admin, api, health, webhooks};
     ),
     tags(
         (name = "webhooks", description = "Public listener: where HighLevel and the CASEpeer side deliver."),
+        (name = "connecting", description = "Public listener: where a person's browser connects a firm to HighLevel."),
         (name = "health", description = "Both listeners: for the load balancer and the orchestrator."),
         (name = "events", description = "Admin listener: what came and what was made of it."),
+        (name = "firms", description = "Admin listener: firms, their connections, and where the app is installed."),
         (name = "operation", description = "Admin listener: quotas, secrets' ages, metrics and this description."),
     ),
     paths(
         webhooks::highlevel,
         webhooks::workflow,
         webhooks::casepeer,
+        connect::start,
+        connect::callback,
         health::livez,
         health::readyz,
         api::events::list,
@@ -29,6 +33,8 @@ use super::{admin, api, health, webhooks};
         api::events::discard,
         api::quotas::list,
         api::secrets::list,
+        api::firms::list,
+        api::firms::installations,
         admin::metrics,
         json,
     )

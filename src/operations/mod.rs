@@ -134,6 +134,8 @@ pub struct Request {
     pub picks: Option<String>,
     /// How long it may take, if not as long as any.
     pub timeout: Option<std::time::Duration>,
+    /// The scope the credential must have been granted, where the vendor has scopes.
+    pub scope: Option<&'static str>,
 }
 
 impl std::fmt::Debug for Request {
@@ -158,6 +160,7 @@ impl Request {
             carrier: Carrier::default(),
             lookup: None,
             picks: None,
+            scope: None,
             timeout: None,
         }
     }

@@ -15,6 +15,7 @@
 //! installing the program once for each and giving each its firms; no query ever joins two.
 
 pub mod copy;
+mod credentials;
 pub mod postgres;
 mod quotas;
 mod secrets;
@@ -28,6 +29,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+pub use credentials::{
+    Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned,
+    Saved, Tokens,
+};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use types::{
@@ -87,7 +92,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Quotas + Secrets + Send + Sync {
+pub trait Store: Credentials + Quotas + Secrets + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

@@ -43,7 +43,7 @@ pub struct SealedPlace {
 
 impl SealedPlace {
     /// Every place there is; a test compares it with the migrations.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self {
             table: "payload",
             column: "sealed_body",
@@ -64,6 +64,20 @@ impl SealedPlace {
             column: "sealed_request",
             join: "",
             key: &["effect.firm", "effect.key"],
+            id: None,
+        },
+        Self {
+            table: "credential",
+            column: "sealed_access",
+            join: "",
+            key: &["credential.holder"],
+            id: None,
+        },
+        Self {
+            table: "credential",
+            column: "sealed_refresh",
+            join: "",
+            key: &["credential.holder"],
             id: None,
         },
         Self { table: "kept_key", column: "sealed_key", join: "", key: &["kept_key.name"], id: None },

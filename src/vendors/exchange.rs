@@ -171,6 +171,11 @@ impl HttpClient {
         Self { client, public: Arc::default(), resolver, guard: Arc::new(guard), clock }
     }
 
+    /// The beginning of a request, to be sent by [`HttpClient::execute`].
+    pub(super) fn post(&self, url: String) -> reqwest::RequestBuilder {
+        self.client.post(url)
+    }
+
     /// Sends a request as it is to a host that the configuration names, such as one of the OAuth library's.
     pub(super) async fn execute(&self, request: reqwest::Request) -> Result<Answer, NoAnswer> {
         self.guard.check(request.url())?;
@@ -212,7 +217,7 @@ impl HttpClient {
     }
 
     /// The clock exchanges are dated by.
-    pub(super) fn clock(&self) -> &SharedClock {
+    pub fn clock(&self) -> &SharedClock {
         &self.clock
     }
 

@@ -6,6 +6,7 @@ mod demo;
 mod example_config;
 mod house;
 mod independent;
+mod oauth;
 mod profiles;
 mod quotas;
 mod secrets;

@@ -88,7 +88,7 @@ pub struct Installation {
 impl Installation {
     /// Starts a bridge for one firm, `acme`, with these `[firms.sync]` settings.
     pub fn start(vendors: &Vendors<'_>, sync: &str, clock: Arc<ManualClock>) -> Self {
-        Self::start_by_profile(vendors, &contract(vendors), sync, clock)
+        Self::edited(vendors, sync, clock, |text, _| text)
     }
 
     /// The same with these lines of `[firms.casepeer]`: profile, address, credential.
@@ -98,8 +98,20 @@ impl Installation {
         sync: &str,
         clock: Arc<ManualClock>,
     ) -> Self {
+        let text = |_, directory: &Path| configuration_text_by_profile(directory, vendors, casepeer, sync);
+        Self::edited(vendors, sync, clock, text)
+    }
+
+    /// The same with another configuration file than the usual one, which is given with the directory for secrets.
+    pub fn edited(
+        vendors: &Vendors<'_>,
+        sync: &str,
+        clock: Arc<ManualClock>,
+        edit: impl FnOnce(String, &Path) -> String,
+    ) -> Self {
         let directory = TempDir::new().unwrap();
-        let text = configuration_text_by_profile(directory.path(), vendors, casepeer, sync);
+        let text = edit(configuration_text(directory.path(), vendors, sync), directory.path());
+        std::fs::write(directory.path().join("casebridge.toml"), &text).unwrap();
         let config = config::parse("test.toml", &text, &Vec::new()).unwrap();
         let shared_clock: SharedClock = clock.clone();
         let keyring = Arc::new(config.crypto.keyring().unwrap());
@@ -138,8 +150,13 @@ impl Installation {
 
     /// Another worker over this store, with a bridge of its own as in another process.
     pub fn another_worker(&self, name: &str, store: SharedStore) -> Worker {
-        let bridge = Bridge::new(&self.config, store, self.keyring.clone(), self.clock.clone()).unwrap();
-        Worker::new(Arc::new(bridge), name, WorkerOptions::default())
+        Worker::new(self.another_bridge(store), name, WorkerOptions::default())
+    }
+
+    /// Another bridge over this store, as in another process.
+    pub fn another_bridge(&self, store: SharedStore) -> Arc<Bridge> {
+        let bridge = Bridge::new(&self.config, store, self.keyring.clone(), self.clock.clone());
+        Arc::new(bridge.unwrap())
     }
 
     /// What a program does that starts again after it broke off.
@@ -307,7 +324,14 @@ impl TestBridge {
     pub async fn with(sync: &str) -> Self {
         let (clock, twin, secrets) = vendors().await;
         let (highlevel, casepeer) = (twin.highlevel.url(), twin.casepeer.url());
-        Self::between(twin, clock, &secrets, sync, (&highlevel, &casepeer))
+        Self::between(twin, clock, &secrets, sync, (&highlevel, &casepeer), |text, _| text)
+    }
+
+    /// With another configuration file than the usual one.
+    pub async fn edited(edit: impl FnOnce(String, &Path) -> String) -> Self {
+        let (clock, twin, secrets) = vendors().await;
+        let (highlevel, casepeer) = (twin.highlevel.url(), twin.casepeer.url());
+        Self::between(twin, clock, &secrets, SYNC, (&highlevel, &casepeer), edit)
     }
 
     /// With a door before each vendor.
@@ -315,7 +339,8 @@ impl TestBridge {
         let (clock, twin, secrets) = vendors().await;
         let (highlevel, casepeer) =
             (Gate::to(&twin.highlevel.url()).await, Gate::to(&twin.casepeer.url()).await);
-        let bridge = Self::between(twin, clock, &secrets, SYNC, (&highlevel.url, &casepeer.url));
+        let bridge =
+            Self::between(twin, clock, &secrets, SYNC, (&highlevel.url, &casepeer.url), |text, _| text);
         Gated { bridge, highlevel, casepeer }
     }
 
@@ -325,6 +350,7 @@ impl TestBridge {
         secrets: &(String, String),
         sync: &str,
         urls: (&str, &str),
+        edit: impl FnOnce(String, &Path) -> String,
     ) -> Self {
         let vendors = Vendors {
             highlevel_url: urls.0,
@@ -336,7 +362,7 @@ impl TestBridge {
             inbound_token: &secrets.0,
             webhook_secret: &secrets.1,
         };
-        let installation = Installation::start(&vendors, sync, clock);
+        let installation = Installation::edited(&vendors, sync, clock, edit);
         twin.set_bridge(&installation.url);
         Self { highlevel: twin.highlevel.clone(), casepeer: twin.casepeer.clone(), installation, twin }
     }

@@ -81,7 +81,7 @@ pub(super) async fn read(session: &Session<'_>, id: &str, now: Timestamp) -> Res
 
 async fn custom_fields(session: &Session<'_>, now: Timestamp) -> Result<CustomFields, Stop> {
     let read = async {
-        let answer = session.read_highlevel(&get_custom_fields(&session.firm.location)).await?;
+        let answer = session.read_highlevel_if_granted(&get_custom_fields(&session.firm.location)).await?;
         Ok(answer.map(|answer| read_custom_fields(&answer)).unwrap_or_default())
     };
     session.firm.custom_fields.get(now, read).await

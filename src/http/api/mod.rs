@@ -1,6 +1,7 @@
 //! `/api/v1` of the admin listener.
 
 pub(super) mod events;
+pub(super) mod firms;
 pub(super) mod quotas;
 pub(super) mod secrets;
 

@@ -4,20 +4,45 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{CustomFields, Effect, Method, Operation, Request};
+use super::{CustomFields, Effect, Method, Operation, Request, scopes};
 use crate::domain::{Contact, Field, Fields, NewContact, RecordKind, RecordRef, split_name};
 use crate::operations::{Response, Unexpected, text};
 
-const GET: Operation =
-    Operation::new("contacts.get-contact", Method::Get, "/contacts/{contactId}", Effect::Read);
-const CREATE: Operation =
-    Operation::new("contacts.create-contact", Method::Post, "/contacts/", Effect::Create);
-const UPDATE: Operation =
-    Operation::new("contacts.update-contact", Method::Put, "/contacts/{contactId}", Effect::Idempotent);
-const DUPLICATE: Operation =
-    Operation::new("contacts.get-duplicate-contact", Method::Get, "/contacts/search/duplicate", Effect::Read);
-const ADD_TAGS: Operation =
-    Operation::new("contacts.add-tags", Method::Post, "/contacts/{contactId}/tags", Effect::Idempotent);
+const GET: Operation = Operation::new(
+    "contacts.get-contact",
+    Method::Get,
+    "/contacts/{contactId}",
+    Effect::Read,
+    scopes::CONTACTS_READ,
+);
+const CREATE: Operation = Operation::new(
+    "contacts.create-contact",
+    Method::Post,
+    "/contacts/",
+    Effect::Create,
+    scopes::CONTACTS_WRITE,
+);
+const UPDATE: Operation = Operation::new(
+    "contacts.update-contact",
+    Method::Put,
+    "/contacts/{contactId}",
+    Effect::Idempotent,
+    scopes::CONTACTS_WRITE,
+);
+const DUPLICATE: Operation = Operation::new(
+    "contacts.get-duplicate-contact",
+    Method::Get,
+    "/contacts/search/duplicate",
+    Effect::Read,
+    scopes::CONTACTS_READ,
+);
+const ADD_TAGS: Operation = Operation::new(
+    "contacts.add-tags",
+    Method::Post,
+    "/contacts/{contactId}/tags",
+    Effect::Idempotent,
+    scopes::CONTACTS_WRITE,
+);
 
 /// A field's property of `CreateContactDto` and `UpdateContactDto`.
 const PROPERTIES: [(Field, &str); 8] = [

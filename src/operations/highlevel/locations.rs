@@ -5,16 +5,22 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Effect, Method, Operation, Request};
+use super::{Effect, Method, Operation, Request, scopes};
 use crate::operations::{Response, text};
 
-const GET: Operation =
-    Operation::new("locations.get-location", Method::Get, "/locations/{locationId}", Effect::Read);
+const GET: Operation = Operation::new(
+    "locations.get-location",
+    Method::Get,
+    "/locations/{locationId}",
+    Effect::Read,
+    scopes::LOCATION_READ,
+);
 const CUSTOM_FIELDS: Operation = Operation::new(
     "locations.get-custom-fields",
     Method::Get,
     "/locations/{locationId}/customFields",
     Effect::Read,
+    scopes::CUSTOM_FIELDS_READ,
 );
 
 /// Read the location: the cheapest proof that a token is this location's.

@@ -3,7 +3,9 @@
 mod contacts;
 mod locations;
 mod notes;
+pub mod oauth;
 mod opportunities;
+pub mod scopes;
 mod tasks;
 
 pub use contacts::{
@@ -30,17 +32,29 @@ struct Operation {
     method: Method,
     path: &'static str,
     effect: Effect,
+    /// What the token must have been granted, as `Scopes.md` of the official files says.
+    scope: &'static str,
 }
 
 /// Every operation used here is described with this value of the `Version` header.
 const VERSION: &str = "2021-07-28";
 
 impl Operation {
-    const fn new(id: &'static str, method: Method, path: &'static str, effect: Effect) -> Self {
-        Self { id, method, path, effect }
+    const fn new(
+        id: &'static str,
+        method: Method,
+        path: &'static str,
+        effect: Effect,
+        scope: &'static str,
+    ) -> Self {
+        Self { id, method, path, effect, scope }
     }
 
     fn request(&self, ids: &[&str]) -> Request {
-        Request::new(self.id, self.method, fill_path(self.path, ids), self.effect).header("Version", VERSION)
+        Request {
+            scope: Some(self.scope),
+            ..Request::new(self.id, self.method, fill_path(self.path, ids), self.effect)
+                .header("Version", VERSION)
+        }
     }
 }

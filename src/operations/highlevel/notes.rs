@@ -2,16 +2,31 @@
 
 use serde_json::{Value, json};
 
-use super::{Effect, Method, Operation, Request};
+use super::{Effect, Method, Operation, Request, scopes};
 use crate::domain::{Note, RecordKind, RecordRef};
 use crate::operations::{Response, Unexpected, text};
 
-const GET: Operation =
-    Operation::new("contacts.get-note", Method::Get, "/contacts/{contactId}/notes/{id}", Effect::Read);
-const LIST: Operation =
-    Operation::new("contacts.get-all-notes", Method::Get, "/contacts/{contactId}/notes", Effect::Read);
-const CREATE: Operation =
-    Operation::new("contacts.create-note", Method::Post, "/contacts/{contactId}/notes", Effect::Create);
+const GET: Operation = Operation::new(
+    "contacts.get-note",
+    Method::Get,
+    "/contacts/{contactId}/notes/{id}",
+    Effect::Read,
+    scopes::CONTACTS_READ,
+);
+const LIST: Operation = Operation::new(
+    "contacts.get-all-notes",
+    Method::Get,
+    "/contacts/{contactId}/notes",
+    Effect::Read,
+    scopes::CONTACTS_READ,
+);
+const CREATE: Operation = Operation::new(
+    "contacts.create-note",
+    Method::Post,
+    "/contacts/{contactId}/notes",
+    Effect::Create,
+    scopes::CONTACTS_WRITE,
+);
 
 /// Read one note.
 pub fn get_note(contact: &str, note: &str) -> Request {

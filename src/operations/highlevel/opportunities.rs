@@ -3,22 +3,38 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Effect, Method, Operation, Request};
+use super::{Effect, Method, Operation, Request, scopes};
 use crate::domain::{Opportunity, RecordKind, RecordRef};
 use crate::operations::{Response, Unexpected, text};
 
-const CREATE: Operation =
-    Operation::new("opportunities.create-opportunity", Method::Post, "/opportunities/", Effect::Create);
+const CREATE: Operation = Operation::new(
+    "opportunities.create-opportunity",
+    Method::Post,
+    "/opportunities/",
+    Effect::Create,
+    scopes::OPPORTUNITIES_WRITE,
+);
 const UPDATE: Operation = Operation::new(
     "opportunities.update-opportunity",
     Method::Put,
     "/opportunities/{id}",
     Effect::Idempotent,
+    scopes::OPPORTUNITIES_WRITE,
 );
-const SEARCH: Operation =
-    Operation::new("opportunities.search-opportunity", Method::Get, "/opportunities/search", Effect::Read);
-const PIPELINES: Operation =
-    Operation::new("opportunities.get-pipelines", Method::Get, "/opportunities/pipelines", Effect::Read);
+const SEARCH: Operation = Operation::new(
+    "opportunities.search-opportunity",
+    Method::Get,
+    "/opportunities/search",
+    Effect::Read,
+    scopes::OPPORTUNITIES_READ,
+);
+const PIPELINES: Operation = Operation::new(
+    "opportunities.get-pipelines",
+    Method::Get,
+    "/opportunities/pipelines",
+    Effect::Read,
+    scopes::OPPORTUNITIES_READ,
+);
 
 /// Look for a contact's opportunities in a pipeline.
 pub fn search_opportunities(location: &str, contact: &str, pipeline: &str) -> Request {

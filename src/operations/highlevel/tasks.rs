@@ -4,27 +4,44 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Effect, Method, Operation, Request};
+use super::{Effect, Method, Operation, Request, scopes};
 use crate::domain::{NewTask, RecordKind, RecordRef, Task};
 use crate::operations::{Response, Unexpected, text};
 
-const GET: Operation =
-    Operation::new("contacts.get-task", Method::Get, "/contacts/{contactId}/tasks/{taskId}", Effect::Read);
-const LIST: Operation =
-    Operation::new("contacts.get-all-tasks", Method::Get, "/contacts/{contactId}/tasks", Effect::Read);
-const CREATE: Operation =
-    Operation::new("contacts.create-task", Method::Post, "/contacts/{contactId}/tasks", Effect::Create);
+const GET: Operation = Operation::new(
+    "contacts.get-task",
+    Method::Get,
+    "/contacts/{contactId}/tasks/{taskId}",
+    Effect::Read,
+    scopes::CONTACTS_READ,
+);
+const LIST: Operation = Operation::new(
+    "contacts.get-all-tasks",
+    Method::Get,
+    "/contacts/{contactId}/tasks",
+    Effect::Read,
+    scopes::CONTACTS_READ,
+);
+const CREATE: Operation = Operation::new(
+    "contacts.create-task",
+    Method::Post,
+    "/contacts/{contactId}/tasks",
+    Effect::Create,
+    scopes::CONTACTS_WRITE,
+);
 const COMPLETE: Operation = Operation::new(
     "contacts.update-task-completed",
     Method::Put,
     "/contacts/{contactId}/tasks/{taskId}/completed",
     Effect::Idempotent,
+    scopes::CONTACTS_WRITE,
 );
 const SEARCH: Operation = Operation::new(
     "locations.task-search",
     Method::Post,
     "/locations/{locationId}/tasks/search",
     Effect::Read,
+    scopes::TASKS_SEARCH,
 );
 
 /// How many tasks a page of the search has.

@@ -157,6 +157,49 @@ pub(super) const TABLES: &[Table] = &[
         key: "firm, system",
         columns: &[("firm", Text), ("system", Text), ("ledger", Text)],
     },
+    Table {
+        name: "credential",
+        key: "holder",
+        columns: &[
+            ("holder", Text),
+            ("company", Text),
+            ("sealed_access", Bytes),
+            ("sealed_refresh", Bytes),
+            ("scopes", Text),
+            ("expires_at", Integer),
+            ("connected_at", Integer),
+            ("renewed_at", Integer),
+            ("revision", Integer),
+            ("lease_owner", Text),
+            ("lease_until", Integer),
+            ("refused_at", Integer),
+            ("refused_why", Text),
+        ],
+    },
+    Table {
+        name: "connect_link",
+        key: "link",
+        columns: &[
+            ("link", Bytes),
+            ("firm", Text),
+            ("expires_at", Integer),
+            ("begun_at", Integer),
+            ("state", Bytes),
+            ("browser", Bytes),
+            ("finished_at", Integer),
+        ],
+    },
+    Table {
+        name: "installation",
+        key: "holder",
+        columns: &[
+            ("holder", Text),
+            ("company", Text),
+            ("name", Text),
+            ("installed_at", Integer),
+            ("retired_at", Integer),
+        ],
+    },
 ];
 
 /// A value on its way.

@@ -6,6 +6,7 @@
 
 mod claims;
 mod core;
+mod credentials;
 mod effects;
 mod lanes;
 mod links;
@@ -39,12 +40,12 @@ use self::settle::Turn;
 pub use self::time::TimeSource;
 use self::writer::Writer;
 use super::{
-    Address, Arrival, Begun, Block, CallRecord, CallsAsked, CauseRow, Claim, ClaimRoom, Cursor,
-    EffectFailure, EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, Quota,
-    Quotas, Recorded, Rejoined, Resealed, SealedPlace, Secrets, Settled, Settlement, Store, StoreError,
+    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
+    EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
+    Store, StoreError,
 };
 use crate::crypto::Keyring;
-use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef, System};
+use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
 
 /// The store that several instances may share.
 pub struct PostgresStore {
@@ -113,6 +114,9 @@ impl PostgresStore {
     }
 }
 
+/// For a transaction that takes no firm's lock.
+const NO_FIRM: &[&str] = &[];
+
 /// How long leases that ran out may go unnoticed, in milliseconds: they last for minutes.
 const EXPIRE_EVERY: i64 = 1_000;
 
@@ -131,57 +135,6 @@ async fn check_seals(core: &Core, keyring: &Keyring) -> Result<(), CannotOpenPos
         sqlx::query(sql).bind(key_id).bind(sealed).execute(&core.pool).await.map_err(failed)?;
     }
     Ok(())
-}
-
-#[async_trait]
-impl Quotas for PostgresStore {
-    async fn lease_calls(&self, firm: &FirmId, system: System, ask: CallsAsked) -> Result<Block, StoreError> {
-        let lock = quotas::lock(firm, system);
-        Ok(in_transaction!(&self.core, &[lock.as_str()], |connection, now| quotas::lease(
-            connection, firm, system, &ask, now
-        ))?)
-    }
-
-    async fn quotas(&self) -> Result<Vec<Quota>, StoreError> {
-        let now = self.core.now().await?;
-        read(quotas::all(&self.core.pool, now)).await
-    }
-}
-
-#[async_trait]
-impl Secrets for PostgresStore {
-    async fn first_seen(&self, secrets: &[(String, [u8; 32])]) -> Result<Vec<Timestamp>, StoreError> {
-        Ok(in_transaction!(&self.core, NO_FIRM, |connection, now| secrets::first_seen(
-            connection, secrets, now
-        ))?)
-    }
-
-    async fn sealed_by(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        // Counts everything there is, so it has no deadline.
-        Ok(secrets::sealed_by(&self.core.pool, &self.keyring).await?)
-    }
-
-    async fn reseal(
-        &self,
-        place: SealedPlace,
-        after: Option<Cursor>,
-        most: usize,
-    ) -> Result<Resealed, StoreError> {
-        Ok(in_transaction!(&self.core, NO_FIRM, |connection, _now| secrets::reseal(
-            connection,
-            &self.keyring,
-            place,
-            after.as_ref(),
-            most
-        ))?)
-    }
-
-    async fn forget_keys(&self) -> Result<Vec<String>, StoreError> {
-        Ok(in_transaction!(&self.core, NO_FIRM, |connection, _now| secrets::forget_keys(
-            connection,
-            &self.keyring
-        ))?)
-    }
 }
 
 #[async_trait]

@@ -1,13 +1,16 @@
 //! What vendors allow, and what of it is leased.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool};
 
+use super::core::in_transaction;
 use super::rows::{Fault, word};
+use super::{PostgresStore, read};
 use crate::domain::{FirmId, System};
-use crate::store::corrupt;
-use crate::store::quotas::{Block, CallsAsked, Ledger, Quota};
+use crate::store::quotas::{Block, CallsAsked, Ledger, Quota, Quotas};
+use crate::store::{StoreError, corrupt};
 
 /// What a lease locks, which is nothing that events wait for.
 pub(super) fn lock(firm: &FirmId, system: System) -> String {
@@ -45,4 +48,19 @@ pub(super) async fn all(pool: &PgPool, now: Timestamp) -> Result<Vec<Quota>, Fau
         quotas.push(ledger.state(FirmId::new(row.try_get::<String, _>("firm")?), word(&row, "system")?, now));
     }
     Ok(quotas)
+}
+
+#[async_trait]
+impl Quotas for PostgresStore {
+    async fn lease_calls(&self, firm: &FirmId, system: System, ask: CallsAsked) -> Result<Block, StoreError> {
+        let lock = lock(firm, system);
+        Ok(in_transaction!(&self.core, &[lock.as_str()], |connection, now| lease(
+            connection, firm, system, &ask, now
+        ))?)
+    }
+
+    async fn quotas(&self) -> Result<Vec<Quota>, StoreError> {
+        let now = self.core.now().await?;
+        read(all(&self.core.pool, now)).await
+    }
 }

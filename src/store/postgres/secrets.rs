@@ -1,15 +1,21 @@
 //! Since when secrets are known, and which key seals what.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::postgres::{PgArguments, PgConnection, PgPool, Postgres};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
+use super::core::in_transaction;
 use super::rows::{Fault, from_millis};
+use super::{NO_FIRM, PostgresStore};
 use crate::crypto::{Keyring, Place};
 use crate::domain::EventId;
-use crate::store::secrets::{Cursor, FINGERPRINTS, Part, Resealed, SealedPlace, adopt, kept_key_place};
+use crate::store::StoreError;
+use crate::store::secrets::{
+    Cursor, FINGERPRINTS, Part, Resealed, SealedPlace, Secrets, adopt, kept_key_place,
+};
 
 fn bind(at: usize) -> String {
     format!("${at}")
@@ -123,4 +129,35 @@ pub(super) async fn keep_fingerprint_key(pool: &PgPool, keyring: &Keyring) -> Re
         adopt(keyring, &sealed)?;
     }
     Ok(())
+}
+
+#[async_trait]
+impl Secrets for PostgresStore {
+    async fn first_seen(&self, secrets: &[(String, [u8; 32])]) -> Result<Vec<Timestamp>, StoreError> {
+        Ok(in_transaction!(&self.core, NO_FIRM, |connection, now| first_seen(connection, secrets, now))?)
+    }
+
+    async fn sealed_by(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        // Counts everything there is, so it has no deadline.
+        Ok(sealed_by(&self.core.pool, &self.keyring).await?)
+    }
+
+    async fn reseal(
+        &self,
+        place: SealedPlace,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> Result<Resealed, StoreError> {
+        Ok(in_transaction!(&self.core, NO_FIRM, |connection, _now| reseal(
+            connection,
+            &self.keyring,
+            place,
+            after.as_ref(),
+            most
+        ))?)
+    }
+
+    async fn forget_keys(&self) -> Result<Vec<String>, StoreError> {
+        Ok(in_transaction!(&self.core, NO_FIRM, |connection, _now| forget_keys(connection, &self.keyring))?)
+    }
 }

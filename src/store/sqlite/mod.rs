@@ -4,6 +4,7 @@
 //! transaction for each event, and nothing slower for a lone one. Reads go to a small pool of their own connections.
 
 mod claims;
+mod credentials;
 mod effects;
 mod lanes;
 mod links;

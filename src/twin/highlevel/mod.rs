@@ -3,6 +3,7 @@
 mod admin;
 mod appointments;
 mod businesses;
+mod consent;
 mod contacts;
 mod custom_fields;
 mod limits;
@@ -24,6 +25,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+pub use self::oauth::{Choice, OAuthCounts};
 use self::state::{Session, State, refusal};
 pub use self::ui::{HighLevel, NewContact, NewTask};
 use super::call::{Answer, Call, Reply};

@@ -21,17 +21,52 @@ enum Holder {
     Company,
 }
 
+/// What the person does at `chooselocation`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// Chooses the twin's location.
+    #[default]
+    Location,
+    /// Chooses another location of theirs.
+    OtherLocation(String),
+    /// Chooses the agency.
+    Agency,
+    /// Gives no permission.
+    Decline,
+}
+
+/// What was asked of the twin's OAuth.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OAuthCounts {
+    /// Codes that became tokens.
+    pub codes: usize,
+    /// Refresh tokens that became new tokens.
+    pub refreshes: usize,
+    /// Refresh tokens that got the answer they had got before.
+    pub repeats: usize,
+    /// Refresh tokens that were refused.
+    pub refused: usize,
+    /// Location tokens made from the agency's.
+    pub location_tokens: usize,
+    /// New beginnings.
+    pub reconnects: usize,
+    /// API calls with a token that is no good.
+    pub dead_calls: usize,
+}
+
 #[derive(Debug, Clone)]
 struct Grant {
     client: String,
     scope: String,
     holder: Holder,
+    location: String,
     until: Timestamp,
 }
 
 #[derive(Debug, Clone)]
 struct Refresh {
     grant: Grant,
+    issued: Timestamp,
     used: Option<(Timestamp, Value)>,
 }
 
@@ -45,6 +80,12 @@ pub(super) struct OAuth {
     /// Private tokens beside the twin's own.
     accepted: HashSet<String>,
     is_installed: bool,
+    /// What the installed app was granted.
+    installed_scope: String,
+    pub(super) choice: Choice,
+    /// HighLevel documents no `state`: some answers come without.
+    pub(super) drops_state: bool,
+    pub(super) counts: OAuthCounts,
 }
 
 impl OAuth {
@@ -75,13 +116,24 @@ impl OAuth {
     ///
     /// # Errors
     /// 401 as HighLevel words it.
-    pub(super) fn check(&self, call: &Call, now: Timestamp) -> Result<(), Reply> {
+    pub(super) fn check(&mut self, call: &Call, now: Timestamp) -> Result<(), Reply> {
+        let checked = self.check_token(call, now);
+        self.counts.dead_calls += usize::from(checked.is_err());
+        checked?;
+        self.check_scope(call)
+    }
+
+    fn check_token(&self, call: &Call, now: Timestamp) -> Result<(), Reply> {
         let invalid = || refusal(401, "Invalid token: access token is invalid");
         let token = call.bearer().filter(|token| !self.revoked.contains(*token)).ok_or_else(invalid)?;
         if token == PRIVATE_TOKEN || self.accepted.contains(token) {
             return Ok(());
         }
-        let grant = self.access.get(token).filter(|grant| now < grant.until).ok_or_else(invalid)?;
+        self.access.get(token).filter(|grant| now < grant.until).map(|_| ()).ok_or_else(invalid)
+    }
+
+    fn check_scope(&self, call: &Call) -> Result<(), Reply> {
+        let Some(grant) = call.bearer().and_then(|token| self.access.get(token)) else { return Ok(()) };
         let wanted = scope(call);
         // An authorisation that named no scopes stands for an app that has them all.
         if wanted.is_empty() || grant.scope.is_empty() || grant.scope.split(' ').any(|scope| scope == wanted)
@@ -99,17 +151,26 @@ pub(super) fn choose(session: &mut Session<'_>, call: &Call) -> Answer {
     };
     let mut url = reqwest::Url::parse(redirect).map_err(|_| refusal(400, "redirect_uri must be a URL"))?;
     let code = session.state.ids.letters(40);
+    let choice = session.state.oauth.choice.clone();
     let grant = Grant {
         client: client.to_owned(),
         scope: call.query("scope").unwrap_or_default().to_owned(),
-        holder: Holder::Location,
+        holder: if choice == Choice::Agency { Holder::Company } else { Holder::Location },
+        location: match &choice {
+            Choice::OtherLocation(other) => other.clone(),
+            _ => session.state.location.clone(),
+        },
         until: session.now + SignedDuration::from_secs(CODE_SECONDS),
     };
-    url.query_pairs_mut().append_pair("code", &code);
-    if let Some(state) = call.query("state") {
+    if choice == Choice::Decline {
+        url.query_pairs_mut().append_pair("error", "access_denied");
+    } else {
+        url.query_pairs_mut().append_pair("code", &code);
+        session.state.oauth.codes.insert(code, grant);
+    }
+    if let Some(state) = call.query("state").filter(|_| !session.state.oauth.drops_state) {
         url.query_pairs_mut().append_pair("state", state);
     }
-    session.state.oauth.codes.insert(code, grant);
     Ok(Reply::new(302, Value::Null).with("location", url))
 }
 
@@ -131,10 +192,17 @@ pub(super) fn token(session: &mut Session<'_>, call: &Call) -> Answer {
             if field("user_type") == "Company" {
                 grant.holder = Holder::Company;
             }
+            session.state.oauth.counts.codes += 1;
+            session.state.oauth.installed_scope.clone_from(&grant.scope);
             let answer = issue(session, &grant, true);
             if !std::mem::replace(&mut session.state.oauth.is_installed, true) {
+                let location = match grant.holder {
+                    Holder::Location => json!(grant.location),
+                    // An agency's own installation names no location.
+                    Holder::Company => Value::Null,
+                };
                 let installed = json!({
-                    "appId": APP_ID, "companyId": session.state.company, "userId": session.state.users[0]["id"],
+                    "locationId": location, "appId": APP_ID, "companyId": session.state.company, "userId": session.state.users[0]["id"],
                     "companyName": "Twin Injury Law", "isWhitelabelCompany": false,
                 });
                 session.webhook("INSTALL", object(installed));
@@ -146,13 +214,26 @@ pub(super) fn token(session: &mut Session<'_>, call: &Call) -> Answer {
             let token = field("refresh_token");
             let is_revoked = session.state.oauth.revoked.contains(token);
             let held = session.state.oauth.refresh.get(token).filter(|_| !is_revoked).cloned();
-            let held = held.filter(|held| held.grant.client == field("client_id")).ok_or_else(invalid)?;
+            let year = SignedDuration::from_hours(365 * 24);
+            let held = held.filter(|held| {
+                held.grant.client == field("client_id") && now.duration_since(held.issued) < year
+            });
+            let counts = &mut session.state.oauth.counts;
+            let Some(held) = held else {
+                counts.refused += 1;
+                return Err(invalid());
+            };
             match held.used {
                 Some((at, answer)) if now.as_second() - at.as_second() <= SAME_TOKEN_SECONDS => {
+                    counts.repeats += 1;
                     Ok(Reply::ok(answer))
                 }
-                Some(_) => Err(invalid()),
+                Some(_) => {
+                    counts.refused += 1;
+                    Err(invalid())
+                }
                 None => {
+                    counts.refreshes += 1;
                     let answer = issue(session, &held.grant, true);
                     if let Some(held) = session.state.oauth.refresh.get_mut(token) {
                         held.used = Some((now, answer.clone()));
@@ -177,8 +258,15 @@ pub(super) fn location_token(session: &mut Session<'_>, call: &Call) -> Answer {
     let grant = grant
         .filter(|grant| grant.holder == Holder::Company)
         .ok_or_else(|| refusal(401, "This authClass type is not allowed to access this scope."))?;
-    let answer = issue(session, &Grant { holder: Holder::Location, ..grant }, false);
-    Ok(Reply::ok(answer))
+    let location = session.state.location.clone();
+    let answer = issue(session, &Grant { holder: Holder::Location, location, ..grant }, false);
+    let mut answer = object(answer);
+    // As the official file has it: the app is named, user type and agency are not.
+    answer.insert("appId".into(), APP_ID.into());
+    answer.remove("userType");
+    answer.remove("companyId");
+    session.state.oauth.counts.location_tokens += 1;
+    Ok(Reply::ok(Value::Object(answer)))
 }
 
 /// `GET /oauth/installedLocations`.
@@ -203,10 +291,16 @@ pub(super) fn reconnect(session: &mut Session<'_>, call: &Call) -> Answer {
     if field("clientKey").is_empty() || field("clientSecret") != CLIENT_SECRET {
         return Err(problem(401, "invalid_client", "Invalid client credentials!"));
     }
+    if !session.state.oauth.is_installed {
+        return Err(refusal(400, "The app is not installed."));
+    }
+    session.state.oauth.counts.reconnects += 1;
     let holder = if field("locationId").is_empty() { Holder::Company } else { Holder::Location };
     let code = session.state.ids.letters(40);
     let until = session.now + SignedDuration::from_secs(CODE_SECONDS);
-    let grant = Grant { client: field("clientKey").to_owned(), scope: String::new(), holder, until };
+    let scope = session.state.oauth.installed_scope.clone();
+    let location = session.state.location.clone();
+    let grant = Grant { client: field("clientKey").to_owned(), scope, holder, location, until };
     session.state.oauth.codes.insert(code.clone(), grant);
     Ok(Reply::ok(json!({"authorizationCode": code, "expiresAt": format!("{until:.3}")})))
 }
@@ -250,11 +344,11 @@ fn issue(session: &mut Session<'_>, grant: &Grant, with_refresh: bool) -> Value 
         "companyId": session.state.company, "userId": session.state.users[0]["id"],
     }));
     if grant.holder == Holder::Location {
-        answer.insert("locationId".into(), session.state.location.as_str().into());
+        answer.insert("locationId".into(), grant.location.as_str().into());
     }
     if with_refresh {
         let refresh = format!("twin-refresh-{}", session.state.ids.letters(32));
-        let held = Refresh { grant: grant.clone(), used: None };
+        let held = Refresh { grant: grant.clone(), issued: session.now, used: None };
         session.state.oauth.refresh.insert(refresh.clone(), held);
         answer.insert("refresh_token".into(), refresh.into());
         answer.insert("isBulkInstallation".into(), false.into());

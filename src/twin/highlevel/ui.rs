@@ -357,15 +357,6 @@ impl HighLevel {
         self.vendor.lock().oauth.expire();
     }
 
-    /// Takes the app off the location: its tokens end and `UNINSTALL` is sent.
-    pub fn uninstall(&self) {
-        self.by_hand(|session| {
-            session.state.oauth.uninstall();
-            let company = session.state.company.clone();
-            session.webhook("UNINSTALL", object(json!({"companyId": company})));
-        });
-    }
-
     fn by_hand<T>(&self, act: impl FnOnce(&mut Session<'_>) -> T) -> T {
         self.vendor.by_hand(act)
     }

@@ -1,28 +1,150 @@
 //! HighLevel, for one location.
 
+mod answer;
+mod oauth;
+mod private;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+pub use self::oauth::{Grant, GrantedTo, OAuthClient, Surface, TokenError};
+pub use self::private::PrivateTokens;
 use super::exchange::Credential;
-use super::{Exchange, HttpClient};
+use super::{Exchange, Failure, HttpClient};
 use crate::config::Secret;
+use crate::domain::Announced;
+use crate::domain::CallClass;
 use crate::operations::Request;
+use crate::operations::highlevel::scopes::is_granted;
+
+/// A token to call with.
+#[derive(Debug, Clone)]
+pub struct Granted {
+    /// The token.
+    pub token: Secret,
+    /// The scopes that were granted with it; none where nobody knows, as with a private integration's.
+    pub scopes: Option<Arc<[String]>>,
+}
+
+impl Granted {
+    /// Whether a scope was granted, as far as it is known.
+    pub fn allows(&self, scope: &str) -> bool {
+        self.scopes.as_deref().is_none_or(|scopes| is_granted(scopes, scope))
+    }
+}
+
+/// Gives out the token of the moment.
+#[async_trait]
+pub trait TokenSource: Send + Sync {
+    /// The token to call with.
+    async fn token(&self) -> Result<Granted, Failure>;
+    /// Another one than those that HighLevel refused to this call, the last of them just now; none if there is none.
+    async fn instead_of(&self, refused: &[Secret]) -> Result<Option<Granted>, Failure>;
+    /// What a person does to have a missing scope granted.
+    fn how_to_grant(&self, scope: &str) -> String;
+    /// What a person does when HighLevel takes no token any more.
+    fn how_to_renew(&self) -> String;
+}
+
+/// The most tokens that are tried for one call.
+const MOST_TOKENS: usize = 8;
+
+/// What HighLevel answers with 401 where the token is good and only a scope is missing.
+const SCOPE_REFUSAL: &str = "not authorized for this scope";
 
 /// An authorised client of one location.
 #[derive(Clone)]
 pub struct HighLevelClient {
     http: HttpClient,
     base_url: String,
-    token: Secret,
+    tokens: Arc<dyn TokenSource>,
 }
 
 impl HighLevelClient {
-    /// A client with a private integration token, which does not change
-    /// (help.gohighlevel.com, "Private Integrations").
-    pub fn new(http: HttpClient, base_url: String, token: Secret) -> Self {
-        Self { http, base_url, token }
+    /// A client that takes its tokens from there.
+    pub fn new(http: HttpClient, base_url: String, tokens: Arc<dyn TokenSource>) -> Self {
+        Self { http, base_url, tokens }
     }
 
-    /// Sends a request; `body` replaces the request's own with the exact bytes that were written down before.
+    /// The token a call would carry now, and its scopes.
+    pub async fn granted(&self) -> Result<Granted, Failure> {
+        self.tokens.token().await
+    }
+
+    /// Sends a request; `body` replaces the request's own with the exact bytes that were written down before. A token
+    /// that is refused is replaced by another, as long as there is one: what HighLevel answers with 401 it has not done.
     pub async fn send(&self, request: &Request, body: Option<Vec<u8>>) -> Exchange {
         let body = body.or_else(|| request.bytes());
-        self.http.send(&self.base_url, Credential::Bearer(self.token.reveal()), request, body, &[]).await
+        let started_at = self.http.clock().now();
+        let mut granted = match self.tokens.token().await {
+            Ok(granted) => granted,
+            Err(failure) => return unsent(request, started_at, failure),
+        };
+        let mut refused = Vec::new();
+        loop {
+            if let Some(scope) = missing_scope(request, &granted) {
+                return unsent(request, started_at, self.not_granted(scope));
+            }
+            let token = Credential::Bearer(granted.token.reveal());
+            let exchange = self.http.send(&self.base_url, token, request, body.clone(), &[]).await;
+            if exchange.status() != Some(401) {
+                return exchange;
+            }
+            if is_about_scope(&exchange) {
+                return self.lacks_scope(request, exchange);
+            }
+            refused.push(granted.token);
+            match self.tokens.instead_of(&refused).await {
+                Ok(Some(other)) if refused.len() < MOST_TOKENS => granted = other,
+                Ok(_) => return self.refused(exchange),
+                Err(failure) => return unsent(request, started_at, failure),
+            }
+        }
+    }
+
+    fn not_granted(&self, scope: &str) -> Failure {
+        let detail = format!("was not sent: {}", self.tokens.how_to_grant(scope));
+        Failure { class: CallClass::Unpermitted, retry_after: None, detail, answer: None }
+    }
+
+    fn lacks_scope(&self, request: &Request, mut exchange: Exchange) -> Exchange {
+        if let Err(failure) = &mut exchange.result {
+            failure.class = CallClass::Unpermitted;
+            let how = request.scope.map(|scope| self.tokens.how_to_grant(scope)).unwrap_or_default();
+            failure.detail = format!("{}; {how}", failure.detail);
+        }
+        exchange
+    }
+
+    fn refused(&self, mut exchange: Exchange) -> Exchange {
+        if let Err(failure) = &mut exchange.result {
+            failure.detail = format!("{}; {}", failure.detail, self.tokens.how_to_renew());
+        }
+        exchange
+    }
+}
+
+fn missing_scope(request: &Request, granted: &Granted) -> Option<&'static str> {
+    request.scope.filter(|scope| !granted.allows(scope))
+}
+
+fn is_about_scope(exchange: &Exchange) -> bool {
+    let answer = exchange.result.as_ref().err().and_then(|failure| failure.answer.as_ref());
+    let message = answer.and_then(|answer| answer.body.get("message")?.as_str());
+    message.is_some_and(|message| message.contains(SCOPE_REFUSAL))
+}
+
+/// The record of a call that was never made.
+fn unsent(request: &Request, started_at: Timestamp, failure: Failure) -> Exchange {
+    Exchange {
+        operation: request.operation,
+        target: format!("{} {}", request.method.as_str(), request.path),
+        started_at,
+        duration: Duration::ZERO,
+        announced: Announced::default(),
+        result: Err(failure),
     }
 }

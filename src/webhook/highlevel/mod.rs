@@ -5,6 +5,7 @@
 
 mod envelope;
 mod event;
+mod installation;
 pub mod sample;
 pub mod sign;
 mod types;
@@ -12,5 +13,6 @@ mod verify;
 
 pub use envelope::{read_envelope, read_workflow_envelope};
 pub use event::read_event;
+pub use installation::{InstallationChange, is_installation, read_installation};
 pub use types::{DOCUMENTED, WORKFLOW, is_update};
 pub use verify::{InvalidKey, Keys, PUBLISHED_KEY, Signatures, verify, verify_secret_header};

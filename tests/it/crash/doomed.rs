@@ -1,5 +1,7 @@
 //! A store that comes to a stop at a chosen point, as if the program had been killed, or frozen, there.
 
+mod tokens;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,9 +32,16 @@ pub enum Point {
     BeforeSettle,
     /// The event is settled, and the worker does not know.
     AfterSettle,
+    /// The right to renew a token is ours, and nothing has been asked.
+    AfterLease,
+    /// HighLevel has answered with new tokens, and they are not on disk.
+    BeforeTokens,
+    /// They are on disk, and nobody has used them.
+    AfterTokens,
 }
 
 impl Point {
+    /// Those of an effect.
     pub const ALL: [Self; 5] =
         [Self::BeforeIntent, Self::BeforeSend, Self::AfterAnswer, Self::BeforeSettle, Self::AfterSettle];
 }

@@ -10,7 +10,7 @@ mod clock;
 mod creates;
 mod credentials;
 mod disk;
-mod doomed;
+pub mod doomed;
 pub mod gate;
 mod kill;
 mod leases;

@@ -2,11 +2,15 @@
 
 use std::process::{Command, Output};
 
+use casebridge::config::Secret;
 use casebridge::domain::{
     Allowance, Announced, Base, Cause, EventState, Link, Outcome, ParkCause, Priority, System,
 };
 use casebridge::store::copy::{CannotCopy, copy};
-use casebridge::store::{Begun, CallsAsked, EventFilter, Intent, LinkChange, SharedStore, Store};
+use casebridge::store::{
+    Begun, CallsAsked, Credentials, EventFilter, Holder, Intent, LinkChange, Returned, SharedStore, Store,
+    Tokens,
+};
 use jiff::SignedDuration;
 
 use super::databases::keyring;
@@ -45,7 +49,23 @@ async fn lived_in() -> TestStore {
         unspent: Vec::new(),
     };
     test.store.lease_calls(&firm(), System::HighLevel, ask).await.unwrap();
+    test.store.save_tokens(&location(), &tokens(), None).await.unwrap();
+    test.store.note_installed(&location(), Some("com"), Some("Acme")).await.unwrap();
+    let hour = SignedDuration::from_hours(1);
+    test.store.make_link([1; 32], &firm(), hour).await.unwrap();
+    test.store.make_link([0; 32], &firm(), hour).await.unwrap();
+    test.store.open_link([1; 32], [2; 32], [3; 32], hour).await.unwrap();
     test
+}
+
+fn location() -> Holder {
+    Holder::Location("loc".into())
+}
+
+fn tokens() -> Tokens {
+    let (access, refresh) = (Secret::new("access"), Some(Secret::new("refresh")));
+    let life = SignedDuration::from_hours(24);
+    Tokens { access, refresh, scopes: Some("contacts.readonly".into()), life, company: Some("com".into()) }
 }
 
 async fn all(store: &dyn Store) -> Vec<casebridge::store::EventRow> {
@@ -60,13 +80,30 @@ async fn a_copy_is_complete_and_goes_on() {
     let copied = copy(&test.database.path(), &target, |_| {}).await.unwrap();
     let rows: Vec<_> = copied.iter().map(|table| (table.table, table.rows)).collect();
     assert!(rows.contains(&("event", 1200)) && rows.contains(&("payload", 1200)), "{rows:?}");
-    for table in ["link", "effect", "reservation", "parking", "person", "quota"] {
+    let tables = [
+        "link",
+        "effect",
+        "reservation",
+        "parking",
+        "person",
+        "quota",
+        "credential",
+        "connect_link",
+        "installation",
+    ];
+    for table in tables {
         assert!(copied.iter().any(|copied| copied.table == table && copied.rows > 0), "{table}");
     }
     assert_eq!(all(&target).await, all(&*test.store).await);
     assert_eq!(target.parkings().await.unwrap(), test.store.parkings().await.unwrap());
     let again = copy(&test.database.path(), &target, |_| {}).await;
     assert!(matches!(again, Err(CannotCopy::NotEmpty("person"))), "{again:?}");
+
+    let credential = target.credential(&location()).await.unwrap().unwrap();
+    assert_eq!(credential.refresh.unwrap().reveal(), "refresh");
+    assert_eq!(target.credentials().await.unwrap(), test.store.credentials().await.unwrap());
+    assert_eq!(target.installations().await.unwrap(), test.store.installations().await.unwrap());
+    assert_eq!(target.take_return([3; 32], Some([2; 32])).await.unwrap(), Returned::For(firm()));
 
     let link = &target.links_of(&firm(), &[lead("l1")]).await.unwrap()[0];
     assert_eq!(link.base, Base::of_task(true));
@@ -118,7 +155,7 @@ async fn the_command_copies_once_and_says_what() {
         [store]\nurl = \"sqlite://bridge.db\"\n";
     std::fs::write(directory.join("casebridge.toml"), config).unwrap();
     let migrated = casebridge(directory, &["migrate"]);
-    assert_eq!(String::from_utf8_lossy(&migrated.stdout), "SQLite schema 3: it was up to date\n");
+    assert_eq!(String::from_utf8_lossy(&migrated.stdout), "SQLite schema 4: it was up to date\n");
 
     let lock = casebridge::store::sqlite::ServeLock::take(&path).unwrap();
     let refused = casebridge(directory, &["copy", "--to", &database.url]);

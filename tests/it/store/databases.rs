@@ -170,6 +170,37 @@ impl Database {
         PgConnection::connect(&self.as_postgres().url).await.unwrap()
     }
 
+    /// The one authorisation that is stored, as it lies in its table: access token, refresh token.
+    pub async fn stored_tokens(&self) -> (Vec<u8>, Vec<u8>) {
+        let sql = "SELECT sealed_access, sealed_refresh FROM credential";
+        match self {
+            Self::Sqlite(_) => {
+                let connection = rusqlite::Connection::open(self.path()).unwrap();
+                connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+            }
+            Self::Postgres(_) => {
+                let mut connection = self.connect().await;
+                sqlx::query_as(sql).fetch_one(&mut connection).await.unwrap()
+            }
+        }
+    }
+
+    /// Puts each in the other's column.
+    pub async fn exchange_tokens(&self, access: &[u8], refresh: &[u8]) {
+        match self {
+            Self::Sqlite(_) => {
+                let connection = rusqlite::Connection::open(self.path()).unwrap();
+                let sql = "UPDATE credential SET sealed_access = ?, sealed_refresh = ?";
+                connection.execute(sql, [refresh, access]).unwrap();
+            }
+            Self::Postgres(_) => {
+                let sql = "UPDATE credential SET sealed_access = $1, sealed_refresh = $2";
+                let mut connection = self.connect().await;
+                sqlx::query(sql).bind(refresh).bind(access).execute(&mut connection).await.unwrap();
+            }
+        }
+    }
+
     /// The one payload that is stored, as it lies in its table.
     pub async fn stored_payload(&self) -> Vec<u8> {
         let sql = "SELECT sealed_body FROM payload";

@@ -1,6 +1,7 @@
 //! What the bridge may rely on, whatever the database: each promise is one function, kept on SQLite and on PostgreSQL.
 
 mod copying;
+mod credentials;
 mod databases;
 mod effects;
 mod lanes;
@@ -23,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use self::databases::Database;
-pub use self::databases::{PostgresDatabase, open_chosen};
+pub use self::databases::{PostgresDatabase, keyring, open_chosen};
 
 /// Makes of each promise one test a database.
 macro_rules! on_both {

@@ -55,6 +55,15 @@ pub fn validate_all(requests: &[Recorded]) -> Vec<String> {
     requests.iter().enumerate().flat_map(complain).collect()
 }
 
+/// The scopes that an operation's file demands, for any kind of token.
+pub fn scopes(method: &str, path: &str) -> Vec<String> {
+    let Some((_, operation)) = operation(method, path) else { return Vec::new() };
+    let kinds = operation["security"].as_array().into_iter().flatten();
+    let scopes = kinds.flat_map(|kind| kind.as_object().into_iter().flat_map(Map::values));
+    let scopes = scopes.flat_map(|scopes| scopes.as_array().into_iter().flatten());
+    scopes.filter_map(|scope| Some(scope.as_str()?.to_owned())).collect()
+}
+
 /// Everything that is wrong with one request to HighLevel; nothing when it is right.
 pub fn check(
     method: &str,

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0001_events_links_effects.sql"),
     include_str!("0002_quotas.sql"),
     include_str!("0003_secrets.sql"),
+    include_str!("0004_credentials.sql"),
 ];
 
 /// Held while a schema is brought up to date: a second instance waits for the first.

@@ -57,7 +57,7 @@ pub(super) async fn message(
         SELECT pg_notify($25, '') WHERE 'ready' = ANY($15)";
     let (new_people, firms): (Vec<i64>, Vec<&String>) =
         people.new.iter().map(|(id, firm)| (id, firm)).unzip();
-    let (names, of): (Vec<_>, Vec<i64>) = people.records.iter().map(|(name, person)| (name, person)).unzip();
+    let (names, of): (Vec<_>, Vec<i64>) = people.records.iter().unzip();
     let (record_firms, records): (Vec<&String>, Vec<&String>) =
         names.into_iter().map(|(firm, record)| (firm, record)).unzip();
     let sealed = |event: &EventToStore| &batch[event.place];

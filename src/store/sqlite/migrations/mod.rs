@@ -6,6 +6,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0001_events_links_effects.sql"),
     include_str!("0002_quotas.sql"),
     include_str!("0003_secrets.sql"),
+    include_str!("0004_credentials.sql"),
 ];
 
 /// The newest schema this build knows.

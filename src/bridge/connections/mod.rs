@@ -1,0 +1,282 @@
+//! Connections to HighLevel that a person gave in the browser: made, kept alive, and told of when they end.
+//!
+//! An access token lasts a day and a refresh token is good for one use. So a token is renewed ahead of its end, by one
+//! task of one process at a time (`renew`), and the new one is on disk before it is used. A crash after HighLevel's
+//! answer and before that commit loses nothing: for 30 s HighLevel gives the same answer to the same refresh token, the
+//! lease of the process that is gone ends earlier, and after that `/oauth/reconnect` gives a new beginning.
+//!
+//! `connect` is the way through the browser, `installs` what HighLevel tells of the app's installations.
+
+mod connect;
+mod installs;
+mod renew;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Mutex;
+
+pub use self::connect::{Begun, Connected, LINK_LIFE, NotConnected};
+use self::renew::NotRenewed;
+use super::{Bridge, Firm};
+use crate::clock::SharedClock;
+use crate::config::Secret;
+use crate::crypto::Keyring;
+use crate::domain::FirmId;
+use crate::operations::highlevel::scopes;
+use crate::store::{Credential, Holder, SharedStore};
+use crate::vendors::Failure;
+use crate::vendors::highlevel::{Granted, OAuthClient, TokenSource};
+
+/// How long before its end a token is renewed.
+const AHEAD: SignedDuration = SignedDuration::from_hours(1);
+/// A token this close to its end may be over when it arrives.
+const LAST_USE: SignedDuration = SignedDuration::from_secs(60);
+/// When a renewal is tried again that failed while the present token is still good: within the 30 s in which HighLevel
+/// repeats an answer that was lost.
+const AGAIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// How long a failed try answers for all who ask: when HighLevel is away, those who wait must not each wait for it.
+const FAILURE_SERVES: SignedDuration = SignedDuration::from_secs(1);
+/// How many tokens one call may try: the present one, and a new one.
+const MOST_TOKENS: usize = 2;
+
+/// All connections of this process.
+pub struct Connections {
+    app: OAuthClient,
+    store: SharedStore,
+    clock: SharedClock,
+    keyring: Arc<Keyring>,
+    /// What this process's renewals are leased under.
+    instance: String,
+    /// Each lock is held while its token is renewed, so that one renewal serves all who wait.
+    present: Mutex<HashMap<Holder, Slot>>,
+}
+
+type Slot = Arc<Mutex<Held>>;
+
+/// What is known of one connection's token.
+#[derive(Default)]
+struct Held {
+    present: Option<Present>,
+    /// What came of the last try, for those who waited for it.
+    failed: Option<(Timestamp, NotRenewed)>,
+}
+
+/// The token of the moment.
+struct Present {
+    granted: Granted,
+    revision: u64,
+    renew_at: Timestamp,
+}
+
+impl Present {
+    fn of(credential: &Credential) -> Self {
+        Self {
+            granted: Granted {
+                token: credential.access.clone(),
+                scopes: Some(credential.row.scopes.clone().into())
+                    .filter(|scopes: &Arc<[_]>| !scopes.is_empty()),
+            },
+            revision: credential.row.revision,
+            renew_at: renew_at(credential),
+        }
+    }
+}
+
+fn renew_at(credential: &Credential) -> Timestamp {
+    credential.row.expires_at.saturating_sub(AHEAD).unwrap_or(Timestamp::MIN)
+}
+
+/// Whether it is neither due nor refused.
+fn is_fresh(credential: &Credential, now: Timestamp) -> bool {
+    credential.row.refused_at.is_none() && now < renew_at(credential)
+}
+
+fn is_usable(credential: &Credential, now: Timestamp) -> bool {
+    credential.row.expires_at.saturating_sub(LAST_USE).is_ok_and(|end| now < end)
+}
+
+impl Connections {
+    pub(super) fn new(
+        app: OAuthClient,
+        store: SharedStore,
+        clock: SharedClock,
+        keyring: Arc<Keyring>,
+    ) -> Self {
+        let instance = uuid::Uuid::now_v7().to_string();
+        Self { app, store, clock, keyring, instance, present: Mutex::default() }
+    }
+
+    /// The app.
+    pub fn app(&self) -> &OAuthClient {
+        &self.app
+    }
+
+    async fn slot(&self, holder: &Holder) -> Slot {
+        Arc::clone(self.present.lock().await.entry(holder.clone()).or_default())
+    }
+
+    /// Forgets what is known of a token, so that the store is asked.
+    async fn forget(&self, holder: &Holder) {
+        *self.slot(holder).await.lock().await = Held::default();
+    }
+
+    /// The token to call with.
+    async fn token(&self, holder: &Holder) -> Result<Granted, NotRenewed> {
+        let slot = self.slot(holder).await;
+        let mut held = slot.lock().await;
+        if let Some(known) = held.present.as_ref()
+            && self.clock.now() < known.renew_at
+        {
+            return Ok(known.granted.clone());
+        }
+        self.bring_up_to_date(holder, &mut held, None).await
+    }
+
+    /// Another token than the one that was refused.
+    async fn instead_of(&self, holder: &Holder, refused: &Secret) -> Result<Granted, NotRenewed> {
+        let slot = self.slot(holder).await;
+        let mut held = slot.lock().await;
+        match held.present.as_ref() {
+            // Renewed while the refusal was on its way.
+            Some(known) if known.granted.token.reveal() != refused.reveal() => Ok(known.granted.clone()),
+            Some(known) => {
+                let refused = Some(known.revision);
+                self.bring_up_to_date(holder, &mut held, refused).await
+            }
+            None => {
+                let stored = self.store.credential(holder).await?;
+                let stored = stored.filter(|stored| stored.access.reveal() == refused.reveal());
+                let refused = stored.map(|stored| stored.row.revision);
+                self.bring_up_to_date(holder, &mut held, refused).await
+            }
+        }
+    }
+
+    /// Asks HighLevel for a new token, whatever the present one is worth.
+    async fn renew_now(&self, holder: &Holder) -> Result<Granted, NotRenewed> {
+        let slot = self.slot(holder).await;
+        let mut held = slot.lock().await;
+        held.failed = None;
+        let stored = self.store.credential(holder).await?;
+        self.bring_up_to_date(holder, &mut held, stored.map(|stored| stored.row.revision)).await
+    }
+
+    async fn bring_up_to_date(
+        &self,
+        holder: &Holder,
+        held: &mut Held,
+        refused: Option<u64>,
+    ) -> Result<Granted, NotRenewed> {
+        let now = self.clock.now();
+        if let Some((at, why)) = &held.failed
+            && now.duration_since(*at).abs() < FAILURE_SERVES
+        {
+            return Err(why.clone());
+        }
+        let result = self.ask(holder, &mut held.present, refused).await;
+        held.failed = result.as_ref().err().map(|why| (self.clock.now(), why.clone()));
+        result
+    }
+
+    async fn ask(
+        &self,
+        holder: &Holder,
+        present: &mut Option<Present>,
+        refused: Option<u64>,
+    ) -> Result<Granted, NotRenewed> {
+        let Some(stored) = self.store.credential(holder).await? else {
+            *present = None;
+            return Err(NotRenewed::NotConnected);
+        };
+        let now = self.clock.now();
+        let renewed = if refused != Some(stored.row.revision) && is_fresh(&stored, now) {
+            // By another process, or before this one started.
+            Present::of(&stored)
+        } else {
+            match self.renew(holder, refused).await {
+                Ok(credential) => Present {
+                    // Not renewed yet, by whoever is at it: it is looked at again soon.
+                    renew_at: renew_at(&credential).max(now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX)),
+                    ..Present::of(&credential)
+                },
+                Err(why) if why.may_pass() && refused.is_none() && is_usable(&stored, now) => {
+                    tracing::warn!(%holder, "a HighLevel token could not be renewed yet: {why}");
+                    let again = now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
+                    Present { renew_at: again, ..Present::of(&stored) }
+                }
+                Err(why) => {
+                    *present = None;
+                    return Err(why);
+                }
+            }
+        };
+        let granted = renewed.granted.clone();
+        *present = Some(renewed);
+        Ok(granted)
+    }
+}
+
+/// The tokens of one firm's location.
+pub(super) struct FirmTokens {
+    pub(super) connections: Arc<Connections>,
+    pub(super) firm: FirmId,
+    pub(super) location: Holder,
+}
+
+impl FirmTokens {
+    fn explain(&self, why: NotRenewed) -> Failure {
+        why.into_failure(&self.how_to_renew())
+    }
+}
+
+#[async_trait]
+impl TokenSource for FirmTokens {
+    async fn token(&self) -> Result<Granted, Failure> {
+        self.connections.token(&self.location).await.map_err(|why| self.explain(why))
+    }
+
+    async fn instead_of(&self, refused: &[Secret]) -> Result<Option<Granted>, Failure> {
+        let Some(last) = refused.last() else { return self.token().await.map(Some) };
+        if refused.len() >= MOST_TOKENS {
+            // A new one that is refused too is no matter of age.
+            return Ok(None);
+        }
+        let other = self.connections.instead_of(&self.location, last).await;
+        let other = other.map_err(|why| self.explain(why))?;
+        let is_new = refused.iter().all(|one| one.reveal() != other.token.reveal());
+        Ok(is_new.then_some(other))
+    }
+
+    fn how_to_grant(&self, scope: &str) -> String {
+        format!("{} {}`", scopes::how_to_grant(scope).trim_end_matches('`'), self.firm)
+    }
+
+    fn how_to_renew(&self) -> String {
+        format!("connect it with `casebridge firms connect {}` and the link that prints", self.firm)
+    }
+}
+
+impl Bridge {
+    /// Renews what is due, so that no token ends unused while a firm is quiet: also a refresh token ends, after a year.
+    pub async fn keep_connections(&self) {
+        for firm in self.firms.iter().filter(|firm| firm.is_connected_by_browser) {
+            if let Err(failure) = firm.highlevel.granted().await {
+                tracing::warn!(firm = %firm.id, "the connection to HighLevel cannot be kept up: {failure}");
+            }
+        }
+    }
+
+    /// The connections through the Marketplace app, if there is one.
+    pub fn connections(&self) -> Option<&Arc<Connections>> {
+        self.connections.as_ref()
+    }
+
+    /// The firm that has a location, if one has.
+    pub fn firm_of(&self, location: &str) -> Option<&Arc<Firm>> {
+        self.firms.by_location(location)
+    }
+}
