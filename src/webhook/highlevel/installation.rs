@@ -51,9 +51,9 @@ mod tests {
         let installed = InstallationChange::Installed { location: id(), company: id() };
         assert_eq!(read("AppInstall", "INSTALL"), installed);
         let by_agency = InstallationChange::Installed { location: None, company: id() };
-        assert_eq!(read("AppInstall.2", "INSTALL"), by_agency);
+        assert_eq!(read("AppInstall.3", "INSTALL"), by_agency);
         assert_eq!(
-            read("AppUninstall", "UNINSTALL"),
+            read("AppUninstall.2", "UNINSTALL"),
             InstallationChange::Removed { location: None, company: id() }
         );
     }

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use casebridge::config::Secret;
 use casebridge::crypto::Keyring;
 use casebridge::domain::{Base, EffectKey, Link, Outcome, System};
-use casebridge::store::{Begun, Intent, LinkChange, PlanRecord, SealedPlace, Settlement, SharedStore};
+use casebridge::store::{
+    Begun, Holder, Intent, LinkChange, PlanRecord, SealedPlace, Settlement, SharedStore, Tokens,
+};
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
 
@@ -54,6 +57,15 @@ async fn live_in(test: &TestStore) {
         let plan = Some(PlanRecord { commands: Vec::new(), remarks: vec!["as it was".into()] });
         let settled = Settlement { plan, ..settlement(Outcome::Done) };
         test.store.settle(&claim.lease, settled).await.unwrap();
+        let access = Secret::new("access");
+        let tokens = Tokens {
+            refresh: Some(access.clone()),
+            access,
+            scopes: None,
+            life: SignedDuration::from_hours(24),
+            company: None,
+        };
+        test.store.save_tokens(&Holder::Location(id), &tokens, None).await.unwrap();
     }
 }
 
@@ -74,7 +86,7 @@ async fn everything_is_sealed_anew_in_steps_and_the_old_key_may_go(test: &TestSt
     live_in(test).await;
     let (old, both, new) = (keyring(&[("k1", 7)]), keyring(&[("k2", 8), ("k1", 7)]), keyring(&[("k2", 8)]));
     let store = test.database.store(&test.clock, both.clone()).await.unwrap();
-    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 0), ("k1".into(), 21)]);
+    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 0), ("k1".into(), 31)]);
     assert_eq!(store.forget_keys().await.unwrap(), [""; 0], "it is needed");
     for place in SealedPlace::ALL {
         // Broken off after one step, and begun anew from the start.
@@ -90,7 +102,7 @@ async fn everything_is_sealed_anew_in_steps_and_the_old_key_may_go(test: &TestSt
         }
         assert_it_opens(&store).await;
     }
-    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 21), ("k1".into(), 0)]);
+    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 31), ("k1".into(), 0)]);
     assert_eq!(store.forget_keys().await.unwrap(), ["k1"]);
     let alone = test.database.store(&test.clock, new.clone()).await.unwrap();
     assert_it_opens(&alone).await;
