@@ -7,6 +7,7 @@ mod example_config;
 mod house;
 mod independent;
 mod oauth;
+mod profiles;
 mod quotas;
 mod secrets;
 mod send;

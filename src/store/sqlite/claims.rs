@@ -113,6 +113,8 @@ pub(super) fn settle(
         Outcome::Done => (EventState::Done, None, None, now, 0),
         Outcome::NothingToDo { why } => (EventState::NothingToDo, Some(why), None, now, 0),
         Outcome::Undelivered { cause, why } => (EventState::Undelivered, Some(why), Some(*cause), now, 1),
+        Outcome::HandedOff { why, .. } => (EventState::HandedOff, Some(why), None, now, 0),
+        Outcome::InReview { why } => (EventState::InReview, Some(why), None, now, 0),
         Outcome::Parked { why, .. } => (EventState::Parked, Some(why), None, now, 0),
         Outcome::RetryIn { pause, why, counts } => {
             let at = &now.saturating_add(*pause).unwrap_or(Timestamp::MAX);
