@@ -161,7 +161,7 @@ impl Firm {
     ) -> Result<Self, String> {
         let casepeer = &settings.casepeer;
         let profile = casepeer.profile().map_err(|wrong| wrong.to_string())?;
-        let (highlevel_allows, casepeer_allows) = (Some(Allowance::HIGHLEVEL), profile.allowance());
+        let (highlevel_allows, casepeer_allows) = (Some(Allowance::HIGHLEVEL), profile.limits().allowance());
         let casepeer = CasePeerClient::new(http.clone(), casepeer, profile);
         // The same accounts have the same limits and are as well as they were.
         let before = before.filter(|before| {

@@ -160,8 +160,8 @@ impl Request {
             carrier: Carrier::default(),
             lookup: None,
             picks: None,
-            timeout: None,
             scope: None,
+            timeout: None,
         }
     }
 

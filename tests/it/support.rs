@@ -238,7 +238,7 @@ impl TestBridge {
         let (highlevel, casepeer) = (twin.highlevel.url(), twin.casepeer.url());
         let directory = TempDir::new().unwrap();
         let hook = directory.path().join("hook");
-        std::fs::write(&hook, format!("{casepeer}/zap/catch/1/abc")).unwrap();
+        std::fs::write(&hook, twin.casepeer.zap_url()).unwrap();
         // What stands before the first section belongs to `[firms.casepeer]`.
         let hooks = format!("hooks = {{ \"lead.create\" = {{ file = {:?} }} }}", hook.display().to_string());
         let sync = format!("profile = \"zapier\"\n{hooks}\n{SYNC}");

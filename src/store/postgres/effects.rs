@@ -396,9 +396,3 @@ pub(super) fn bind_calls<'q>(query: PostgresQuery<'q>, calls: &[(i64, &CallRecor
         .bind(calls.iter().map(|(_, call)| millis(call.duration_ms)).collect::<Vec<_>>())
         .bind(calls.iter().map(|(_, call)| call.detail.as_deref().map(text)).collect::<Vec<_>>())
 }
-
-pub(super) async fn is_ours(pool: &PgPool, firm: &FirmId, record: &RecordRef) -> Result<bool, Fault> {
-    let sql = "SELECT 1 FROM effect WHERE firm = $1 AND result = $2 LIMIT 1";
-    let found = sqlx::query(sql).bind(firm.as_str()).bind(text(&record.to_string()));
-    Ok(found.fetch_optional(pool).await?.is_some())
-}

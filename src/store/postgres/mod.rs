@@ -175,8 +175,8 @@ impl Store for PostgresStore {
 
     async fn release(&self, worker: &str) -> Result<u64, StoreError> {
         let firms = read(claims::firms_of(&self.core.pool, worker)).await?;
-        Ok(in_transaction!(&self.core, &firms, |connection, _now| claims::release(
-            connection, worker, &firms
+        Ok(in_transaction!(&self.core, &firms, |connection, now| claims::release(
+            connection, worker, &firms, now
         ))?)
     }
 
@@ -277,7 +277,7 @@ impl Store for PostgresStore {
     }
 
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {
-        read(effects::is_ours(&self.core.pool, firm, record)).await
+        read(links::is_ours(&self.core.pool, firm, record)).await
     }
 
     async fn completed(&self, firm: &FirmId, keys: &[EffectKey]) -> Result<BTreeSet<EffectKey>, StoreError> {

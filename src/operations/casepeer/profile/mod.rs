@@ -38,7 +38,7 @@ pub use operation::{Confirm, ConfirmedBy, Transport};
 pub use paging::Paging;
 pub use provider::{ClientAuth, Pkce, Provider, TokenBody};
 
-use crate::domain::{Allowance, RecordKind};
+use crate::domain::RecordKind;
 use crate::operations::Effect;
 
 /// The built-in profiles.
@@ -304,11 +304,6 @@ impl Profile {
     /// How the vendor gives out credentials.
     pub fn provider(&self) -> &Provider {
         &self.document.auth
-    }
-
-    /// How many calls the account allows, as far as the profile says.
-    pub fn allowance(&self) -> Option<Allowance> {
-        self.document.limits.allowance()
     }
 
     /// How much may be asked.
