@@ -4,6 +4,7 @@
 mod backoff;
 mod command;
 mod event;
+mod field;
 mod ids;
 mod link;
 mod outcome;
@@ -12,13 +13,14 @@ mod record;
 
 pub use backoff::{MAX_ATTEMPTS, retry_delay};
 pub use command::{
-    Command, EffectKey, NewContact, NewLead, NewNote, NewOpportunity, NewTask, Plan, Planned, Target,
+    Command, EffectKey, FieldConflict, NewContact, NewLead, NewNote, NewOpportunity, NewTask, Plan, Planned, Target,
 };
 pub use event::{Event, Fact};
+pub use field::{Field, FieldName, Scope};
 pub use ids::{EventId, FirmId, RecordId, RecordKind, RecordRef, System};
 pub use link::{Base, Link, counterpart};
 pub use outcome::{CallClass, Cause, EventState, Outcome, ParkCause};
-pub use person::{Email, Field, Fields, Phone, split_name};
+pub use person::{Email, Fields, Phone, split_name};
 pub use record::{
     Contact, Matter, Note, Opportunity, OpportunityStatus, Task, external_ref, parse_external_ref,
 };

@@ -19,8 +19,31 @@ pub struct Contact {
     pub source: Option<String>,
     /// When HighLevel says it was added.
     pub added_at: Option<Timestamp>,
+    /// When HighLevel says it was changed last; its tasks and notes do not count there.
+    pub updated_at: Option<Timestamp>,
     /// Custom fields by key, where the location's definitions name one.
     pub custom: BTreeMap<String, String>,
+    /// The business it belongs to.
+    pub business: Option<String>,
+    /// The user it is assigned to.
+    pub assignee: Option<String>,
+}
+
+impl Contact {
+    /// A contact of which nothing is known yet.
+    pub fn new(record: RecordRef) -> Self {
+        Self {
+            record,
+            fields: Fields::default(),
+            tags: Vec::new(),
+            source: None,
+            added_at: None,
+            updated_at: None,
+            custom: BTreeMap::new(),
+            business: None,
+            assignee: None,
+        }
+    }
 }
 
 /// A CASEpeer lead or case: in the law's word, a matter.
@@ -46,11 +69,40 @@ pub struct Matter {
     pub source: Option<String>,
     /// When the firm was retained: the person has signed.
     pub retained_at: Option<String>,
+    /// Why the firm turned it down, in the firm's words.
+    pub reject_reason: Option<String>,
+    /// Who works on it: users by role.
+    pub assignees: BTreeMap<String, String>,
+    /// Values of the firm's own fields by key.
+    pub custom: BTreeMap<String, String>,
+    /// When CASEpeer says it was changed last.
+    pub updated_at: Option<Timestamp>,
     /// Tag that a write must carry so as not to overwrite somebody else's (RFC 9110 section 13.1.1).
     pub version: Option<String>,
 }
 
 impl Matter {
+    /// A lead or case of which nothing is known yet.
+    pub fn new(record: RecordRef) -> Self {
+        Self {
+            record,
+            lead: None,
+            case: None,
+            client: None,
+            external_ref: None,
+            fields: Fields::default(),
+            status: None,
+            case_type: None,
+            source: None,
+            retained_at: None,
+            reject_reason: None,
+            assignees: BTreeMap::new(),
+            custom: BTreeMap::new(),
+            updated_at: None,
+            version: None,
+        }
+    }
+
     /// The record whose name stands for the whole matter: the lead it began as, else itself.
     pub fn root(&self) -> &RecordRef {
         self.lead.as_ref().unwrap_or(&self.record)

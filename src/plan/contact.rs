@@ -1,10 +1,10 @@
 //! A contact was created or changed in HighLevel.
 
 use super::matching::evidence;
-use super::merge::{Merged, merge};
-use super::snapshot::{ContactView, Pair, Snapshot};
+use super::pair::{fields_for_casepeer, merge_pair};
+use super::snapshot::{ContactView, Pair, Snapshot, Standing};
 use super::{note, task};
-use crate::domain::{Base, Command, Contact, Link, Matter, NewLead, Plan, System, Target};
+use crate::domain::{Base, Command, Link, NewLead, Plan, Target};
 use crate::rules::{LeadsFrom, SyncRules};
 
 /// Creates or links its lead, or merges it with the matters it is linked to.
@@ -14,7 +14,7 @@ pub(super) fn plan(view: &ContactView, snapshot: &Snapshot, rules: &SyncRules) -
     }
     let mut plan = Plan::default();
     for pair in &view.pairs {
-        merge_pair(&mut plan, &view.contact, pair, rules);
+        merge_pair(&mut plan, &view.contact, pair, snapshot, rules);
     }
     plan
 }
@@ -35,7 +35,8 @@ pub(super) fn introduce(view: &ContactView, snapshot: &Snapshot, rules: &SyncRul
             Command::Link(link.clone()),
             format!("{} is the same person: {}", matter.record, evidence.words()),
         );
-        merge_pair(&mut plan, contact, &Pair { link, matter: matter.clone() }, rules);
+        let pair = Pair { link, matter: matter.clone(), standing: Standing::Only };
+        merge_pair(&mut plan, contact, &pair, snapshot, rules);
     } else {
         let LeadsFrom::All = rules.leads_from;
         if !contact.fields.is_reachable() {
@@ -45,10 +46,8 @@ pub(super) fn introduce(view: &ContactView, snapshot: &Snapshot, rules: &SyncRul
         }
         let lead = NewLead {
             contact: contact.record.clone(),
-            fields: contact.fields.clone(),
+            fields: fields_for_casepeer(contact, rules),
             last_name_filler: rules.name_filler.clone(),
-            case_type: contact.custom.get("case_type").cloned(),
-            source: contact.source.clone(),
         };
         plan.add(Command::CreateLead(lead), "CASEpeer does not know this contact");
     }
@@ -62,56 +61,3 @@ pub(super) fn introduce(view: &ContactView, snapshot: &Snapshot, rules: &SyncRul
     plan
 }
 
-/// Merges a contact and a matter, whichever of them changed.
-pub(super) fn merge_pair(plan: &mut Plan, contact: &Contact, pair: &Pair, rules: &SyncRules) {
-    let Pair { link, matter } = pair;
-    let merged = merge(&link.base.fields, &contact.fields, &matter.fields, owner(matter, rules));
-    say_what_stays(plan, &merged);
-    let is_quiet = merged.to_casepeer.is_empty() && merged.to_highlevel.is_empty();
-    if is_quiet && merged.left_alone.is_empty() {
-        plan.remark(format!("{} and {} are in step", contact.record, matter.record));
-    }
-    if !merged.agreed.is_empty() {
-        let base = Base::of_fields(merged.agreed);
-        let (highlevel, casepeer) = (contact.record.clone(), matter.record.clone());
-        plan.add(Command::Agree { highlevel, casepeer, base }, "both sides have the same values");
-    }
-    if !merged.to_casepeer.is_empty() {
-        let update = Command::UpdateMatter {
-            matter: matter.record.clone(),
-            contact: contact.record.clone(),
-            fields: merged.to_casepeer,
-            revision: link.revision,
-            version: matter.version.clone(),
-        };
-        plan.add(update, "changed in HighLevel since both sides agreed");
-    }
-    if !merged.to_highlevel.is_empty() {
-        let update = Command::UpdateContact {
-            contact: contact.record.clone(),
-            matter: matter.record.clone(),
-            fields: merged.to_highlevel,
-            revision: link.revision,
-        };
-        plan.add(update, "changed in CASEpeer since both sides agreed");
-    }
-}
-
-/// Until the client signs, marketing's data stand; from then on the case file's.
-fn owner(matter: &Matter, rules: &SyncRules) -> System {
-    let milestone = matter.status.as_deref().and_then(|status| rules.status(status)?.milestone);
-    let signed = matter.retained_at.is_some() || milestone.is_some_and(|step| step.is_after_signing());
-    if signed { System::CasePeer } else { System::HighLevel }
-}
-
-fn say_what_stays(plan: &mut Plan, merged: &Merged) {
-    for (field, side) in &merged.conflicts {
-        plan.remark(format!("{} changed on both sides; {}'s value stands", field.title(), side.title()));
-    }
-    for field in &merged.left_alone {
-        plan.remark(format!(
-            "{} differs and was never agreed on, or was emptied on one side: left alone",
-            field.title()
-        ));
-    }
-}

@@ -1,8 +1,8 @@
 //! A lead was created or changed in CASEpeer.
 
-use super::contact::merge_pair;
 use super::matching::evidence;
-use super::snapshot::{MatterView, Pair, Snapshot};
+use super::pair::{fields_for_highlevel, merge_pair};
+use super::snapshot::{MatterView, Pair, Snapshot, Standing};
 use crate::domain::{Base, Command, EffectKey, Link, NewContact, NewTask, Plan, RecordRef, System, Target};
 use crate::rules::SyncRules;
 
@@ -28,7 +28,8 @@ pub(super) fn plan(view: &MatterView, occasion: Occasion, snapshot: &Snapshot, r
     if own.casepeer != link.casepeer {
         plan.add(Command::Link(own.clone()), format!("{} was {}", own.casepeer, link.casepeer));
     }
-    merge_pair(&mut plan, contact, &Pair { link: own, matter: view.matter.clone() }, rules);
+    let pair = Pair { link: own, matter: view.matter.clone(), standing: view.standing };
+    merge_pair(&mut plan, contact, &pair, snapshot, rules);
     // Once: a template that the firm adds later is for later matters. A new matter's contact may have been told of, and
     // linked as a look-alike, before its own event was done, as when the answer that it was created never came.
     let are_due = match link.base.initial_tasks {
@@ -69,14 +70,14 @@ pub(super) fn introduce(view: &MatterView, snapshot: &Snapshot, rules: &SyncRule
             Command::Link(link.clone()),
             format!("{} is the same person: {}", contact.record, evidence.words()),
         );
-        merge_pair(&mut plan, contact, &Pair { link, matter: matter.clone() }, rules);
+        let pair = Pair { link, matter: matter.clone(), standing: Standing::Only };
+        merge_pair(&mut plan, contact, &pair, snapshot, rules);
         origin
     } else {
         let contact = NewContact {
             matter: matter.record.clone(),
-            fields: matter.fields.clone(),
+            fields: fields_for_highlevel(matter, snapshot, rules),
             tags: vec![SYNCED_TAG.into()],
-            source: matter.source.clone(),
         };
         plan.add(Command::CreateContact(contact), "HighLevel does not know this client");
         System::CasePeer

@@ -9,13 +9,14 @@ mod matching;
 mod matter;
 mod merge;
 mod note;
+mod pair;
 mod snapshot;
 mod status;
 mod task;
 
 use self::matter::Occasion;
-pub use merge::{Merged, merge};
-pub use snapshot::{ContactView, CopyView, MatterView, Owner, Pair, Snapshot, View};
+pub use merge::{Merged, Sides, Verdict, Why, decide, merge};
+pub use snapshot::{ContactView, CopyView, MatterView, Owner, Pair, Snapshot, Standing, View};
 
 use crate::domain::{Event, Fact, Plan, System};
 use crate::rules::SyncRules;

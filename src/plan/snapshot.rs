@@ -1,8 +1,10 @@
 //! Everything a decision may look at.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use crate::domain::{Contact, Link, Matter, Note, RecordRef, Task};
+use crate::domain::{Contact, Link, Matter, Note, RecordKind, RecordRef, Task, counterpart};
 use crate::operations::highlevel::Pipelines;
 
 /// Both systems and the store, as they were when the event was prepared.
@@ -12,6 +14,8 @@ pub struct Snapshot {
     pub now: Timestamp,
     /// The firm's HighLevel location.
     pub location: String,
+    /// The keys of the location's custom fields of contacts.
+    pub custom_fields: BTreeSet<String>,
     /// What was seen.
     pub view: View,
 }
@@ -53,6 +57,36 @@ pub struct Pair {
     pub link: Link,
     /// The lead or case as it is now.
     pub matter: Matter,
+    /// Which of the person's matters it is.
+    pub standing: Standing,
+}
+
+/// Which of a person's matters one is. What is a matter's own, such as its type, must not wander from one accident to
+/// another by way of the contact they share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The only one.
+    Only,
+    /// The newest of several: the contact shows what is its own.
+    Newest,
+    /// One that a newer one has taken the place of.
+    Older,
+}
+
+impl Standing {
+    /// Which one this is among the links of a contact.
+    pub fn of(matter: &Matter, links: &[Link]) -> Self {
+        let same = |record: &RecordRef| {
+            [Some(&matter.record), matter.lead.as_ref(), matter.case.as_ref()].contains(&Some(record))
+        };
+        let is_matter = |link: &&Link| matches!(link.casepeer.kind, RecordKind::Lead | RecordKind::Case);
+        let mut others = links.iter().filter(is_matter).filter(|link| !same(&link.casepeer));
+        if others.next().is_none() {
+            return Self::Only;
+        }
+        let newest = links.first().and_then(|link| counterpart(links, &link.highlevel));
+        if newest.is_none_or(same) { Self::Newest } else { Self::Older }
+    }
 }
 
 /// A lead or case, and what is known of its client in HighLevel.
@@ -64,6 +98,8 @@ pub struct MatterView {
     pub link: Option<Link>,
     /// The contact at the link's other end as it is now.
     pub contact: Option<Contact>,
+    /// Which of that contact's matters it is.
+    pub standing: Standing,
     /// For a matter without a link: contacts it names, or that share its e-mail or phone.
     pub candidates: Vec<Contact>,
     /// The link of its opportunity.

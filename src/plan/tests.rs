@@ -1,6 +1,6 @@
 //! Plans as tables: what is seen → what is done. The whole flow is tested in `tests/it/story.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -24,30 +24,11 @@ fn person(first: &str, last: &str, email: &str) -> Fields {
 }
 
 fn contact(fields: Fields) -> Contact {
-    Contact {
-        record: contact_ref("c"),
-        fields,
-        tags: Vec::new(),
-        source: None,
-        added_at: None,
-        custom: BTreeMap::new(),
-    }
+    Contact { fields, ..Contact::new(contact_ref("c")) }
 }
 
 fn lead(fields: Fields) -> Matter {
-    Matter {
-        record: lead_ref("L"),
-        lead: None,
-        case: None,
-        client: None,
-        external_ref: None,
-        fields,
-        status: None,
-        case_type: None,
-        source: None,
-        retained_at: None,
-        version: None,
-    }
+    Matter { fields, ..Matter::new(lead_ref("L")) }
 }
 
 fn stranger(contact: Contact, candidates: Vec<Matter>) -> View {
@@ -65,7 +46,7 @@ fn decide(fact: Fact, view: View) -> Plan {
     let now = Timestamp::UNIX_EPOCH;
     let event =
         Event { id: EventId(uuid::Uuid::nil()), firm: FirmId::new("acme"), source, received_at: now, fact };
-    plan(&event, &Snapshot { now, location: LOCATION.into(), view }, &SyncRules::default())
+    plan(&event, &Snapshot { now, location: LOCATION.into(), custom_fields: BTreeSet::new(), view }, &SyncRules::default())
 }
 
 fn summary(plan: &Plan) -> Vec<String> {
@@ -110,7 +91,7 @@ fn ada_without_last_name() -> Fields {
 }
 
 #[test]
-fn what_was_never_agreed_on_and_differs_is_left_alone() {
+fn what_was_never_agreed_on_is_the_owners() {
     let here = person("Ada", "Byron", "ada@example.com").with(Field::City, "Austin");
     let there = person("Ada", "Byron", "ada@example.com").with(Field::City, "Dallas");
     let plan = decide(
@@ -121,10 +102,11 @@ fn what_was_never_agreed_on_and_differs_is_left_alone() {
         summary(&plan),
         [
             "link highlevel:contact:c with casepeer:lead:L",
-            "note that highlevel:contact:c and casepeer:lead:L agree"
+            "note that highlevel:contact:c and casepeer:lead:L agree",
+            "set city of casepeer:lead:L"
         ]
     );
-    assert!(plan.remarks[0].starts_with("city differs"), "{:?}", plan.remarks);
+    assert!(plan.remarks[0].starts_with("city differs on both sides; HighLevel's"), "{:?}", plan.remarks);
 }
 
 #[test]
@@ -141,14 +123,14 @@ fn until_signing_marketing_owns_a_conflict_and_afterwards_the_case_file_does() {
             Link::new(contact_ref("c"), lead_ref("L"), System::HighLevel, Base::of_fields(base.clone()));
         let view = ContactView {
             contact: contact(here.clone()),
-            pairs: vec![Pair { link, matter }],
+            pairs: vec![Pair { link, matter, standing: Standing::Only }],
             candidates: Vec::new(),
             tasks: Vec::new(),
             notes: Vec::new(),
         };
         let plan = decide(Fact::ContactUpdated { contact: contact_ref("c") }, View::Contact(Box::new(view)));
         assert_eq!(summary(&plan), [expected]);
-        assert!(plan.remarks[0].contains("changed on both sides"));
+        assert!(plan.remarks[0].contains("differs on both sides"));
     }
 }
 

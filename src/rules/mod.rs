@@ -3,13 +3,16 @@
 //! Data only: parsed with the configuration, checked there, evaluated by `plan`.
 
 mod due_in;
+mod fields;
 mod status;
+mod suggest;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 pub use due_in::DueIn;
+pub use fields::{Direction, FieldRule, FieldRules, FieldSettings, Owner, Owners, Policy, Stage, WriteRule, why_protected};
 pub use status::{Milestone, StatusRule};
 
 /// `[firms.sync]`.
@@ -20,6 +23,10 @@ pub struct SyncRules {
     pub leads_from: LeadsFrom,
     /// Stands in CASEpeer for a first or last name that HighLevel does not know.
     pub name_filler: String,
+    /// Which fields are kept in step, and whose value stands.
+    pub fields: FieldRules,
+    /// Where a case is opened in CASEpeer: an address with `{id}` in it.
+    pub case_url: Option<String>,
     /// Tasks that a new lead of a case type starts with, in HighLevel.
     pub initial_tasks: Vec<InitialTask>,
     /// What the firm's CASEpeer statuses mean, by name.
@@ -35,6 +42,8 @@ impl Default for SyncRules {
         Self {
             leads_from: LeadsFrom::All,
             name_filler: "Unknown".into(),
+            fields: FieldRules::default(),
+            case_url: None,
             initial_tasks: Vec::new(),
             statuses: BTreeMap::new(),
             notes: NoteRules::default(),

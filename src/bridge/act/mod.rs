@@ -60,8 +60,7 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
     let failure = match result::read(command, &exchange) {
         Ok(Some(result)) => {
             let is_current = request.body.as_ref().is_some_and(|json| json.to_string().into_bytes() == body);
-            let filler = &session.firm.rules.name_filler;
-            let fields = result::agreed_fields(command, &exchange, is_current, filler);
+            let fields = result::agreed_fields(command, &exchange, is_current, &session.firm.rules);
             complete(session, command, &key, result, fields, Some(call)).await?;
             return Ok(true);
         }

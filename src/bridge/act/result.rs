@@ -2,6 +2,7 @@
 
 use crate::domain::{Base, Command, Fields, Link, RecordKind, RecordRef, System};
 use crate::operations::{Response, Unexpected, casepeer, highlevel};
+use crate::rules::SyncRules;
 use crate::store::LinkChange;
 use crate::vendors::Exchange;
 
@@ -20,15 +21,18 @@ pub(super) fn agreed_fields(
     command: &Command,
     exchange: &Exchange,
     is_current: bool,
-    filler: &str,
+    rules: &SyncRules,
 ) -> Fields {
     let answer = exchange.result.as_ref().ok();
     match command {
         Command::CreateLead(new) if is_current && answer.is_some() => new.fields.clone(),
         Command::CreateContact(new) if is_current && answer.is_some() => new.fields.clone(),
         Command::CreateLead(_) => answer
-            .and_then(|answer| casepeer::read_matter(answer, RecordKind::Lead, filler).ok())
-            .map(|matter| matter.fields)
+            .and_then(|answer| casepeer::read_matter(answer, RecordKind::Lead, &rules.name_filler).ok())
+            .map(|mut matter| {
+                rules.fields.complete_matter(&mut matter, rules.case_url.as_deref());
+                matter.fields
+            })
             .unwrap_or_default(),
         Command::CreateContact(_) => answer
             .and_then(|answer| highlevel::read_contact(answer, &highlevel::CustomFields::default()).ok())

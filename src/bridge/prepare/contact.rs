@@ -9,7 +9,7 @@ use crate::operations::highlevel::{
     CustomFields, get_contact, get_custom_fields, list_notes, list_tasks, read_contact, read_custom_fields,
     read_notes, read_tasks,
 };
-use crate::plan::{ContactView, Pair};
+use crate::plan::{ContactView, Pair, Standing};
 
 /// The most look-alikes that are read.
 const MOST_CANDIDATES: usize = 5;
@@ -69,17 +69,14 @@ fn is_matter(record: &RecordRef) -> bool {
 /// The contact as it is now.
 pub(super) async fn read(session: &Session<'_>, id: &str, now: Timestamp) -> Result<Option<Contact>, Stop> {
     let Some(answer) = session.read_highlevel(&get_contact(id)).await? else { return Ok(None) };
-    let has_custom_values = answer
-        .body
-        .pointer("/contact/customFields")
-        .and_then(|list| list.as_array())
-        .is_some_and(|list| !list.is_empty());
-    let definitions =
-        if has_custom_values { custom_fields(session, now).await? } else { CustomFields::default() };
-    Ok(Some(read_contact(&answer, &definitions)?))
+    let definitions = custom_fields(session, now).await?;
+    let mut contact = read_contact(&answer, &definitions)?;
+    session.firm.rules.fields.complete_contact(&mut contact);
+    Ok(Some(contact))
 }
 
-async fn custom_fields(session: &Session<'_>, now: Timestamp) -> Result<CustomFields, Stop> {
+/// The definitions of the location's custom fields.
+pub(in crate::bridge) async fn custom_fields(session: &Session<'_>, now: Timestamp) -> Result<CustomFields, Stop> {
     let read = async {
         let answer = session.read_highlevel(&get_custom_fields(&session.firm.location)).await?;
         Ok(answer.map(|answer| read_custom_fields(&answer)).unwrap_or_default())
@@ -89,13 +86,15 @@ async fn custom_fields(session: &Session<'_>, now: Timestamp) -> Result<CustomFi
 
 /// The matters at the ends of these links. A lead that became a linked case is that case.
 async fn pairs(session: &Session<'_>, links: Vec<Link>) -> Result<Vec<Pair>, Stop> {
+    let all = links.clone();
     let (cases, leads): (Vec<_>, Vec<_>) =
         links.into_iter().partition(|link| link.casepeer.kind == RecordKind::Case);
     let mut pairs: Vec<Pair> = Vec::new();
     for link in cases.into_iter().chain(leads) {
         let is_covered = pairs.iter().any(|pair| pair.matter.lead.as_ref() == Some(&link.casepeer));
         if !is_covered && let Some(matter) = read_one_matter(session, &link.casepeer).await? {
-            pairs.push(Pair { link, matter });
+            let standing = Standing::of(&matter, &all);
+            pairs.push(Pair { link, matter, standing });
         }
     }
     Ok(pairs)
@@ -108,7 +107,10 @@ pub(super) async fn read_one_matter(
 ) -> Result<Option<Matter>, Stop> {
     let request = get_matter(session.firm.casepeer.profile(), record);
     let Some(answer) = session.read_casepeer(&request).await? else { return Ok(None) };
-    Ok(Some(read_matter(&answer, record.kind, &session.firm.rules.name_filler)?))
+    let rules = &session.firm.rules;
+    let mut matter = read_matter(&answer, record.kind, &rules.name_filler)?;
+    rules.fields.complete_matter(&mut matter, rules.case_url.as_deref());
+    Ok(Some(matter))
 }
 
 /// Leads with the contact's e-mail or phone. Each is read by itself, since only that tells its version.

@@ -8,7 +8,7 @@ use crate::domain::{Contact, Field, Link, Matter, RecordKind, RecordRef, parse_e
 use crate::operations::highlevel::{
     Pipelines, find_duplicate, get_pipelines, read_duplicate, read_pipelines,
 };
-use crate::plan::MatterView;
+use crate::plan::{MatterView, Standing};
 
 /// The matter as it is now; nothing if it, or the contact it is linked to, has been deleted.
 pub(super) async fn view(
@@ -28,9 +28,14 @@ pub(super) async fn view(
     let link = own.or_else(|| links.iter().find(of_contact)).cloned();
     let opportunity = links.iter().find(|link| link.highlevel.kind == RecordKind::Opportunity).cloned();
     let pipelines = pipelines(session, &matter, now).await?;
-    let mut view = MatterView { matter, link, contact: None, candidates: Vec::new(), opportunity, pipelines };
+    let standing = Standing::Only;
+    let mut view =
+        MatterView { matter, link, contact: None, standing, candidates: Vec::new(), opportunity, pipelines };
     match &view.link {
         Some(link) => {
+            let of_contact = std::slice::from_ref(&link.highlevel);
+            let links = session.store.links_of(&session.firm.id, of_contact).await?;
+            view.standing = Standing::of(&view.matter, &links);
             let Some(contact) = contact::read(session, &link.highlevel.id, now).await? else {
                 return Ok(None);
             };

@@ -4,7 +4,11 @@ mod contact;
 mod copies;
 mod matter;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
+
+pub(super) use contact::custom_fields;
 
 use super::session::{Session, Stop};
 use crate::domain::{Fact, System};
@@ -42,5 +46,10 @@ pub(super) async fn prepare(
             }
         },
     };
-    Ok(Snapshot { now, location: session.firm.location.clone(), view: view.unwrap_or(View::Gone) })
+    let custom_fields = match &view {
+        Some(_) => custom_fields(session, now).await?.keys().map(str::to_owned).collect(),
+        None => BTreeSet::new(),
+    };
+    let location = session.firm.location.clone();
+    Ok(Snapshot { now, location, custom_fields, view: view.unwrap_or(View::Gone) })
 }

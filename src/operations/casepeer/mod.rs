@@ -9,7 +9,8 @@ mod profile;
 mod tasks;
 
 pub use matters::{
-    create_lead, find_leads, get_matter, read_created_lead, read_leads, read_matter, update_matter,
+    Custom, LeadBody, create_lead, find_leads, get_matter, lead_ref, read_created_lead, read_leads, read_matter,
+    update_matter,
 };
 pub use notes::{create_note, list_notes, read_created_note, read_listed_note};
 pub use profile::{InvalidProfile, Profile};

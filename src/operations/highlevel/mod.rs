@@ -7,7 +7,7 @@ mod opportunities;
 mod tasks;
 
 pub use contacts::{
-    add_tags, create_contact, duplicate_of, find_duplicate, get_contact, read_contact, read_created_contact,
+    CustomValues, add_tags, create_contact, duplicate_of, find_duplicate, get_contact, read_contact, read_created_contact,
     read_duplicate, update_contact,
 };
 pub use locations::{CustomFields, get_custom_fields, get_location, read_custom_fields};
