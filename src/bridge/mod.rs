@@ -10,6 +10,7 @@ mod prepare;
 mod process;
 mod receive;
 mod replay;
+mod review;
 mod session;
 mod settle;
 mod worker;
@@ -21,6 +22,7 @@ use tokio::sync::Notify;
 pub use firms::{Firm, Firms};
 pub use receive::{Refused, WorkflowHeaders};
 pub use replay::{NoPreview, Preview, Step, Would};
+pub use review::{CannotResolve, resolve};
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;

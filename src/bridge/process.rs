@@ -96,8 +96,15 @@ impl Bridge {
 
     /// What would be done about an event now.
     pub(super) async fn plan_for(&self, session: &Session<'_>, event: &Event) -> Result<Plan, Stop> {
-        let snapshot = prepare::prepare(session, event.source, &event.fact, self.clock.now()).await?;
-        Ok(plan(event, &snapshot, &session.firm.rules))
+        let mut snapshot = prepare::prepare(session, event.source, &event.fact, self.clock.now()).await?;
+        let first = plan(event, &snapshot, &session.firm.rules);
+        if first.questions.is_empty() {
+            return Ok(first);
+        }
+        // Most events raise no question, so answers are looked for only by those that do.
+        let subjects: Vec<String> = first.questions.iter().map(|question| question.subject.clone()).collect();
+        snapshot.decisions = self.store.decisions(&session.firm.id, &subjects).await?;
+        Ok(if snapshot.decisions.is_empty() { first } else { plan(event, &snapshot, &session.firm.rules) })
     }
 }
 
@@ -126,6 +133,10 @@ fn summary(outcome: &Outcome) -> (EventState, Option<String>) {
         Outcome::Parked { cause, system, why } => {
             let why = format!("the firm is parked ({cause}, {}): {why}", system.title());
             (EventState::Parked, Some(why))
+        }
+        Outcome::InReview { questions } => {
+            let why: Vec<&str> = questions.iter().map(|question| question.why.as_str()).collect();
+            (EventState::InReview, Some(why.join("; ")))
         }
         Outcome::Undelivered { why, .. } => (EventState::Undelivered, Some(why.clone())),
     }

@@ -29,6 +29,9 @@ pub(super) fn carried_out(plan: &Plan, sent: usize) -> Outcome {
         }
         plan.commands.iter().map(|planned| planned.reason.as_str()).collect::<Vec<_>>().join("; ")
     };
+    if !plan.questions.is_empty() {
+        return Outcome::InReview { questions: plan.questions.clone() };
+    }
     match &plan.unmet {
         Some(why) => Outcome::Undelivered { cause: Cause::Setup, why: why.clone() },
         None if sent > 0 => Outcome::Done,
@@ -131,7 +134,9 @@ pub(super) fn plan_record(plan: &Plan) -> PlanRecord {
         effect_key: planned.command.effect_key().map(|key| key.0),
         reason: planned.reason.clone(),
     });
-    PlanRecord { commands: commands.collect(), remarks: plan.remarks.clone() }
+    let asked = plan.questions.iter().map(|question| &question.why);
+    let remarks = plan.remarks.iter().chain(asked).cloned();
+    PlanRecord { commands: commands.collect(), remarks: remarks.collect() }
 }
 
 #[cfg(test)]

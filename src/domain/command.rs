@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Base, FieldName, Fields, Link, Opportunity, RecordKind, RecordRef};
+use super::{Base, Fields, Link, Opportunity, Question, RecordKind, RecordRef};
 
 /// Names what a command achieves, unique in a firm and never derived from the delivery: a completed key is not carried
 /// out again, however it came about.
@@ -26,44 +26,8 @@ pub struct Plan {
     pub remarks: Vec<String>,
     /// What should be done but cannot be until a person acts.
     pub unmet: Option<String>,
-    /// Fields that changed on both sides, of which a person must say whose value stands.
-    pub conflicts: Vec<FieldConflict>,
-}
-
-/// A field with two values, neither of which may overwrite the other by itself.
-#[derive(Clone, PartialEq, Eq)]
-pub struct FieldConflict {
-    /// The record in HighLevel.
-    pub highlevel: RecordRef,
-    /// The record in CASEpeer.
-    pub casepeer: RecordRef,
-    /// Which field.
-    pub field: FieldName,
-    /// What both sides agreed on last, if they ever did.
-    pub base: Option<String>,
-    /// HighLevel's value, and when its record was changed last.
-    pub here: (String, Option<Timestamp>),
-    /// CASEpeer's value, and when its record was changed last.
-    pub there: (String, Option<Timestamp>),
-}
-
-impl fmt::Debug for FieldConflict {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "FieldConflict({} of {} and {})", self.field, self.highlevel, self.casepeer)
-    }
-}
-
-impl FieldConflict {
-    /// Who changed what and when, in words that name no person.
-    pub fn words(&self) -> String {
-        let at = |at: Option<Timestamp>| at.map_or_else(|| "at an unknown time".into(), |at| format!("at {at:.0}"));
-        format!(
-            "{} has two values: HighLevel's record was changed {}, CASEpeer's {}; a person decides",
-            self.field.title(),
-            at(self.here.1),
-            at(self.there.1)
-        )
-    }
+    /// What only a person can decide; the commands are carried out all the same.
+    pub questions: Vec<Question>,
 }
 
 impl Plan {

@@ -220,3 +220,21 @@ impl FromStr for EventId {
         text.parse().map(Self)
     }
 }
+
+/// One question to a person. Time-ordered (UUID version 7, RFC 9562).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReviewId(pub Uuid);
+
+impl fmt::Display for ReviewId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+impl FromStr for ReviewId {
+    type Err = uuid::Error;
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        text.parse().map(Self)
+    }
+}

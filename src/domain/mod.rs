@@ -10,17 +10,19 @@ mod link;
 mod outcome;
 mod person;
 mod record;
+mod review;
 
 pub use backoff::{MAX_ATTEMPTS, retry_delay};
 pub use command::{
-    Command, EffectKey, FieldConflict, NewContact, NewLead, NewNote, NewOpportunity, NewTask, Plan, Planned, Target,
+    Command, EffectKey, NewContact, NewLead, NewNote, NewOpportunity, NewTask, Plan, Planned, Target,
 };
 pub use event::{Event, Fact};
 pub use field::{Field, FieldName, Scope};
-pub use ids::{EventId, FirmId, RecordId, RecordKind, RecordRef, System};
+pub use ids::{EventId, FirmId, RecordId, RecordKind, RecordRef, ReviewId, System, UnknownWord};
 pub use link::{Base, Link, counterpart};
 pub use outcome::{CallClass, Cause, EventState, Outcome, ParkCause};
 pub use person::{Email, Fields, Phone, split_name};
 pub use record::{
     Contact, Matter, Note, Opportunity, OpportunityStatus, Task, external_ref, parse_external_ref,
 };
+pub use review::{Decision, Details, Difference, Question, Resolution, ReviewAction, ReviewKind, Shown};

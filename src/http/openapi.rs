@@ -15,6 +15,7 @@ use super::{admin, api, health, webhooks};
         (name = "webhooks", description = "Public listener: where HighLevel and the CASEpeer side deliver."),
         (name = "health", description = "Both listeners: for the load balancer and the orchestrator."),
         (name = "events", description = "Admin listener: what came and what was made of it."),
+        (name = "review", description = "Admin listener: what only a person can decide."),
         (name = "operation", description = "Admin listener: metrics and this description."),
     ),
     paths(
@@ -27,6 +28,9 @@ use super::{admin, api, health, webhooks};
         api::events::show,
         api::events::replay,
         api::events::discard,
+        api::review::list,
+        api::review::show,
+        api::review::resolve,
         admin::metrics,
         json,
     )

@@ -1,9 +1,11 @@
 //! A contact and a matter that are the same person's: what of each goes to the other.
 
+mod review;
+
 use super::merge::{Merged, Sides, merge};
 use super::snapshot::{Pair, Snapshot, Standing};
 use crate::domain::{
-    Base, Command, Contact, Field, FieldConflict, FieldName, Fields, Matter, Plan, Scope, System,
+    Base, Command, Contact, Field, FieldName, Fields, Matter, Plan, Scope, System,
 };
 use crate::rules::{Stage, SyncRules};
 
@@ -20,25 +22,15 @@ pub(super) fn merge_pair(plan: &mut Plan, contact: &Contact, pair: &Pair, snapsh
         casepeer: &matter.fields,
         newer: newer(contact, matter),
     };
-    let merged = merge(sides, &rules.fields, stage(matter, rules), |name, to| {
-        has_place(name, to, pair.standing, snapshot, rules)
-    });
+    let may_write = |name: &FieldName, to| has_place(name, to, pair.standing, snapshot, rules);
+    let mut merged = merge(sides, &rules.fields, stage(matter, rules), may_write);
+    let undecided = review::apply_decisions(&mut merged, sides, contact, matter, snapshot, may_write);
     say_what_stays(plan, &merged);
-    if merged.is_quiet() && merged.apart().is_empty() {
+    if merged.is_quiet() && undecided.is_empty() && merged.apart().is_empty() {
         plan.remark(format!("{} and {} are in step", contact.record, matter.record));
     }
-    for name in &merged.review {
-        let value = |fields: &Fields| fields.value(name).unwrap_or_default().to_owned();
-        let conflict = FieldConflict {
-            highlevel: contact.record.clone(),
-            casepeer: matter.record.clone(),
-            base: link.base.fields.value(name).map(str::to_owned),
-            here: (value(&here), contact.updated_at),
-            there: (value(&matter.fields), matter.updated_at),
-            field: name.clone(),
-        };
-        plan.remark(conflict.words());
-        plan.conflicts.push(conflict);
+    if !undecided.is_empty() {
+        plan.questions.push(review::question(&undecided, sides, contact, matter));
     }
     carry_over(plan, contact, pair, merged);
 }

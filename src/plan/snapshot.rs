@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::domain::{Contact, Link, Matter, Note, RecordKind, RecordRef, Task, counterpart};
+use crate::domain::{
+    Contact, Decision, Link, Matter, Note, RecordKind, RecordRef, ReviewKind, Task, counterpart,
+};
 use crate::operations::highlevel::Pipelines;
 
 /// Both systems and the store, as they were when the event was prepared.
@@ -18,6 +20,15 @@ pub struct Snapshot {
     pub custom_fields: BTreeSet<String>,
     /// What was seen.
     pub view: View,
+    /// What people decided about the questions that this snapshot raises, the newest first.
+    pub decisions: Vec<Decision>,
+}
+
+impl Snapshot {
+    /// What was decided last about a question.
+    pub fn decision(&self, kind: ReviewKind, subject: &str) -> Option<&Decision> {
+        self.decisions.iter().find(|decision| decision.kind == kind && decision.subject == subject)
+    }
 }
 
 /// What was seen, by what the event is about.

@@ -46,7 +46,11 @@ fn decide(fact: Fact, view: View) -> Plan {
     let now = Timestamp::UNIX_EPOCH;
     let event =
         Event { id: EventId(uuid::Uuid::nil()), firm: FirmId::new("acme"), source, received_at: now, fact };
-    plan(&event, &Snapshot { now, location: LOCATION.into(), custom_fields: BTreeSet::new(), view }, &SyncRules::default())
+    plan(
+        &event,
+        &Snapshot { now, location: LOCATION.into(), custom_fields: BTreeSet::new(), view, decisions: Vec::new() },
+        &SyncRules::default(),
+    )
 }
 
 fn summary(plan: &Plan) -> Vec<String> {

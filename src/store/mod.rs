@@ -16,6 +16,7 @@
 
 pub mod copy;
 pub mod postgres;
+mod review;
 pub mod sqlite;
 mod types;
 
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
     EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
@@ -77,7 +79,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Review + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

@@ -50,6 +50,6 @@ pub(super) async fn prepare(
         Some(_) => custom_fields(session, now).await?.keys().map(str::to_owned).collect(),
         None => BTreeSet::new(),
     };
-    let location = session.firm.location.clone();
-    Ok(Snapshot { now, location, custom_fields, view: view.unwrap_or(View::Gone) })
+    let (location, view) = (session.firm.location.clone(), view.unwrap_or(View::Gone));
+    Ok(Snapshot { now, location, custom_fields, view, decisions: Vec::new() })
 }

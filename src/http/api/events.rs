@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::Shared;
 use super::super::problem::Problem;
+use super::unavailable;
 use crate::domain::{EventId, EventState, FirmId};
-use crate::store::{EventFilter, EventRow, EventStory, StoreError};
+use crate::store::{EventFilter, EventRow, EventStory};
 
 /// The most events one page has.
 const LARGEST_PAGE: usize = 500;
@@ -139,9 +140,4 @@ pub async fn discard(
 
 fn parse(id: &str) -> Result<EventId, Problem> {
     id.parse().map_err(|_| Problem::not_found())
-}
-
-fn unavailable(error: StoreError) -> Problem {
-    tracing::error!("the store could not answer: {error}");
-    Problem::busy_as(StatusCode::SERVICE_UNAVAILABLE)
 }

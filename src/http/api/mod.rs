@@ -1,3 +1,15 @@
 //! `/api/v1` of the admin listener.
 
 pub(super) mod events;
+pub(super) mod review;
+
+use axum::http::StatusCode;
+
+use super::problem::Problem;
+use crate::store::StoreError;
+
+/// The answer while the store cannot give one.
+fn unavailable(error: StoreError) -> Problem {
+    tracing::error!("the store could not answer: {error}");
+    Problem::busy_as(StatusCode::SERVICE_UNAVAILABLE)
+}

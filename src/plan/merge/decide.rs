@@ -31,6 +31,8 @@ pub enum Why {
     NotEmpty,
     /// This side has no place for it now: no such custom field, or the person has several matters.
     NoPlace(System),
+    /// A person said so.
+    Decided,
 }
 
 impl Why {
@@ -38,7 +40,7 @@ impl Why {
     pub fn words(self) -> Option<&'static str> {
         match self {
             Self::Emptied => Some("emptied on one side, and an empty value overwrites nothing"),
-            Self::Direction | Self::NotEmpty | Self::NoPlace(_) => None,
+            Self::Direction | Self::NotEmpty | Self::NoPlace(_) | Self::Decided => None,
         }
     }
 }

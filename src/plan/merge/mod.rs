@@ -75,7 +75,7 @@ pub fn merge(
 }
 
 impl Merged {
-    /// Takes a field back that a second look found must not be written.
+    /// Whether nothing is to be done.
     pub fn is_quiet(&self) -> bool {
         self.to_casepeer.is_empty() && self.to_highlevel.is_empty() && self.review.is_empty()
     }

@@ -7,9 +7,10 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 
 use super::rows::{Fault, event_id, from_millis, moment, small, text, word};
-use super::{effects, lanes, listing, parking, receive};
+use super::{effects, lanes, listing, parking, receive, review};
 use crate::crypto::Keyring;
 use crate::domain::{EventState, FirmId, Outcome, RecordRef};
+use crate::store::review::reason;
 use crate::store::{Claim, ClaimRoom, Lease, Rejoined, Settled, Settlement};
 
 /// Claims what fits. Takes no firm's lock: a row that another worker is about to claim is passed over. What cannot be
@@ -179,14 +180,16 @@ pub(super) async fn settle(
 ) -> Result<Settled, Fault> {
     let Some((seq, person)) = held(connection, lease).await? else { return Ok(Settled::LeaseLost) };
     let outcome = parking::outcome_of(connection, lease, &settlement.outcome, now).await?;
+    let said = |why: &String| Some(why.clone());
     let (state, reason, cause, due_at, failed) = match &outcome {
         Outcome::Done => (EventState::Done, None, None, now, 0),
-        Outcome::NothingToDo { why } => (EventState::NothingToDo, Some(why), None, now, 0),
-        Outcome::Undelivered { cause, why } => (EventState::Undelivered, Some(why), Some(*cause), now, 1),
-        Outcome::Parked { why, .. } => (EventState::Parked, Some(why), None, now, 0),
+        Outcome::NothingToDo { why } => (EventState::NothingToDo, said(why), None, now, 0),
+        Outcome::InReview { questions } => (EventState::InReview, Some(reason(questions)), None, now, 0),
+        Outcome::Undelivered { cause, why } => (EventState::Undelivered, said(why), Some(*cause), now, 1),
+        Outcome::Parked { why, .. } => (EventState::Parked, said(why), None, now, 0),
         Outcome::RetryIn { pause, why, counts } => {
             let at = &now.saturating_add(*pause).unwrap_or(Timestamp::MAX);
-            (EventState::Retrying, Some(why), None, *at, i64::from(*counts))
+            (EventState::Retrying, said(why), None, *at, i64::from(*counts))
         }
     };
     for call in &settlement.reads {
@@ -198,7 +201,7 @@ pub(super) async fn settle(
             lease_owner = NULL, lease_until = NULL WHERE seq = $8";
     sqlx::query(sql)
         .bind(state.as_str())
-        .bind(reason.map(|why| text(why)))
+        .bind(reason.map(|why| text(&why)))
         .bind(cause.map(|cause| cause.as_str()))
         .bind(due_at.as_millisecond())
         .bind(state.is_settled().then_some(now.as_millisecond()))
@@ -209,7 +212,10 @@ pub(super) async fn settle(
         .await?;
     if state.is_settled() {
         effects::release_reservations(connection, lease).await?;
-        if let (Some(horizon), EventState::Done | EventState::NothingToDo) = (settlement.supersedes, state) {
+        review_of(connection, keyring, lease, seq, &outcome, now).await?;
+        if let (Some(horizon), EventState::Done | EventState::NothingToDo | EventState::InReview) =
+            (settlement.supersedes, state)
+        {
             supersede(connection, lease, seq, person, horizon, now).await?;
         }
         lanes::promote(connection, person).await?;
@@ -217,6 +223,28 @@ pub(super) async fn settle(
         lanes::keep_one_head(connection, person).await?;
     }
     Ok(Settled::Yes)
+}
+
+/// Asks what the event could not decide, and closes what it decided after all.
+async fn review_of(
+    connection: &mut PgConnection,
+    keyring: &Keyring,
+    lease: &Lease,
+    seq: i64,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    match outcome {
+        Outcome::InReview { questions } => {
+            for question in questions {
+                let id = review::ask(connection, keyring, lease.firm.as_str(), question, now).await?;
+                review::hold(connection, id, seq).await?;
+            }
+            Ok(())
+        }
+        Outcome::Done | Outcome::NothingToDo { .. } => review::close_moot(connection, seq, now).await,
+        Outcome::Undelivered { .. } | Outcome::Parked { .. } | Outcome::RetryIn { .. } => Ok(()),
+    }
 }
 
 /// Settles the waiting updates of the same record whose change had been read already.

@@ -15,6 +15,7 @@ mod migrations;
 mod parking;
 mod receive;
 mod replay;
+mod review;
 mod rows;
 mod time;
 mod writer;

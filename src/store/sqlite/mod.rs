@@ -13,6 +13,7 @@ mod parking;
 mod readers;
 mod receive;
 mod replay;
+mod review;
 mod rows;
 mod writer;
 

@@ -2,7 +2,10 @@
 
 use std::process::{Command, Output};
 
-use casebridge::domain::{Base, Cause, EventState, Link, Outcome, ParkCause, System};
+use casebridge::domain::{
+    Base, Cause, Details, EventState, Link, Outcome, ParkCause, Question, Resolution, ReviewAction,
+    ReviewKind, System,
+};
 use casebridge::store::copy::{CannotCopy, copy};
 use casebridge::store::{Begun, EventFilter, Intent, LinkChange, SharedStore, Store};
 use jiff::SignedDuration;
@@ -34,6 +37,15 @@ async fn lived_in() -> TestStore {
     let why = "401".to_owned();
     let parked = Outcome::Parked { cause: ParkCause::Credentials, system: System::CasePeer, why };
     test.settle(&claims[3], parked).await;
+    let question = Question {
+        kind: ReviewKind::AmbiguousMatch,
+        subject: contact("c5").to_string(),
+        why: "two look alike".into(),
+        details: Details::default(),
+    };
+    let event = claims[2].lease.event;
+    let id = test.store.open_review(&firm(), question, Some(event)).await.unwrap();
+    test.store.resolve_review(id, &Resolution::new(ReviewAction::Ignore), "maria").await.unwrap();
     test
 }
 
@@ -49,7 +61,7 @@ async fn a_copy_is_complete_and_goes_on() {
     let copied = copy(&test.database.path(), &target, |_| {}).await.unwrap();
     let rows: Vec<_> = copied.iter().map(|table| (table.table, table.rows)).collect();
     assert!(rows.contains(&("event", 1200)) && rows.contains(&("payload", 1200)), "{rows:?}");
-    for table in ["link", "effect", "reservation", "parking", "person"] {
+    for table in ["review", "review_event", "link", "effect", "reservation", "parking", "person"] {
         assert!(copied.iter().any(|copied| copied.table == table && copied.rows > 0), "{table}");
     }
     assert_eq!(all(&target).await, all(&*test.store).await);
@@ -107,7 +119,9 @@ async fn the_command_copies_once_and_says_what() {
         [store]\nurl = \"sqlite://bridge.db\"\n";
     std::fs::write(directory.join("casebridge.toml"), config).unwrap();
     let migrated = casebridge(directory, &["migrate"]);
-    assert_eq!(String::from_utf8_lossy(&migrated.stdout), "SQLite schema 1: it was up to date\n");
+    let schema = casebridge::store::sqlite::SCHEMA;
+    let expected = format!("SQLite schema {schema}: it was up to date\n");
+    assert_eq!(String::from_utf8_lossy(&migrated.stdout), expected);
 
     let lock = casebridge::store::sqlite::ServeLock::take(&path).unwrap();
     let refused = casebridge(directory, &["copy", "--to", &database.url]);

@@ -10,6 +10,7 @@ mod outage;
 mod parking;
 mod races;
 mod receiving;
+mod review;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

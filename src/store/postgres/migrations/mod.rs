@@ -14,7 +14,7 @@
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Row};
 
-const MIGRATIONS: &[&str] = &[include_str!("0001_events_links_effects.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("0001_events_links_effects.sql"), include_str!("0002_review.sql")];
 
 /// Held while a schema is brought up to date: a second instance waits for the first.
 const LOCK: i64 = 0x0043_4153_4542_5244;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-const MIGRATIONS: &[&str] = &[include_str!("0001_events_links_effects.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("0001_events_links_effects.sql"), include_str!("0002_review.sql")];
 
 /// The newest schema this build knows.
 pub const KNOWN: usize = MIGRATIONS.len();
