@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use super::breaker::Breaker;
 use crate::clock::SharedClock;
 use crate::config::{Config, FirmConfig, Secret};
-use crate::domain::FirmId;
+use crate::domain::{FirmId, User};
 use crate::operations::casepeer::Profile;
 use crate::operations::highlevel::{CustomFields, Pipelines};
 use crate::rules::SyncRules;
@@ -35,6 +35,10 @@ pub struct Firm {
     pub(super) breaker: Breaker,
     pub(super) custom_fields: Cached<CustomFields>,
     pub(super) pipelines: Cached<Pipelines>,
+    pub(super) highlevel_users: Cached<Vec<User>>,
+    pub(super) casepeer_users: Cached<Vec<User>>,
+    pub(super) businesses: Cached<Vec<(String, String)>>,
+    pub(super) lost_reasons: Cached<Vec<(String, String)>>,
 }
 
 /// All firms, found by what a webhook says or by the secret of its URL.
@@ -121,6 +125,10 @@ impl Firm {
             breaker: Breaker::default(),
             custom_fields: Cached::default(),
             pipelines: Cached::default(),
+            highlevel_users: Cached::default(),
+            casepeer_users: Cached::default(),
+            businesses: Cached::default(),
+            lost_reasons: Cached::default(),
         })
     }
 }

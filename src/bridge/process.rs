@@ -90,8 +90,8 @@ impl Bridge {
     ) -> Result<Outcome, Stop> {
         let plan = self.plan_for(session, event).await?;
         *made = Some(settle::plan_record(&plan));
-        let sent = act::act(session, &plan).await?;
-        Ok(settle::carried_out(&plan, sent))
+        let acted = act::act(session, &plan).await?;
+        Ok(settle::carried_out(&plan, &acted))
     }
 
     /// What would be done about an event now.

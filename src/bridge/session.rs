@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
-use crate::domain::{CallClass, EffectKey, RecordRef, System};
+use crate::domain::{CallClass, EffectKey, Question, RecordRef, System};
 use crate::operations::{Request, Response, Unexpected};
 use crate::store::{CallRecord, Lease, SharedStore, StoreError};
 use crate::vendors::{Exchange, Failure};
@@ -62,6 +62,9 @@ pub(super) enum Stop {
         /// The one it knows.
         contact: RecordRef,
     },
+    /// A person must be asked first.
+    #[error("{}", .0.why)]
+    Ask(Box<Question>),
     /// A command needs a record that is not linked.
     #[error("{0} has no counterpart on the other side")]
     NoCounterpart(String),

@@ -2,8 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::act::Acted;
 use super::session::Stop;
-use crate::domain::{CallClass, Cause, MAX_ATTEMPTS, Outcome, ParkCause, Plan, System, retry_delay};
+use crate::domain::{
+    CallClass, Cause, FieldName, MAX_ATTEMPTS, Outcome, ParkCause, Plan, System, retry_delay,
+};
 use crate::store::{PlanRecord, PlannedRecord};
 use crate::vendors::Failure;
 
@@ -21,7 +24,7 @@ const LOOKS_FOR_MISSING: u32 = 3;
 const RIVAL_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 
 /// The outcome of a plan that was carried out.
-pub(super) fn carried_out(plan: &Plan, sent: usize) -> Outcome {
+pub(super) fn carried_out(plan: &Plan, acted: &Acted) -> Outcome {
     let why = || {
         let said = plan.remarks.iter().map(String::as_str);
         if !plan.remarks.is_empty() {
@@ -32,9 +35,17 @@ pub(super) fn carried_out(plan: &Plan, sent: usize) -> Outcome {
     if !plan.questions.is_empty() {
         return Outcome::InReview { questions: plan.questions.clone() };
     }
+    if !acted.dropped.is_empty() {
+        let titles: Vec<&str> = acted.dropped.iter().map(FieldName::title).collect();
+        let why = format!(
+            "HighLevel took the write and did not keep {}: another contact may have it, or it is not valid there",
+            titles.join(", ")
+        );
+        return Outcome::Undelivered { cause: Cause::Rejected, why };
+    }
     match &plan.unmet {
         Some(why) => Outcome::Undelivered { cause: Cause::Setup, why: why.clone() },
-        None if sent > 0 => Outcome::Done,
+        None if acted.sent > 0 => Outcome::Done,
         None if plan.remarks.is_empty() && plan.changes_something() => {
             Outcome::NothingToDo { why: "it was carried out before".into() }
         }
@@ -86,6 +97,7 @@ pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
         Stop::Duplicate { .. } => Outcome::Undelivered { cause: Cause::Ambiguous, why },
         Stop::Unsure { until } => at.wait(until.duration_since(at.now).max(RIVAL_PAUSE), why, false),
         Stop::Ambiguous(_) => Outcome::Undelivered { cause: Cause::Ambiguous, why },
+        Stop::Ask(question) => Outcome::InReview { questions: vec![question.as_ref().clone()] },
         Stop::Store(_) => at.wait(STORE_PAUSE, why, false),
         Stop::Moved | Stop::LeaseLost => return None,
     })

@@ -91,10 +91,12 @@ pub enum RecordKind {
     Note,
     /// A deal in a HighLevel pipeline.
     Opportunity,
+    /// An appointment in HighLevel.
+    Appointment,
 }
 
 impl RecordKind {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::Contact, "contact"),
         (Self::Lead, "lead"),
         (Self::Case, "case"),
@@ -102,6 +104,7 @@ impl RecordKind {
         (Self::Task, "task"),
         (Self::Note, "note"),
         (Self::Opportunity, "opportunity"),
+        (Self::Appointment, "appointment"),
     ];
 
     /// The name used in rows and effect keys.

@@ -11,6 +11,8 @@ mod outcome;
 mod person;
 mod record;
 mod review;
+mod text;
+mod user;
 
 pub use backoff::{MAX_ATTEMPTS, retry_delay};
 pub use command::{
@@ -23,6 +25,9 @@ pub use link::{Base, Link, counterpart};
 pub use outcome::{CallClass, Cause, EventState, Outcome, ParkCause};
 pub use person::{Email, Fields, Phone, split_name};
 pub use record::{
-    Contact, Matter, Note, Opportunity, OpportunityStatus, Task, external_ref, parse_external_ref,
+    Appointment, Contact, Matter, Note, Opportunity, OpportunityStatus, Task, external_ref,
+    parse_external_ref,
 };
 pub use review::{Decision, Details, Difference, Question, Resolution, ReviewAction, ReviewKind, Shown};
+pub use text::{LONGEST_TEXT, plain, shortened};
+pub use user::{User, Users};

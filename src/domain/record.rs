@@ -122,6 +122,12 @@ pub struct Task {
     pub body: Option<String>,
     /// When it is due.
     pub due_at: Option<Timestamp>,
+    /// When it is due, as CASEpeer wrote it, where that is a day or has no time zone.
+    pub due_text: Option<String>,
+    /// CASEpeer's priority.
+    pub priority: Option<String>,
+    /// The user who is to do it.
+    pub assignee: Option<String>,
     /// Whether it is done.
     pub is_completed: bool,
     /// What the creator called it.
@@ -148,8 +154,31 @@ pub struct Note {
     pub category: Option<String>,
     /// What the creator called it.
     pub external_ref: Option<String>,
-    /// When HighLevel says it was added.
+    /// The user who wrote it.
+    pub author: Option<String>,
+    /// When it was written.
     pub added_at: Option<Timestamp>,
+}
+
+/// An appointment in HighLevel.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Appointment {
+    /// Which one.
+    pub record: RecordRef,
+    /// Whose it is.
+    pub owner: Option<RecordRef>,
+    /// What it is called.
+    pub title: String,
+    /// `confirmed`, `cancelled` and the like.
+    pub status: Option<String>,
+    /// When it begins.
+    pub starts_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Appointment {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Appointment({}, status: {:?})", self.record, self.status)
+    }
 }
 
 impl std::fmt::Debug for Note {
@@ -181,6 +210,9 @@ pub struct Opportunity {
     pub stage: String,
     /// Open, won, lost or abandoned.
     pub status: OpportunityStatus,
+    /// Why it was lost: HighLevel's id of the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_reason: Option<String>,
 }
 
 /// How we name a HighLevel record inside CASEpeer: `ghl:{location}:{id}`.

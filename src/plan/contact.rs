@@ -5,7 +5,7 @@ use super::pair::{fields_for_casepeer, merge_pair};
 use super::snapshot::{ContactView, Pair, Snapshot, Standing};
 use super::{note, task};
 use crate::domain::{Base, Command, Link, NewLead, Plan, Target};
-use crate::rules::{LeadsFrom, SyncRules};
+use crate::rules::SyncRules;
 
 /// Creates or links its lead, or merges it with the matters it is linked to.
 pub(super) fn plan(view: &ContactView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
@@ -38,7 +38,9 @@ pub(super) fn introduce(view: &ContactView, snapshot: &Snapshot, rules: &SyncRul
         let pair = Pair { link, matter: matter.clone(), standing: Standing::Only };
         merge_pair(&mut plan, contact, &pair, snapshot, rules);
     } else {
-        let LeadsFrom::All = rules.leads_from;
+        if !rules.leads_from.admits(contact, &view.pipelines) {
+            return Plan::nothing("the firm makes no lead of such a contact (sync.leads_from)");
+        }
         if !contact.fields.is_reachable() {
             return Plan::nothing(
                 "CASEpeer needs a phone or an e-mail; the lead is created once the contact has one",
@@ -56,8 +58,7 @@ pub(super) fn introduce(view: &ContactView, snapshot: &Snapshot, rules: &SyncRul
         task::copy_to_casepeer(&mut plan, task, owner.clone(), snapshot, rules);
     }
     for note in &view.notes {
-        note::copy_to_casepeer(&mut plan, note, owner.clone(), rules);
+        note::copy_to_casepeer(&mut plan, note, owner.clone(), snapshot, rules);
     }
     plan
 }
-

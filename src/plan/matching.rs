@@ -55,6 +55,11 @@ pub(super) fn evidence(contact: &Contact, matter: &Matter, location: &str) -> Op
     }
 }
 
+/// Whether this matter's client is certain to be this contact.
+pub fn is_same_person(contact: &Contact, matter: &Matter, location: &str) -> bool {
+    evidence(contact, matter, location).is_some()
+}
+
 /// A missing name contradicts nothing, but at least one name must be the same on both sides.
 fn names_agree(left: &Fields, right: &Fields) -> bool {
     let mut shared = 0;

@@ -2,7 +2,8 @@
 
 use super::matching::evidence;
 use super::pair::{fields_for_highlevel, merge_pair};
-use super::snapshot::{MatterView, Pair, Snapshot, Standing};
+use super::snapshot::{MatterView, Pair, Snapshot};
+use super::users;
 use crate::domain::{Base, Command, EffectKey, Link, NewContact, NewTask, Plan, RecordRef, System, Target};
 use crate::rules::SyncRules;
 
@@ -70,7 +71,7 @@ pub(super) fn introduce(view: &MatterView, snapshot: &Snapshot, rules: &SyncRule
             Command::Link(link.clone()),
             format!("{} is the same person: {}", contact.record, evidence.words()),
         );
-        let pair = Pair { link, matter: matter.clone(), standing: Standing::Only };
+        let pair = Pair { link, matter: matter.clone(), standing: view.standing };
         merge_pair(&mut plan, contact, &pair, snapshot, rules);
         origin
     } else {
@@ -100,7 +101,8 @@ fn initial_tasks(plan: &mut Plan, view: &MatterView, snapshot: &Snapshot, rules:
             body: template.body.clone(),
             due_at: template.due_in.after(snapshot.now),
             is_completed: false,
-            assignee: template.assignee.clone(),
+            assignee: users::by_template(template.assignee.as_deref(), matter, snapshot, rules),
+            priority: None,
             effect: EffectKey(format!("task:{}:{}", matter.root(), template.key)),
         };
         plan.add(Command::CreateTask(task), format!("initial task `{}` of this case type", template.key));

@@ -1,19 +1,24 @@
 //! A contact and a matter that are the same person's: what of each goes to the other.
 
+mod belongings;
 mod review;
 
 use super::merge::{Merged, Sides, merge};
 use super::snapshot::{Pair, Snapshot, Standing};
-use crate::domain::{
-    Base, Command, Contact, Field, FieldName, Fields, Matter, Plan, Scope, System,
-};
+use crate::domain::{Base, Command, Contact, Field, FieldName, Fields, Matter, Plan, Scope, System};
 use crate::rules::{Stage, SyncRules};
 
 /// What stands for "may be reached again" once a channel was forbidden.
 const NO_LONGER: &str = "none";
 
 /// Merges a contact and a matter, whichever of them changed.
-pub(super) fn merge_pair(plan: &mut Plan, contact: &Contact, pair: &Pair, snapshot: &Snapshot, rules: &SyncRules) {
+pub(super) fn merge_pair(
+    plan: &mut Plan,
+    contact: &Contact,
+    pair: &Pair,
+    snapshot: &Snapshot,
+    rules: &SyncRules,
+) {
     let Pair { link, matter, .. } = pair;
     let here = with_consent(contact, &link.base.fields);
     let sides = Sides {
@@ -23,7 +28,8 @@ pub(super) fn merge_pair(plan: &mut Plan, contact: &Contact, pair: &Pair, snapsh
         newer: newer(contact, matter),
     };
     let may_write = |name: &FieldName, to| has_place(name, to, pair.standing, snapshot, rules);
-    let mut merged = merge(sides, &rules.fields, stage(matter, rules), may_write);
+    let mut merged =
+        merge(sides, &rules.fields, stage(matter, rules), pair.standing == Standing::Only, may_write);
     let undecided = review::apply_decisions(&mut merged, sides, contact, matter, snapshot, may_write);
     say_what_stays(plan, &merged);
     if merged.is_quiet() && undecided.is_empty() && merged.apart().is_empty() {
@@ -33,6 +39,10 @@ pub(super) fn merge_pair(plan: &mut Plan, contact: &Contact, pair: &Pair, snapsh
         plan.questions.push(review::question(&undecided, sides, contact, matter));
     }
     carry_over(plan, contact, pair, merged);
+    if pair.standing != Standing::Older {
+        belongings::tags(plan, contact, pair, rules);
+        belongings::business(plan, contact, pair, snapshot, rules);
+    }
 }
 
 fn carry_over(plan: &mut Plan, contact: &Contact, pair: &Pair, merged: Merged) {
@@ -90,7 +100,13 @@ pub(super) fn fields_for_highlevel(matter: &Matter, snapshot: &Snapshot, rules: 
 }
 
 /// Whether a system has a place for a field: a custom field that the location defines, and a matter whose own it is.
-fn has_place(name: &FieldName, on: System, standing: Standing, snapshot: &Snapshot, rules: &SyncRules) -> bool {
+fn has_place(
+    name: &FieldName,
+    on: System,
+    standing: Standing,
+    snapshot: &Snapshot,
+    rules: &SyncRules,
+) -> bool {
     let is_the_matters = name.scope() == Scope::Matter;
     match on {
         System::CasePeer => !is_the_matters || standing == Standing::Only,

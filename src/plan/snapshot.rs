@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::domain::{
-    Contact, Decision, Link, Matter, Note, RecordKind, RecordRef, ReviewKind, Task, counterpart,
+    Appointment, Contact, Decision, Link, Matter, Note, RecordKind, RecordRef, ReviewKind, Task, Users,
+    counterpart,
 };
 use crate::operations::highlevel::Pipelines;
 
@@ -18,6 +19,10 @@ pub struct Snapshot {
     pub location: String,
     /// The keys of the location's custom fields of contacts.
     pub custom_fields: BTreeSet<String>,
+    /// The users of both systems, if what was seen names one.
+    pub users: Users,
+    /// The location's businesses, ids and names, if the firm makes any.
+    pub businesses: Vec<(String, String)>,
     /// What was seen.
     pub view: View,
     /// What people decided about the questions that this snapshot raises, the newest first.
@@ -44,6 +49,19 @@ pub enum View {
     Task(CopyView<Task>),
     /// A note of either side.
     Note(CopyView<Note>),
+    /// An appointment in HighLevel.
+    Appointment(CopyView<Appointment>),
+    /// A contact that was deleted in HighLevel.
+    Deleted(DeletedView),
+}
+
+/// A contact that was deleted, or merged into another, and the matters it leaves behind.
+#[derive(Debug, Clone)]
+pub struct DeletedView {
+    /// Which it was.
+    pub contact: RecordRef,
+    /// Its matters as they are now, each with the contact that HighLevel knows for its person, if any.
+    pub orphans: Vec<(Pair, Option<Contact>)>,
 }
 
 /// A contact, and what is known of it in CASEpeer.
@@ -55,6 +73,8 @@ pub struct ContactView {
     pub pairs: Vec<Pair>,
     /// For a contact without a link: leads that name it or share its e-mail or phone.
     pub candidates: Vec<Matter>,
+    /// For a contact without a link, if the firm makes leads by pipeline: those it has an opportunity in, by name and id.
+    pub pipelines: Vec<String>,
     /// For a contact without a link: its open tasks.
     pub tasks: Vec<Task>,
     /// For a contact without a link: its notes.
@@ -90,7 +110,9 @@ impl Standing {
         let same = |record: &RecordRef| {
             [Some(&matter.record), matter.lead.as_ref(), matter.case.as_ref()].contains(&Some(record))
         };
-        let is_matter = |link: &&Link| matches!(link.casepeer.kind, RecordKind::Lead | RecordKind::Case);
+        let is_matter = |link: &&Link| {
+            link.is_live() && matches!(link.casepeer.kind, RecordKind::Lead | RecordKind::Case)
+        };
         let mut others = links.iter().filter(is_matter).filter(|link| !same(&link.casepeer));
         if others.next().is_none() {
             return Self::Only;
@@ -117,6 +139,8 @@ pub struct MatterView {
     pub opportunity: Option<Link>,
     /// The location's pipelines, when the status names one.
     pub pipelines: Option<Pipelines>,
+    /// The location's reasons for losing a deal, ids and names, when the case was turned down.
+    pub lost_reasons: Vec<(String, String)>,
 }
 
 /// A task or note, its copy's link, and whose it is.

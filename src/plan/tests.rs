@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::domain::{
-    Base, Contact, EventId, Field, Fields, FirmId, Link, Matter, Note, RecordKind, RecordRef, external_ref,
+    Base, Contact, EventId, Field, Fields, FirmId, Link, Matter, Note, RecordKind, RecordRef, Users,
+    external_ref,
 };
 
 const LOCATION: &str = "loc";
@@ -36,6 +37,7 @@ fn stranger(contact: Contact, candidates: Vec<Matter>) -> View {
         contact,
         pairs: Vec::new(),
         candidates,
+        pipelines: Vec::new(),
         tasks: Vec::new(),
         notes: Vec::new(),
     }))
@@ -48,7 +50,15 @@ fn decide(fact: Fact, view: View) -> Plan {
         Event { id: EventId(uuid::Uuid::nil()), firm: FirmId::new("acme"), source, received_at: now, fact };
     plan(
         &event,
-        &Snapshot { now, location: LOCATION.into(), custom_fields: BTreeSet::new(), view, decisions: Vec::new() },
+        &Snapshot {
+            now,
+            location: LOCATION.into(),
+            custom_fields: BTreeSet::new(),
+            users: Users::default(),
+            businesses: Vec::new(),
+            view,
+            decisions: Vec::new(),
+        },
         &SyncRules::default(),
     )
 }
@@ -129,6 +139,7 @@ fn until_signing_marketing_owns_a_conflict_and_afterwards_the_case_file_does() {
             contact: contact(here.clone()),
             pairs: vec![Pair { link, matter, standing: Standing::Only }],
             candidates: Vec::new(),
+            pipelines: Vec::new(),
             tasks: Vec::new(),
             notes: Vec::new(),
         };
@@ -146,6 +157,7 @@ fn by_default_no_note_leaves_casepeer() {
         body: "MRI on Tuesday".into(),
         category: Some("Medical".into()),
         external_ref: None,
+        author: None,
         added_at: None,
     };
     let owner = Owner::Linked { here: lead_ref("L"), there: contact_ref("c") };

@@ -12,5 +12,6 @@ mod store;
 mod story;
 mod stub;
 mod support;
+mod sync;
 mod undelivered;
 mod webhooks;

@@ -1,14 +1,18 @@
 //! Carrying commands out: each is one API call, written down before it is sent and after it is answered.
 
+mod hops;
 mod look;
 mod request;
 mod result;
+mod verify;
 
 use jiff::SignedDuration;
 
 use self::look::Found;
 use super::session::{Session, Stop, record};
-use crate::domain::{CallClass, Command, EffectKey, Field, Fields, Plan, RecordKind, RecordRef, System};
+use crate::domain::{
+    Base, CallClass, Command, EffectKey, Field, FieldName, Fields, Link, Plan, RecordKind, RecordRef, System,
+};
 use crate::operations::{Effect, Request, highlevel};
 use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, LinkChange, Settled};
 use crate::vendors::{Exchange, Failure};
@@ -17,20 +21,34 @@ use crate::vendors::{Exchange, Failure};
 /// at the vendor takes.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(4);
 
-/// Carries the commands out in order; the number that were sent, not having been done before.
-pub(super) async fn act(session: &Session<'_>, plan: &Plan) -> Result<usize, Stop> {
-    let mut sent = 0;
-    for planned in &plan.commands {
-        sent += usize::from(carry_out(session, &planned.command).await?);
-    }
-    Ok(sent)
+/// What came of a plan.
+#[derive(Debug, Default)]
+pub(super) struct Acted {
+    /// How many commands were sent, not having been done before.
+    pub(super) sent: usize,
+    /// What HighLevel took and did not keep.
+    pub(super) dropped: Vec<FieldName>,
 }
 
-async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Stop> {
+/// Carries the commands out in order.
+pub(super) async fn act(session: &Session<'_>, plan: &Plan) -> Result<Acted, Stop> {
+    let mut acted = Acted::default();
+    for planned in &plan.commands {
+        acted.sent += usize::from(carry_out(session, &planned.command, &mut acted.dropped).await?);
+    }
+    Ok(acted)
+}
+
+async fn carry_out(
+    session: &Session<'_>,
+    command: &Command,
+    dropped: &mut Vec<FieldName>,
+) -> Result<bool, Stop> {
     let Some(key) = command.effect_key() else {
         held(session.store.save_links(session.lease, remembered(command)).await?)?;
         return Ok(false);
     };
+    hops::check(session, command).await?;
     let (system, request) = request::build(session, command).await?;
     let begun_at = session.now();
     let (body, idempotency_key, ambiguity) = match session
@@ -61,7 +79,9 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
         Ok(Some(result)) => {
             let is_current = request.body.as_ref().is_some_and(|json| json.to_string().into_bytes() == body);
             let fields = result::agreed_fields(command, &exchange, is_current, &session.firm.rules);
-            complete(session, command, &key, result, fields, Some(call)).await?;
+            let lost = verify::dropped(session, command, result.as_ref()).await;
+            complete_but(session, command, &key, result, fields, Some(call), &lost).await?;
+            dropped.extend(lost);
             return Ok(true);
         }
         Ok(None) => exchange.result.err(),
@@ -156,7 +176,33 @@ async fn complete(
     fields: Fields,
     call: Option<CallRecord>,
 ) -> Result<(), Stop> {
-    let links = result::links(command, result.as_ref(), fields);
+    complete_but(session, command, key, result, fields, call, &[]).await
+}
+
+/// [`complete`], but for fields that were not kept: nothing is agreed on about these.
+async fn complete_but(
+    session: &Session<'_>,
+    command: &Command,
+    key: &EffectKey,
+    result: Option<RecordRef>,
+    fields: Fields,
+    call: Option<CallRecord>,
+    lost: &[FieldName],
+) -> Result<(), Stop> {
+    let mut links = result::links(command, result.as_ref(), fields);
+    if let Command::SetLostReason { case, to, .. } = command {
+        let known = session.store.links_of(&session.firm.id, std::slice::from_ref(case)).await?;
+        let deals = known.into_iter().filter(|link| link.highlevel.kind == RecordKind::Opportunity);
+        links.extend(deals.map(|deal| LinkChange::Agree {
+            highlevel: deal.highlevel,
+            casepeer: deal.casepeer,
+            base: Base::of_opportunity(to.clone()),
+        }));
+    }
+    for change in &mut links {
+        let (LinkChange::Link(Link { base, .. }) | LinkChange::Agree { base, .. }) = change;
+        base.fields.retain(|name, _| !lost.contains(name));
+    }
     held(session.store.complete_effect(session.lease, key, result, links, call).await?)
 }
 

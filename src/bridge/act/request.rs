@@ -2,7 +2,7 @@
 
 use super::super::prepare;
 use super::super::session::{Session, Stop};
-use crate::domain::{Command, Fields, RecordRef, System, Target, counterpart, external_ref};
+use crate::domain::{Command, Fields, RecordKind, RecordRef, System, Target, counterpart, external_ref};
 use crate::operations::{Request, casepeer, highlevel};
 
 /// The system to call and what to ask of it.
@@ -34,6 +34,21 @@ pub(super) async fn build(session: &Session<'_>, command: &Command) -> Result<(S
         Command::AddTags { contact, tags, .. } => {
             to_highlevel(highlevel::add_tags(&resolve(session, contact).await?.id, tags))
         }
+        Command::RemoveTags { contact, tags, .. } => to_highlevel(highlevel::remove_tags(&contact.id, tags)),
+        Command::CreateBusiness { name, .. } => to_highlevel(highlevel::create_business(location, name)),
+        Command::JoinBusiness { contact, name, .. } => {
+            let businesses = prepare::businesses(session).await?;
+            let found = businesses.iter().find(|(_, known)| known.eq_ignore_ascii_case(name));
+            let (id, _) =
+                found.ok_or_else(|| Stop::NotThere("the business shows late in HighLevel".into()))?;
+            to_highlevel(highlevel::join_business(location, &contact.id, id))
+        }
+        Command::SetLostReason { case, to, .. } => {
+            let links = session.store.links_of(&session.firm.id, std::slice::from_ref(case)).await?;
+            let deal = links.iter().find(|link| link.highlevel.kind == RecordKind::Opportunity);
+            let deal = deal.ok_or_else(|| Stop::NoCounterpart(case.to_string()))?;
+            to_highlevel(highlevel::set_status(&deal.highlevel.id, to))
+        }
         Command::CreateTask(new) => {
             let owner = resolve(session, &new.owner).await?;
             match owner.system {
@@ -53,11 +68,12 @@ pub(super) async fn build(session: &Session<'_>, command: &Command) -> Result<(S
         Command::CreateNote(new) => {
             let owner = resolve(session, &new.owner).await?;
             match owner.system {
-                System::HighLevel => to_highlevel(highlevel::create_note(&owner.id, &new.body)),
+                System::HighLevel => {
+                    to_highlevel(highlevel::create_note(&owner.id, &new.body, new.author.as_deref()))
+                }
                 System::CasePeer => {
-                    let name = external_ref(location, &new.copy_of.id);
-                    let category = new.category.as_deref();
-                    to_casepeer(casepeer::create_note(profile, &owner, &new.body, category, &name))
+                    let name = external_ref(location, &new.name);
+                    to_casepeer(casepeer::create_note(profile, &owner, new, &name))
                 }
             }
         }
@@ -81,7 +97,8 @@ async fn for_highlevel(
         return Ok((own, custom));
     }
     let definitions = prepare::custom_fields(session, session.now()).await?;
-    let by_id = custom.into_iter().filter_map(|(key, value)| Some((definitions.id_of(&key)?.to_owned(), value)));
+    let by_id =
+        custom.into_iter().filter_map(|(key, value)| Some((definitions.id_of(&key)?.to_owned(), value)));
     Ok((own, by_id.collect()))
 }
 

@@ -86,13 +86,19 @@ pub(super) fn links(command: &Command, result: Option<&RecordRef>, fields: Field
             let Some(original) = &new.copy_of else { return Vec::new() };
             link(original, task, Base::of_task(new.is_completed))
         }
-        (Command::CreateNote(new), Some(note)) => link(&new.copy_of, note, Base::default()),
+        (Command::CreateNote(new), Some(note)) => {
+            let Some(original) = &new.copy_of else { return Vec::new() };
+            link(original, note, Base::default())
+        }
         (Command::CreateOpportunity(new), Some(opportunity)) => {
             link(&new.case, opportunity, Base::of_opportunity(new.to.clone()))
         }
         (Command::UpdateContact { contact, matter, fields, .. }, _)
         | (Command::UpdateMatter { contact, matter, fields, .. }, _) => {
             agree(contact, matter, Base::of_fields(fields.clone()))
+        }
+        (Command::JoinBusiness { contact, matter, name, .. }, _) => {
+            agree(contact, matter, Base { business: Some(name.clone()), ..Base::default() })
         }
         (Command::CompleteTask { task, source, .. }, _) => agree(source, task, Base::of_task(true)),
         (Command::UpdateOpportunity { opportunity, case, to, .. }, _) => {

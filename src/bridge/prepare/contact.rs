@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 
 use super::super::session::{Session, Stop};
+use super::matter;
 use crate::domain::{Contact, Field, Link, Matter, Note, RecordKind, RecordRef, Task};
 use crate::operations::casepeer::{find_leads, get_matter, read_leads, read_matter};
 use crate::operations::highlevel::{
-    CustomFields, get_contact, get_custom_fields, list_notes, list_tasks, read_contact, read_custom_fields,
-    read_notes, read_tasks,
+    CustomFields, contact_opportunities, get_contact, get_custom_fields, list_notes, list_tasks,
+    read_contact, read_custom_fields, read_notes, read_pipeline_ids, read_tasks,
 };
-use crate::plan::{ContactView, Pair, Standing};
+use crate::plan::{ContactView, DeletedView, Pair, Standing, View};
 
 /// The most look-alikes that are read.
 const MOST_CANDIDATES: usize = 5;
@@ -28,14 +29,18 @@ pub(super) async fn view(
     if !links.is_empty() {
         return linked(session, contact, links).await;
     }
-    let (candidates, tasks, notes) =
-        tokio::try_join!(candidates(session, &contact), open_tasks(session, id), notes(session, id))?;
+    let (candidates, pipelines, tasks, notes) = tokio::try_join!(
+        candidates(session, &contact),
+        pipelines(session, id, now),
+        open_tasks(session, id),
+        notes(session, id)
+    )?;
     // A contact of our own making may have been linked meanwhile: its tasks are then our own too.
     let links = matter_links(session, &record).await?;
     if !links.is_empty() {
         return linked(session, contact, links).await;
     }
-    Ok(Some(ContactView { contact, pairs: Vec::new(), candidates, tasks, notes }))
+    Ok(Some(ContactView { contact, pairs: Vec::new(), candidates, pipelines, tasks, notes }))
 }
 
 async fn linked(
@@ -44,13 +49,40 @@ async fn linked(
     links: Vec<Link>,
 ) -> Result<Option<ContactView>, Stop> {
     let pairs = pairs(session, links).await?;
-    let view = ContactView { contact, pairs, candidates: Vec::new(), tasks: Vec::new(), notes: Vec::new() };
+    let view = ContactView {
+        contact,
+        pairs,
+        candidates: Vec::new(),
+        pipelines: Vec::new(),
+        tasks: Vec::new(),
+        notes: Vec::new(),
+    };
     Ok((!view.pairs.is_empty()).then_some(view))
 }
 
 async fn matter_links(session: &Session<'_>, record: &RecordRef) -> Result<Vec<Link>, Stop> {
     let links = session.store.links_of(&session.firm.id, std::slice::from_ref(record)).await?;
     Ok(links.into_iter().filter(|link| is_matter(&link.casepeer)).collect())
+}
+
+/// A contact that is said to be deleted, and who HighLevel has for the people of its matters now: a contact that was
+/// merged into another is told of as deleted.
+pub(super) async fn deleted(
+    session: &Session<'_>,
+    contact: &RecordRef,
+    now: Timestamp,
+) -> Result<Option<View>, Stop> {
+    if read(session, &contact.id, now).await?.is_some() {
+        return Ok(view(session, &contact.id, now).await?.map(Box::new).map(View::Contact));
+    }
+    let mut links = matter_links(session, contact).await?;
+    links.retain(Link::is_live);
+    let mut orphans = Vec::new();
+    for pair in pairs(session, links).await? {
+        let survivor = matter::survivor(session, &pair.matter, contact, now).await?;
+        orphans.push((pair, survivor));
+    }
+    Ok(Some(View::Deleted(DeletedView { contact: contact.clone(), orphans })))
 }
 
 /// A record that nothing is known of but its webhook.
@@ -62,7 +94,7 @@ pub(super) fn not_there(record: &RecordRef) -> Stop {
     ))
 }
 
-fn is_matter(record: &RecordRef) -> bool {
+pub(super) fn is_matter(record: &RecordRef) -> bool {
     matches!(record.kind, RecordKind::Lead | RecordKind::Case)
 }
 
@@ -76,7 +108,10 @@ pub(super) async fn read(session: &Session<'_>, id: &str, now: Timestamp) -> Res
 }
 
 /// The definitions of the location's custom fields.
-pub(in crate::bridge) async fn custom_fields(session: &Session<'_>, now: Timestamp) -> Result<CustomFields, Stop> {
+pub(in crate::bridge) async fn custom_fields(
+    session: &Session<'_>,
+    now: Timestamp,
+) -> Result<CustomFields, Stop> {
     let read = async {
         let answer = session.read_highlevel(&get_custom_fields(&session.firm.location)).await?;
         Ok(answer.map(|answer| read_custom_fields(&answer)).unwrap_or_default())
@@ -133,6 +168,19 @@ async fn candidates(session: &Session<'_>, contact: &Contact) -> Result<Vec<Matt
         candidates.extend(read_one_matter(session, &record).await?);
     }
     Ok(candidates)
+}
+
+/// The pipelines the contact has an opportunity in, by id and name, if the firm's rule looks at them.
+async fn pipelines(session: &Session<'_>, contact: &str, now: Timestamp) -> Result<Vec<String>, Stop> {
+    if !session.firm.rules.leads_from.needs_pipelines() {
+        return Ok(Vec::new());
+    }
+    let request = contact_opportunities(&session.firm.location, contact);
+    let answer = session.read_highlevel(&request).await?;
+    let ids = answer.map(|answer| read_pipeline_ids(&answer)).unwrap_or_default();
+    let all = matter::all_pipelines(session, now).await?;
+    let names: Vec<String> = ids.iter().filter_map(|id| all.name_of(id).map(str::to_owned)).collect();
+    Ok(ids.into_iter().chain(names).collect())
 }
 
 async fn open_tasks(session: &Session<'_>, contact: &str) -> Result<Vec<Task>, Stop> {

@@ -3,12 +3,14 @@
 use jiff::Timestamp;
 
 use super::super::session::{Session, Stop};
-use super::contact;
-use crate::domain::{Contact, Field, Link, Matter, RecordKind, RecordRef, parse_external_ref};
+use super::{contact, lists};
+use crate::domain::{
+    Contact, Field, Link, Matter, OpportunityStatus, RecordKind, RecordRef, parse_external_ref,
+};
 use crate::operations::highlevel::{
     Pipelines, find_duplicate, get_pipelines, read_duplicate, read_pipelines,
 };
-use crate::plan::{MatterView, Standing};
+use crate::plan::{MatterView, Standing, is_same_person};
 
 /// The matter as it is now; nothing if it, or the contact it is linked to, has been deleted.
 pub(super) async fn view(
@@ -23,14 +25,28 @@ pub(super) async fn view(
     let related: Vec<RecordRef> =
         [Some(record), matter.case.as_ref(), matter.lead.as_ref()].into_iter().flatten().cloned().collect();
     let links = session.store.links_of(&session.firm.id, &related).await?;
-    let of_contact = |link: &&Link| link.highlevel.kind == RecordKind::Contact;
+    let of_contact = |link: &&Link| link.highlevel.kind == RecordKind::Contact && link.is_live();
+    if !links.iter().any(|link| of_contact(&link)) && links.iter().any(|link| !link.is_live()) {
+        // Its contact was deleted, and is not made anew.
+        return Ok(None);
+    }
     let own = links.iter().filter(of_contact).find(|link| link.casepeer == *record);
     let link = own.or_else(|| links.iter().find(of_contact)).cloned();
     let opportunity = links.iter().find(|link| link.highlevel.kind == RecordKind::Opportunity).cloned();
     let pipelines = pipelines(session, &matter, now).await?;
     let standing = Standing::Only;
-    let mut view =
-        MatterView { matter, link, contact: None, standing, candidates: Vec::new(), opportunity, pipelines };
+    let is_lost = matter.reject_reason.is_some() && opportunity_is_lost(session, &matter);
+    let lost_reasons = if is_lost { lists::lost_reasons(session, now).await? } else { Vec::new() };
+    let mut view = MatterView {
+        matter,
+        link,
+        contact: None,
+        standing,
+        candidates: Vec::new(),
+        opportunity,
+        pipelines,
+        lost_reasons,
+    };
     match &view.link {
         Some(link) => {
             let of_contact = std::slice::from_ref(&link.highlevel);
@@ -41,9 +57,37 @@ pub(super) async fn view(
             };
             view.contact = Some(contact);
         }
-        None => view.candidates = candidates(session, &view.matter, now).await?,
+        None => {
+            view.candidates = candidates(session, &view.matter, now).await?;
+            let known: Vec<RecordRef> = view.candidates.iter().map(|one| one.record.clone()).collect();
+            let links = session.store.links_of(&session.firm.id, &known).await?;
+            if links.iter().any(|link| contact::is_matter(&link.casepeer)) {
+                view.standing = Standing::Newest;
+            }
+        }
     }
     Ok(Some(view))
+}
+
+fn opportunity_is_lost(session: &Session<'_>, matter: &Matter) -> bool {
+    let rule = matter.status.as_deref().and_then(|status| session.firm.rules.status(status));
+    rule.is_some_and(|rule| rule.opportunity == Some(OpportunityStatus::Lost))
+}
+
+/// The contact that HighLevel has for a matter's person, now that the one it was linked to is gone.
+pub(super) async fn survivor(
+    session: &Session<'_>,
+    matter: &Matter,
+    gone: &RecordRef,
+    now: Timestamp,
+) -> Result<Option<Contact>, Stop> {
+    // It still names the one that is gone.
+    let nameless = Matter { external_ref: None, ..matter.clone() };
+    let candidates = candidates(session, &nameless, now).await?;
+    let is_it = |contact: &Contact| {
+        contact.record != *gone && is_same_person(contact, &nameless, &session.firm.location)
+    };
+    Ok(candidates.into_iter().find(is_it))
 }
 
 /// The contact a matter names, or else those HighLevel would call its duplicates.
@@ -78,9 +122,14 @@ async fn pipelines(
     if matter.record.kind != RecordKind::Case || rule.is_none_or(|rule| rule.pipeline.is_none()) {
         return Ok(None);
     }
+    all_pipelines(session, now).await.map(Some)
+}
+
+/// The location's pipelines.
+pub(super) async fn all_pipelines(session: &Session<'_>, now: Timestamp) -> Result<Pipelines, Stop> {
     let read = async {
         let answer = session.read_highlevel(&get_pipelines(&session.firm.location)).await?;
         Ok::<_, Stop>(answer.map(|answer| read_pipelines(&answer)).unwrap_or_default())
     };
-    session.firm.pipelines.get(now, read).await.map(Some)
+    session.firm.pipelines.get(now, read).await
 }

@@ -7,14 +7,16 @@ mod matters;
 mod notes;
 mod profile;
 mod tasks;
+mod users;
 
 pub use matters::{
-    Custom, LeadBody, create_lead, find_leads, get_matter, lead_ref, read_created_lead, read_leads, read_matter,
-    update_matter,
+    Custom, LeadBody, create_lead, find_leads, get_matter, lead_ref, read_created_lead, read_leads,
+    read_matter, update_matter,
 };
 pub use notes::{create_note, list_notes, read_created_note, read_listed_note};
 pub use profile::{InvalidProfile, Profile};
 pub use tasks::{complete_task, create_task, get_task, read_task};
+pub use users::{list_users, read_users};
 
 use super::{Request, Response, text};
 

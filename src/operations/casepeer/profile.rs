@@ -24,6 +24,9 @@ const CANONICAL: [(&str, Effect); 14] = [
     ("health", Effect::Read),
 ];
 
+/// The operations that an account need not have.
+const OPTIONAL: [(&str, Effect); 1] = [("user.list", Effect::Read)];
+
 /// How one CASEpeer account is reached.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
@@ -70,14 +73,24 @@ impl Profile {
         let table: toml::Table =
             text.parse().map_err(|error| InvalidProfile::Malformed(format!("{error}")))?;
         let mut operations = BTreeMap::new();
-        for (id, effect) in CANONICAL {
+        for (id, effect) in CANONICAL.into_iter().chain(OPTIONAL) {
             let found = id.split('.').try_fold(&table, |table, key| table.get(key)?.as_table());
-            let wire = found.ok_or(InvalidProfile::Missing(id))?.clone();
+            let is_optional = OPTIONAL.iter().any(|(known, _)| *known == id);
+            let wire = match found {
+                Some(wire) => wire.clone(),
+                None if is_optional => continue,
+                None => return Err(InvalidProfile::Missing(id)),
+            };
             let wire: Wire =
                 wire.try_into().map_err(|error| InvalidProfile::Malformed(format!("{id}: {error}")))?;
             operations.insert(id, Wire { effect, ..wire });
         }
         Ok(Self { operations })
+    }
+
+    /// A request for an operation that the account need not have.
+    pub(super) fn request_if_any(&self, operation: &'static str, ids: &[&str]) -> Option<Request> {
+        self.operations.contains_key(operation).then(|| self.request(operation, ids))
     }
 
     /// A request for a canonical operation.

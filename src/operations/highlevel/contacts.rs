@@ -19,6 +19,9 @@ const DUPLICATE: Operation =
 const ADD_TAGS: Operation =
     Operation::new("contacts.add-tags", Method::Post, "/contacts/{contactId}/tags", Effect::Idempotent);
 
+const REMOVE_TAGS: Operation =
+    Operation::new("contacts.remove-tags", Method::Delete, "/contacts/{contactId}/tags", Effect::Idempotent);
+
 /// A field's property of `CreateContactDto` and `UpdateContactDto`.
 const PROPERTIES: [(Field, &str); 10] = [
     (Field::FirstName, "firstName"),
@@ -63,6 +66,11 @@ pub fn update_contact(id: &str, fields: &Fields, custom: &CustomValues) -> Reque
     UPDATE.request(&[id]).json(properties(fields, custom).into())
 }
 
+/// Take tags off a contact.
+pub fn remove_tags(id: &str, tags: &[String]) -> Request {
+    REMOVE_TAGS.request(&[id]).json(json!({ "tags": tags }))
+}
+
 /// Add tags to a contact.
 pub fn add_tags(id: &str, tags: &[String]) -> Request {
     ADD_TAGS.request(&[id]).json(json!({ "tags": tags }))
@@ -71,8 +79,7 @@ pub fn add_tags(id: &str, tags: &[String]) -> Request {
 /// Values go in as `{id, field_value}` and come out as `{id, value}`.
 fn properties(fields: &Fields, custom: &CustomValues) -> Map<String, Value> {
     let known = PROPERTIES.iter().filter_map(|(field, name)| Some((*name, fields.get(*field)?)));
-    let mut body: Map<String, Value> =
-        known.map(|(name, value)| (name.to_owned(), value.into())).collect();
+    let mut body: Map<String, Value> = known.map(|(name, value)| (name.to_owned(), value.into())).collect();
     if !custom.is_empty() {
         let values = custom.iter().map(|(id, value)| json!({ "id": id, "field_value": value }));
         body.insert("customFields".into(), values.collect());
@@ -113,7 +120,8 @@ fn read_fields(contact: &Value) -> Fields {
     let general = ["sessionSource", "medium"].iter().find_map(|key| text(attribution, key));
     fields.set_if_some(Field::SourceType, general.as_deref());
     if fields.get(Field::Source).is_none() {
-        let particular = ["campaign", "utmCampaign", "utmSource"].iter().find_map(|key| text(attribution, key));
+        let particular =
+            ["campaign", "utmCampaign", "utmSource"].iter().find_map(|key| text(attribution, key));
         fields.set_if_some(Field::Source, particular.as_deref());
     }
     fields
@@ -128,7 +136,8 @@ fn read_consent(contact: &Value) -> Option<String> {
     let settings = contact.get("dndSettings")?.as_object()?;
     let is_off = |setting: &Value| {
         let status = text(setting, "status");
-        status.is_some_and(|status| ["active", "permanent"].iter().any(|off| status.eq_ignore_ascii_case(off)))
+        status
+            .is_some_and(|status| ["active", "permanent"].iter().any(|off| status.eq_ignore_ascii_case(off)))
     };
     let mut channels: Vec<String> =
         settings.iter().filter(|(_, setting)| is_off(setting)).map(|(name, _)| name.to_lowercase()).collect();

@@ -1,25 +1,33 @@
 //! HighLevel's API, as its official OpenAPI files describe it (github.com/GoHighLevel/highlevel-api-docs).
 
+mod appointments;
+mod businesses;
 mod contacts;
 mod locations;
 mod notes;
 mod opportunities;
 mod tasks;
+mod users;
 
+pub use appointments::{get_appointment, read_appointment};
+pub use businesses::{BUSINESS_PAGE, create_business, join_business, list_businesses, read_businesses};
 pub use contacts::{
-    CustomValues, add_tags, create_contact, duplicate_of, find_duplicate, get_contact, read_contact, read_created_contact,
-    read_duplicate, update_contact,
+    CustomValues, add_tags, create_contact, duplicate_of, find_duplicate, get_contact, read_contact,
+    read_created_contact, read_duplicate, remove_tags, update_contact,
 };
 pub use locations::{CustomFields, get_custom_fields, get_location, read_custom_fields};
 pub use notes::{create_note, get_note, list_notes, read_note, read_notes, text_of_note};
 pub use opportunities::{
-    Pipelines, create_opportunity, get_pipelines, read_opportunities, read_opportunity_id, read_pipelines,
-    search_opportunities, update_opportunity,
+    Pipelines, contact_opportunities, create_opportunity, get_lost_reasons, get_pipelines, read_lost_reasons,
+    read_opportunities, read_opportunity_id, read_pipeline_ids, read_pipelines, search_opportunities,
+    set_status, update_opportunity,
 };
 pub use tasks::{
     FoundTask, complete_task, create_task, get_task, is_made_by, list_tasks, read_found_task, read_task,
     read_tasks, search_tasks,
 };
+
+pub use users::{list_users, read_users};
 
 use super::{Effect, Method, Request, fill_path};
 
@@ -30,14 +38,20 @@ struct Operation {
     method: Method,
     path: &'static str,
     effect: Effect,
+    version: &'static str,
 }
 
-/// Every operation used here is described with this value of the `Version` header.
+/// Nearly every operation used here is described with this value of the `Version` header.
 const VERSION: &str = "2021-07-28";
 
 impl Operation {
     const fn new(id: &'static str, method: Method, path: &'static str, effect: Effect) -> Self {
-        Self { id, method, path, effect }
+        Self { id, method, path, effect, version: VERSION }
+    }
+
+    /// The same operation, described with another value of the `Version` header.
+    const fn of(self, version: &'static str) -> Self {
+        Self { version, ..self }
     }
 
     fn request(&self, ids: &[&str]) -> Request {
@@ -46,7 +60,7 @@ impl Operation {
             method: self.method,
             path: fill_path(self.path, ids),
             query: Vec::new(),
-            headers: vec![("Version", VERSION.to_owned())],
+            headers: vec![("Version", self.version.to_owned())],
             body: None,
             effect: self.effect,
         }

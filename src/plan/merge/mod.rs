@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 pub use decide::{Verdict, Why, decide};
 
-use crate::domain::{FieldName, Fields, System};
-use crate::rules::{FieldRules, Stage};
+use crate::domain::{FieldName, Fields, Scope, System};
+use crate::rules::{FieldRules, Owner, Stage};
 
 /// The three sides of a merge.
 #[derive(Debug, Clone, Copy)]
@@ -39,15 +39,20 @@ pub struct Merged {
     pub review: Vec<FieldName>,
 }
 
-/// Merges field by field, each under its own rule. `may_write` says whether a side has a place for a field now.
+/// Merges field by field, each under its own rule. `is_only_matter` says whether the person has no other. `may_write` says whether a side has a place for a field now.
 pub fn merge(
     sides: Sides<'_>,
     rules: &FieldRules,
     stage: Stage,
+    is_only_matter: bool,
     may_write: impl Fn(&FieldName, System) -> bool,
 ) -> Merged {
     let mut merged = Merged::default();
-    for (name, policy) in rules.policies(stage) {
+    for (name, mut policy) in rules.policies(stage) {
+        // A contact shows one matter at a time: of several, each knows its own best.
+        if !is_only_matter && name.scope() == Scope::Matter {
+            policy.owner = Owner::CasePeer;
+        }
         let left = sides.highlevel.value(name);
         let right = sides.casepeer.value(name);
         let verdict = decide(sides.base.value(name), left, right, policy, sides.newer);

@@ -92,8 +92,8 @@ fn every_cell() {
 /// The cells that people ask about, as a table to read.
 #[test]
 fn the_cells_that_people_ask_about() {
-    use Verdict::{Conflict, LeftAlone, Nothing, Review, Write};
     use System::{CasePeer, HighLevel};
+    use Verdict::{Conflict, LeftAlone, Nothing, Review, Write};
     let (none, a, b, x) = (None, Some("A"), Some("B"), Some("X"));
     let policy = |owner| Policy { direction: Direction::Both, write: WriteRule::Always, owner };
     #[rustfmt::skip]
@@ -143,9 +143,15 @@ fn any_newer() -> impl Strategy<Value = Option<System>> {
     prop::sample::select(vec![None, Some(System::HighLevel), Some(System::CasePeer)])
 }
 
-fn merge_all(base: &Fields, left: &Fields, right: &Fields, rules: &FieldRules, newer: Option<System>) -> Merged {
+fn merge_all(
+    base: &Fields,
+    left: &Fields,
+    right: &Fields,
+    rules: &FieldRules,
+    newer: Option<System>,
+) -> Merged {
     let sides = Sides { base, highlevel: left, casepeer: right, newer };
-    merge(sides, rules, Stage::Open, |_, _| true)
+    merge(sides, rules, Stage::Open, true, |_, _| true)
 }
 
 proptest! {

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::super::merge::{Merged, Sides, Why};
 use super::super::snapshot::Snapshot;
 use crate::domain::{
-    Contact, Decision, Details, Difference, FieldName, Matter, Question, ReviewAction, ReviewKind, Shown, System,
+    Contact, Decision, Details, Difference, FieldName, Matter, Question, ReviewAction, ReviewKind, Shown,
+    System,
 };
 
 /// Does what was decided about the fields in review; those that nobody decided on yet. An answer holds for the values
@@ -59,7 +60,12 @@ fn answer(decision: &Decision, name: &FieldName, sides: Sides<'_>) -> Option<Opt
 }
 
 /// Asks a person about these fields.
-pub(super) fn question(names: &[FieldName], sides: Sides<'_>, contact: &Contact, matter: &Matter) -> Question {
+pub(super) fn question(
+    names: &[FieldName],
+    sides: Sides<'_>,
+    contact: &Contact,
+    matter: &Matter,
+) -> Question {
     let differences = names.iter().map(|name| Difference {
         field: name.to_string(),
         base: sides.base.value(name).map(str::to_owned),

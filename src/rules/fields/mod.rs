@@ -93,7 +93,10 @@ impl FieldRules {
             && let Some(only) = standard::only_direction(field)
             && direction != only
         {
-            return Err(format!("`{name}` can only go `{}`: the other side has no place for it", only.as_str()));
+            return Err(format!(
+                "`{name}` can only go `{}`: the other side has no place for it",
+                only.as_str()
+            ));
         }
         rule.direction = settings.direction.unwrap_or(rule.direction);
         rule.write = settings.write.unwrap_or(rule.write);

@@ -115,7 +115,10 @@ impl Owners {
 impl<'de> Deserialize<'de> for Owners {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "an owner (highlevel, casepeer, newest, manual), or one for each of open and signed")]
+        #[serde(
+            untagged,
+            expecting = "an owner (highlevel, casepeer, newest, manual), or one for each of open and signed"
+        )]
         enum Written {
             Same(Owner),
             #[serde(rename_all = "snake_case")]

@@ -245,6 +245,20 @@ pub(super) async fn completed(
         .collect())
 }
 
+/// How many of these effects were carried out after a moment.
+pub(super) async fn completed_since(
+    pool: &PgPool,
+    firm: &FirmId,
+    keys: &[EffectKey],
+    since: Timestamp,
+) -> Result<usize, Fault> {
+    let sql = "SELECT count(*) FROM effect WHERE firm = $1 AND key = ANY($2) AND completed_at > $3";
+    let stored: Vec<String> = keys.iter().map(|key| text(&key.0)).collect();
+    let query = sqlx::query(sql).bind(firm.as_str()).bind(&stored).bind(since.as_millisecond());
+    let count: i64 = query.fetch_one(pool).await?.try_get(0)?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 async fn add_call_of(connection: &mut PgConnection, lease: &Lease, call: &CallRecord) -> Result<(), Fault> {
     let sql = "SELECT seq FROM event WHERE id = $1";
     let seq = sqlx::query(sql).bind(lease.event.0).fetch_one(&mut *connection).await?.try_get(0)?;

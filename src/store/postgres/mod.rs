@@ -239,6 +239,15 @@ impl Store for PostgresStore {
         read(effects::is_ours(&self.core.pool, firm, record)).await
     }
 
+    async fn completed_since(
+        &self,
+        firm: &FirmId,
+        keys: &[EffectKey],
+        since: Timestamp,
+    ) -> Result<usize, StoreError> {
+        read(effects::completed_since(&self.core.pool, firm, keys, since)).await
+    }
+
     async fn completed(&self, firm: &FirmId, keys: &[EffectKey]) -> Result<BTreeSet<EffectKey>, StoreError> {
         read(effects::completed(&self.core.pool, firm, keys)).await
     }

@@ -299,6 +299,16 @@ impl Store for SqliteStore {
         self.read(move |connection, _| effects::is_ours(connection, &firm, &record)).await
     }
 
+    async fn completed_since(
+        &self,
+        firm: &FirmId,
+        keys: &[EffectKey],
+        since: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let (firm, keys) = (firm.clone(), keys.to_vec());
+        self.read(move |connection, _| effects::completed_since(connection, &firm, &keys, since)).await
+    }
+
     async fn completed(&self, firm: &FirmId, keys: &[EffectKey]) -> Result<BTreeSet<EffectKey>, StoreError> {
         let (firm, keys) = (firm.clone(), keys.to_vec());
         self.read(move |connection, _| effects::completed(connection, &firm, &keys)).await

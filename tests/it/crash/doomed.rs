@@ -170,6 +170,14 @@ impl Store for Doomed {
         self.inner.is_ours(firm, record).await
     }
 
+    async fn completed_since(
+        &self,
+        firm: &FirmId,
+        keys: &[EffectKey],
+        since: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.inner.completed_since(firm, keys, since).await
+    }
     async fn completed(&self, firm: &FirmId, keys: &[EffectKey]) -> Result<BTreeSet<EffectKey>, StoreError> {
         self.inner.completed(firm, keys).await
     }
