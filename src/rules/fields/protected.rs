@@ -63,6 +63,6 @@ pub fn why_protected(name: &str) -> Option<String> {
             // Camel case and words run together.
             || (word.len() > 4 && lower.contains(*word))
     };
-    let (why, _) = PROTECTED.iter().find(|(_, words)| words.iter().any(|word| is_part(word)))?;
+    let (why, _) = PROTECTED.iter().find(|(_, words)| words.iter().any(is_part))?;
     Some(format!("`{name}` is protected and never written: {why}"))
 }
