@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Base, Fields, Link, Opportunity, Question, RecordKind, RecordRef};
+use super::{Base, Field, Fields, Link, Opportunity, Question, RecordKind, RecordRef};
 
 /// Names what a command achieves, unique in a firm and never derived from the delivery: a completed key is not carried
 /// out again, however it came about.
@@ -177,6 +177,8 @@ pub struct NewContact {
     pub tags: Vec<String>,
     /// Where the lead came from.
     pub source: Option<String>,
+    /// What HighLevel refuses to have twice, as a person knows: it is left out, and kept as if it were agreed on.
+    pub withheld: Vec<Field>,
 }
 
 /// A task to create.

@@ -62,6 +62,18 @@ pub struct Base {
     /// Whether the initial tasks of a matter that began in CASEpeer have been seen to; nothing if it gets none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_tasks: Option<bool>,
+    /// Why a person's two records were taken for one; nothing if one was made for the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<Matched>,
+}
+
+/// Why two records were taken for one person's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Matched {
+    /// How likely they are one person, in per mille.
+    pub score: u16,
+    /// What spoke for it and what against, in words that name no person.
+    pub reasons: Vec<String>,
 }
 
 impl Base {
@@ -81,6 +93,12 @@ impl Base {
         Self { initial_tasks: Some(are_seen_to), ..self }
     }
 
+    /// The same base of a link that was found by matching.
+    #[must_use]
+    pub fn with_match(self, matched: Matched) -> Self {
+        Self { matched: Some(matched), ..self }
+    }
+
     /// A base that knows where a deal was put.
     pub fn of_opportunity(opportunity: Opportunity) -> Self {
         Self { opportunity: Some(opportunity), ..Self::default() }
@@ -97,6 +115,9 @@ impl Base {
         }
         if newer.initial_tasks.is_some() {
             self.initial_tasks = newer.initial_tasks;
+        }
+        if newer.matched.is_some() {
+            self.matched.clone_from(&newer.matched);
         }
     }
 }

@@ -16,8 +16,8 @@ pub use command::{
     Command, EffectKey, NewContact, NewLead, NewNote, NewOpportunity, NewTask, Plan, Planned, Target,
 };
 pub use event::{Event, Fact};
-pub use ids::{EventId, FirmId, RecordId, RecordKind, RecordRef, ReviewId, System, UnknownWord};
-pub use link::{Base, Link, counterpart};
+pub use ids::{EventId, FirmId, PersonId, RecordId, RecordKind, RecordRef, ReviewId, System, UnknownWord};
+pub use link::{Base, Link, Matched, counterpart};
 pub use outcome::{CallClass, Cause, EventState, Outcome, ParkCause};
 pub use person::{Email, Field, Fields, Phone, split_name};
 pub use record::{

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::{Fields, RecordKind, RecordRef};
 
@@ -13,6 +14,8 @@ pub struct Contact {
     pub record: RecordRef,
     /// Who it is.
     pub fields: Fields,
+    /// When the person was born, if HighLevel says: only to recognise people by.
+    pub born: Option<Date>,
     /// Its tags, as spelt in HighLevel.
     pub tags: Vec<String>,
     /// Where the lead came from, in HighLevel's words.
@@ -38,6 +41,8 @@ pub struct Matter {
     pub external_ref: Option<String>,
     /// Who the client is.
     pub fields: Fields,
+    /// When the client was born, if CASEpeer says: only to recognise people by.
+    pub born: Option<Date>,
     /// Status, in the firm's own words.
     pub status: Option<String>,
     /// Type of case, in the firm's own words.

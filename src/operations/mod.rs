@@ -7,6 +7,7 @@
 pub mod casepeer;
 pub mod highlevel;
 
+use jiff::civil::Date;
 use serde_json::Value;
 
 /// An HTTP method.
@@ -153,6 +154,12 @@ pub(crate) fn text(object: &Value, key: &str) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// A day as a vendor writes it: alone, with a time behind it, or in the American order.
+pub(crate) fn day(text: &str) -> Option<Date> {
+    let american = || Date::strptime("%m/%d/%Y", text.trim()).ok();
+    text.trim().get(..10).and_then(|day| day.parse().ok()).or_else(american)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A contact was created or changed in HighLevel.
 
-use super::matching::evidence;
+use super::matching::{Known, matters_of};
 use super::merge::{Merged, merge};
 use super::snapshot::{ContactView, Pair, Snapshot};
 use super::{note, task};
@@ -23,34 +23,35 @@ pub(super) fn plan(view: &ContactView, snapshot: &Snapshot, rules: &SyncRules) -
 pub(super) fn introduce(view: &ContactView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
     let contact = &view.contact;
     let mut plan = Plan::default();
-    let known = view
-        .candidates
-        .iter()
-        .find_map(|matter| Some((matter, evidence(contact, matter, &snapshot.location)?)));
-    if let Some((matter, evidence)) = known {
-        // A lead that names the contact was made for it; one that merely looks the same came into being there.
-        let link =
-            Link::new(contact.record.clone(), matter.record.clone(), evidence.origin(), Base::default());
-        plan.add(
-            Command::Link(link.clone()),
-            format!("{} is the same person: {}", matter.record, evidence.words()),
-        );
-        merge_pair(&mut plan, contact, &Pair { link, matter: matter.clone() }, rules);
-    } else {
-        let LeadsFrom::All = rules.leads_from;
-        if !contact.fields.is_reachable() {
-            return Plan::nothing(
-                "CASEpeer needs a phone or an e-mail; the lead is created once the contact has one",
-            );
+    match matters_of(view, snapshot) {
+        Known::As(matters) => {
+            for (matter, likeness) in matters {
+                // A lead that names the contact was made for it; one that looks the same came into being there.
+                let base = Base::default().with_match(likeness.matched());
+                let link = Link::new(contact.record.clone(), matter.record.clone(), likeness.origin, base);
+                let reason = format!("{} is the same person's: {}", matter.record, likeness.words());
+                plan.add(Command::Link(link.clone()), reason);
+                merge_pair(&mut plan, contact, &Pair { link, matter: matter.clone() }, rules);
+            }
         }
-        let lead = NewLead {
-            contact: contact.record.clone(),
-            fields: contact.fields.clone(),
-            last_name_filler: rules.name_filler.clone(),
-            case_type: contact.custom.get("case_type").cloned(),
-            source: contact.source.clone(),
-        };
-        plan.add(Command::CreateLead(lead), "CASEpeer does not know this contact");
+        Known::LeftAlone => return Plan::nothing("a person said to leave it as it is"),
+        Known::Asked(question) => return Plan { questions: vec![*question], ..Plan::default() },
+        Known::Nobody { .. } => {
+            let LeadsFrom::All = rules.leads_from;
+            if !contact.fields.is_reachable() {
+                return Plan::nothing(
+                    "CASEpeer needs a phone or an e-mail; the lead is created once the contact has one",
+                );
+            }
+            let lead = NewLead {
+                contact: contact.record.clone(),
+                fields: contact.fields.clone(),
+                last_name_filler: rules.name_filler.clone(),
+                case_type: contact.custom.get("case_type").cloned(),
+                source: contact.source.clone(),
+            };
+            plan.add(Command::CreateLead(lead), "CASEpeer does not know this contact");
+        }
     }
     let owner = Target::CounterpartOf(contact.record.clone());
     for task in &view.tasks {

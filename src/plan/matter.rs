@@ -1,7 +1,7 @@
 //! A lead was created or changed in CASEpeer.
 
 use super::contact::merge_pair;
-use super::matching::evidence;
+use super::matching::{Known, contact_of};
 use super::snapshot::{MatterView, Pair, Snapshot};
 use crate::domain::{Base, Command, EffectKey, Link, NewContact, NewTask, Plan, RecordRef, System, Target};
 use crate::rules::SyncRules;
@@ -56,30 +56,33 @@ fn own_link(link: &Link, matter: &RecordRef) -> Link {
 pub(super) fn introduce(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
     let matter = &view.matter;
     let mut plan = Plan::default();
-    let known =
-        view.candidates.iter().find_map(|one| Some((one, evidence(one, matter, &snapshot.location)?)));
-    let origin = if let Some((contact, evidence)) = known {
-        let origin = evidence.origin();
-        let base = match origin {
-            System::CasePeer => Base::default().with_initial_tasks(false),
-            System::HighLevel => Base::default(),
-        };
-        let link = Link::new(contact.record.clone(), matter.record.clone(), origin, base);
-        plan.add(
-            Command::Link(link.clone()),
-            format!("{} is the same person: {}", contact.record, evidence.words()),
-        );
-        merge_pair(&mut plan, contact, &Pair { link, matter: matter.clone() }, rules);
-        origin
-    } else {
-        let contact = NewContact {
-            matter: matter.record.clone(),
-            fields: matter.fields.clone(),
-            tags: vec![SYNCED_TAG.into()],
-            source: matter.source.clone(),
-        };
-        plan.add(Command::CreateContact(contact), "HighLevel does not know this client");
-        System::CasePeer
+    let origin = match contact_of(view, snapshot) {
+        Known::LeftAlone => return Plan::nothing("a person said to leave it as it is"),
+        Known::Asked(question) => return Plan { questions: vec![*question], ..Plan::default() },
+        Known::As(contacts) => {
+            let Some((contact, likeness)) = contacts.into_iter().next() else { return plan };
+            let base = match likeness.origin {
+                System::CasePeer => Base::default().with_initial_tasks(false),
+                System::HighLevel => Base::default(),
+            };
+            let base = base.with_match(likeness.matched());
+            let link = Link::new(contact.record.clone(), matter.record.clone(), likeness.origin, base);
+            let reason = format!("{} is the same person: {}", contact.record, likeness.words());
+            plan.add(Command::Link(link.clone()), reason);
+            merge_pair(&mut plan, contact, &Pair { link, matter: matter.clone() }, rules);
+            likeness.origin
+        }
+        Known::Nobody { withheld } => {
+            let contact = NewContact {
+                matter: matter.record.clone(),
+                fields: matter.fields.clone(),
+                tags: vec![SYNCED_TAG.into()],
+                source: matter.source.clone(),
+                withheld,
+            };
+            plan.add(Command::CreateContact(contact), "HighLevel does not know this client");
+            System::CasePeer
+        }
     };
     if origin == System::CasePeer {
         initial_tasks(&mut plan, view, snapshot, rules);

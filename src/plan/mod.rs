@@ -5,7 +5,7 @@
 //! commands out afterwards, and an effect key keeps a command from being carried out twice.
 
 mod contact;
-mod matching;
+pub mod matching;
 mod matter;
 mod merge;
 mod note;

@@ -47,8 +47,12 @@ pub struct ContactView {
     pub contact: Contact,
     /// The matters it is linked to, as they are now.
     pub pairs: Vec<Pair>,
-    /// For a contact without a link: leads that name it or share its e-mail or phone.
+    /// For a contact without a link: leads and cases that name it or share its e-mail or phone.
     pub candidates: Vec<Matter>,
+    /// How many more there are that could be its person's.
+    pub left_off: usize,
+    /// What people decided about who it is, the newest first.
+    pub decisions: Vec<Decision>,
     /// For a contact without a link: its open tasks.
     pub tasks: Vec<Task>,
     /// For a contact without a link: its notes.
@@ -75,6 +79,10 @@ pub struct MatterView {
     pub contact: Option<Contact>,
     /// For a matter without a link: contacts it names, or that share its e-mail or phone.
     pub candidates: Vec<Contact>,
+    /// How many more there are that could be its client's.
+    pub left_off: usize,
+    /// What people decided about who it is, the newest first.
+    pub decisions: Vec<Decision>,
     /// The link of its opportunity.
     pub opportunity: Option<Link>,
     /// The location's pipelines, when the status names one.

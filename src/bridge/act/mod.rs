@@ -1,5 +1,6 @@
 //! Carrying commands out: each is one API call, written down before it is sent and after it is answered.
 
+mod ask;
 mod look;
 mod request;
 mod result;
@@ -8,7 +9,7 @@ use jiff::SignedDuration;
 
 use self::look::Found;
 use super::session::{Session, Stop, record};
-use crate::domain::{CallClass, Command, EffectKey, Field, Fields, Plan, RecordKind, RecordRef, System};
+use crate::domain::{CallClass, Command, EffectKey, Field, Fields, Plan, RecordRef, System};
 use crate::operations::{Effect, Request, highlevel};
 use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, LinkChange, Settled};
 use crate::vendors::{Exchange, Failure};
@@ -89,10 +90,10 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
             return Ok(true);
         }
     }
-    if let (Command::CreateContact(_), Some(answer)) = (command, &failure.answer)
+    if let (Command::CreateContact(new), Some(answer)) = (command, &failure.answer)
         && let Some(id) = highlevel::duplicate_of(answer)
     {
-        return Err(Stop::Duplicate { contact: RecordRef::highlevel(RecordKind::Contact, id) });
+        return Err(ask::whether_same(session, new, &id).await?);
     }
     Err(Stop::Vendor { system, operation: exchange.operation, failure: Box::new(failure) })
 }
@@ -128,7 +129,7 @@ async fn look_again(
 ) -> Result<Option<RecordRef>, Stop> {
     match look::look(session, command, sent, ambiguity).await? {
         Found::One(record) => Ok(Some(record)),
-        Found::Several => Err(Stop::Ambiguous(command.summary())),
+        Found::Several(records) => ask::which(session, command, key, &records).await,
         Found::Nothing => {
             session.store.note_look(session.lease, key).await?;
             let certain_at = ambiguity.since.saturating_add(look::ABSENCE_COUNTS_AFTER);

@@ -1,14 +1,17 @@
 //! Reading a lead or case and what HighLevel knows of its client.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 use super::super::session::{Session, Stop};
-use super::contact;
+use super::contact::{self, MOST_CANDIDATES};
 use crate::domain::{Contact, Field, Link, Matter, RecordKind, RecordRef, parse_external_ref};
 use crate::operations::highlevel::{
-    Pipelines, find_duplicate, get_pipelines, read_duplicate, read_pipelines,
+    Pipelines, find_duplicate, find_sharing, get_pipelines, read_duplicate, read_pipelines, read_sharing,
 };
 use crate::plan::MatterView;
+use crate::plan::matching::{Verdict, likeness};
 
 /// The matter as it is now; nothing if it, or the contact it is linked to, has been deleted.
 pub(super) async fn view(
@@ -28,7 +31,17 @@ pub(super) async fn view(
     let link = own.or_else(|| links.iter().find(of_contact)).cloned();
     let opportunity = links.iter().find(|link| link.highlevel.kind == RecordKind::Opportunity).cloned();
     let pipelines = pipelines(session, &matter, now).await?;
-    let mut view = MatterView { matter, link, contact: None, candidates: Vec::new(), opportunity, pipelines };
+    let (none, decisions) = Default::default();
+    let mut view = MatterView {
+        matter,
+        link,
+        contact: None,
+        candidates: none,
+        left_off: 0,
+        decisions,
+        opportunity,
+        pipelines,
+    };
     match &view.link {
         Some(link) => {
             let Some(contact) = contact::read(session, &link.highlevel.id, now).await? else {
@@ -36,17 +49,28 @@ pub(super) async fn view(
             };
             view.contact = Some(contact);
         }
-        None => view.candidates = candidates(session, &view.matter, now).await?,
+        None => {
+            view.decisions = contact::decisions(session, record).await?;
+            let meant = contact::meant(&view.decisions);
+            (view.candidates, view.left_off) = candidates(session, &view.matter, meant, now).await?;
+        }
     }
     Ok(Some(view))
 }
 
-/// The contact a matter names, or else those HighLevel would call its duplicates.
-async fn candidates(session: &Session<'_>, matter: &Matter, now: Timestamp) -> Result<Vec<Contact>, Stop> {
+/// The contact a matter names, or else those that share its e-mail or phone and could be its client's, and how many
+/// more there are.
+async fn candidates(
+    session: &Session<'_>,
+    matter: &Matter,
+    meant: Option<&RecordRef>,
+    now: Timestamp,
+) -> Result<(Vec<Contact>, usize), Stop> {
     let location = &session.firm.location;
     let named = matter.external_ref.as_deref();
     if let Some(named) = named.and_then(|name| parse_external_ref(name, location, RecordKind::Contact)) {
-        return Ok(contact::read(session, &named.id, now).await?.into_iter().collect());
+        let named = contact::read(session, &named.id, now).await?;
+        return Ok((named.into_iter().collect(), 0));
     }
     let by = async |field| -> Result<Option<String>, Stop> {
         let Some(value) = matter.fields.get(field) else { return Ok(None) };
@@ -54,13 +78,44 @@ async fn candidates(session: &Session<'_>, matter: &Matter, now: Timestamp) -> R
         Ok(answer.and_then(|answer| read_duplicate(&answer)))
     };
     let (by_email, by_phone) = tokio::try_join!(by(Field::Email), by(Field::Phone))?;
-    let mut ids: Vec<String> = by_email.into_iter().chain(by_phone).collect();
-    ids.dedup();
-    let mut candidates = Vec::with_capacity(ids.len());
-    for id in ids {
-        candidates.extend(contact::read(session, &id, now).await?);
+    let found = by_email.into_iter().chain(by_phone);
+    let mut candidates = Vec::new();
+    read_each(session, found.chain(meant.map(|meant| meant.id.clone())), now, &mut candidates).await?;
+    let is_certain = |contact| likeness(contact, matter, location).comparison.verdict == Verdict::Same;
+    // The look-up is exact and names one contact. Where that one has the e-mail or phone and is another person, others
+    // may have it, too: the search names all of them, and lags.
+    let Some(request) = find_sharing(location, &matter.fields) else { return Ok((candidates, 0)) };
+    if candidates.is_empty() || candidates.iter().any(is_certain) {
+        return Ok((candidates, 0));
     }
-    Ok(candidates)
+    let answer = session.read_highlevel(&request).await?;
+    let (sharing, more) = answer.map(|answer| read_sharing(&answer)).unwrap_or_default();
+    let mut alike: Vec<(u16, String)> = sharing
+        .into_iter()
+        .map(|contact| (likeness(&contact, matter, location).comparison, contact.record.id))
+        .filter(|(comparison, _)| comparison.verdict != Verdict::Different)
+        .map(|(comparison, id)| (comparison.score, id))
+        .collect();
+    alike.sort_by_key(|(score, _)| Reverse(*score));
+    let left_off = more + alike.len().saturating_sub(MOST_CANDIDATES);
+    let alike = alike.into_iter().take(MOST_CANDIDATES).map(|(_, id)| id);
+    read_each(session, alike, now, &mut candidates).await?;
+    Ok((candidates, left_off))
+}
+
+/// Reads contacts as they are now, each once.
+async fn read_each(
+    session: &Session<'_>,
+    ids: impl Iterator<Item = String>,
+    now: Timestamp,
+    contacts: &mut Vec<Contact>,
+) -> Result<(), Stop> {
+    for id in ids {
+        if contacts.iter().all(|known| known.record.id != id) {
+            contacts.extend(contact::read(session, &id, now).await?);
+        }
+    }
+    Ok(())
 }
 
 /// The location's pipelines, if the status of this case puts it into one.

@@ -9,7 +9,7 @@ mod profile;
 mod tasks;
 
 pub use matters::{
-    create_lead, find_leads, get_matter, read_created_lead, read_leads, read_matter, update_matter,
+    create_lead, find_matters, get_matter, read_created_lead, read_matter, read_matters, update_matter,
 };
 pub use notes::{create_note, list_notes, read_created_note, read_listed_note};
 pub use profile::{InvalidProfile, Profile};

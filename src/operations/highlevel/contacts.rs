@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CustomFields, Effect, Method, Operation, Request};
 use crate::domain::{Contact, Field, Fields, NewContact, RecordKind, RecordRef, split_name};
-use crate::operations::{Response, Unexpected, text};
+use crate::operations::{Response, Unexpected, day, text};
 
 const GET: Operation =
     Operation::new("contacts.get-contact", Method::Get, "/contacts/{contactId}", Effect::Read);
@@ -16,6 +16,8 @@ const UPDATE: Operation =
     Operation::new("contacts.update-contact", Method::Put, "/contacts/{contactId}", Effect::Idempotent);
 const DUPLICATE: Operation =
     Operation::new("contacts.get-duplicate-contact", Method::Get, "/contacts/search/duplicate", Effect::Read);
+const SEARCH: Operation =
+    Operation::new("contacts.search-contacts-advanced", Method::Post, "/contacts/search", Effect::Read);
 const ADD_TAGS: Operation =
     Operation::new("contacts.add-tags", Method::Post, "/contacts/{contactId}/tags", Effect::Idempotent);
 
@@ -43,9 +45,41 @@ pub fn find_duplicate(location: &str, field: Field, value: &str) -> Request {
     DUPLICATE.request(&[]).query("locationId", location).query(parameter, value)
 }
 
+/// The most contacts that share an e-mail or phone and are read at once.
+pub const MOST_SHARING: usize = 50;
+
+/// Look for every contact with this e-mail or phone, where a location has several. Lags a few seconds behind.
+pub fn find_sharing(location: &str, fields: &Fields) -> Option<Request> {
+    let filter =
+        |field, name: &str| Some(json!({ "field": name, "operator": "eq", "value": fields.get(field)? }));
+    let filters: Vec<Value> =
+        [filter(Field::Email, "email"), filter(Field::Phone, "phone")].into_iter().flatten().collect();
+    let body = json!({
+        "locationId": location, "pageLimit": MOST_SHARING, "filters": [{ "group": "OR", "filters": filters }],
+    });
+    (!filters.is_empty()).then(|| SEARCH.request(&[]).json(body))
+}
+
+/// The contacts in an answer to [`find_sharing`], and how many more there are.
+pub fn read_sharing(answer: &Response) -> (Vec<Contact>, usize) {
+    let hits = answer.body.get("contacts").and_then(Value::as_array).into_iter().flatten();
+    let contacts: Vec<Contact> = hits
+        .filter_map(|hit| {
+            let answer = Response { body: json!({ "contact": hit }), ..answer.clone() };
+            read_contact(&answer, &CustomFields::default()).ok()
+        })
+        .collect();
+    let total =
+        answer.body.get("total").and_then(Value::as_u64).and_then(|total| usize::try_from(total).ok());
+    let more = total.unwrap_or_default().saturating_sub(contacts.len());
+    (contacts, more)
+}
+
 /// Create a contact.
 pub fn create_contact(location: &str, new: &NewContact) -> Request {
-    let mut body = properties(&new.fields);
+    let mut fields = new.fields.clone();
+    new.withheld.iter().for_each(|field| fields.remove(*field));
+    let mut body = properties(&fields);
     body.insert("locationId".into(), location.into());
     if !new.tags.is_empty() {
         body.insert("tags".into(), json!(new.tags));
@@ -79,6 +113,7 @@ pub fn read_contact(answer: &Response, definitions: &CustomFields) -> Result<Con
     Ok(Contact {
         record: RecordRef::highlevel(RecordKind::Contact, id),
         fields: read_fields(contact),
+        born: text(contact, "dateOfBirth").and_then(|born| day(&born)),
         tags: tags.filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
         source: text(contact, "source"),
         added_at: text(contact, "dateAdded").and_then(|added| added.parse().ok()),

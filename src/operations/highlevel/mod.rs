@@ -7,8 +7,8 @@ mod opportunities;
 mod tasks;
 
 pub use contacts::{
-    add_tags, create_contact, duplicate_of, find_duplicate, get_contact, read_contact, read_created_contact,
-    read_duplicate, update_contact,
+    add_tags, create_contact, duplicate_of, find_duplicate, find_sharing, get_contact, read_contact,
+    read_created_contact, read_duplicate, read_sharing, update_contact,
 };
 pub use locations::{CustomFields, get_custom_fields, get_location, read_custom_fields};
 pub use notes::{create_note, get_note, list_notes, read_note, read_notes, text_of_note};

@@ -13,6 +13,7 @@ mod listen;
 mod listing;
 mod migrations;
 mod parking;
+mod people;
 mod receive;
 mod replay;
 mod review;
