@@ -322,7 +322,7 @@ async fn a_wrong_match_is_undone_and_not_made_again() {
     // They are mother and daughter of one name. HighLevel has to take a second contact with their number.
     bridge.highlevel.allow_duplicates(true);
     let record: casebridge::domain::RecordRef = format!("casepeer:lead:{lead}").parse().unwrap();
-    store.split_person(&firm(), &[record.clone()], "maria").await.unwrap().unwrap();
+    store.split_person(&firm(), std::slice::from_ref(&record), "maria").await.unwrap().unwrap();
     bridge.casepeer.hold_webhooks(false);
     bridge.settle().await;
     bridge.highlevel.update_contact(&contact, json!({ "city": "Dallas" }));
