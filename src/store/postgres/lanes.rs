@@ -3,6 +3,8 @@
 //! Whatever moves events within a firm's lanes holds the firm's lock ([`super::Core::begin`]), so that it sees what
 //! the one before it committed. Only claiming takes a ready head without it: a head stays a head then.
 
+use std::collections::BTreeSet;
+
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -56,15 +58,17 @@ pub(super) async fn head_state(connection: &mut PgConnection, firm: &str) -> Res
     Ok(if parked.is_some() { EventState::Parked } else { EventState::Ready })
 }
 
-/// Makes the oldest waiting event the head, if the lane has none.
-pub(super) async fn promote(connection: &mut PgConnection, person: Option<i64>) -> Result<(), Fault> {
+/// Makes the oldest waiting event the head of each of these lanes that has none.
+pub(super) async fn promote(connection: &mut PgConnection, people: &BTreeSet<i64>) -> Result<(), Fault> {
     let sql =
         "UPDATE event SET state = CASE WHEN firm IN (SELECT firm FROM parking) THEN 'parked' ELSE 'ready' END
-        WHERE seq = (SELECT seq FROM event WHERE person = $1 AND state = 'waiting'
-                ORDER BY coalesce(turn, seq), seq LIMIT 1)
-            AND NOT EXISTS (SELECT 1 FROM event WHERE person = $1
-                AND state IN ('ready', 'running', 'retrying', 'parked'))";
-    sqlx::query(sql).bind(person).execute(connection).await?;
+        FROM unnest($1::bigint[]) AS lane (person) CROSS JOIN LATERAL (
+            SELECT seq FROM event WHERE person = lane.person AND state = 'waiting'
+            ORDER BY coalesce(turn, seq), seq LIMIT 1) next
+        WHERE event.seq = next.seq AND NOT EXISTS (SELECT 1 FROM event head WHERE head.person = lane.person
+            AND head.state IN ('ready', 'running', 'retrying', 'parked'))";
+    let people: Vec<i64> = people.iter().copied().collect();
+    sqlx::query(sql).bind(people).execute(connection).await?;
     Ok(())
 }
 
@@ -74,7 +78,7 @@ pub(super) async fn reform(connection: &mut PgConnection, person: i64) -> Result
     let sql =
         "UPDATE event SET state = 'waiting' WHERE person = $1 AND state IN ('ready', 'retrying', 'parked')";
     sqlx::query(sql).bind(person).execute(&mut *connection).await?;
-    promote(connection, Some(person)).await
+    promote(connection, &BTreeSet::from([person])).await
 }
 
 /// Leaves one head to a lane whose leases ended while it had several, as after two people were united.
