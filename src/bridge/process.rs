@@ -5,7 +5,7 @@ use super::session::{Session, Stop};
 use super::settle::Circumstances;
 use super::{Bridge, Firm, act, prepare, settle};
 use crate::crypto::random_fraction;
-use crate::domain::{Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, System};
+use crate::domain::{Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, ReviewKind, System};
 use crate::plan::plan;
 use crate::store::{CallRecord, Claim, PlanRecord, Settled, Settlement, StoreError};
 use crate::webhook::{Reading, Unreadable, casepeer, highlevel};
@@ -102,7 +102,12 @@ impl Bridge {
             return Ok(first);
         }
         // Most events raise no question, so answers are looked for only by those that do.
-        let subjects: Vec<String> = first.questions.iter().map(|question| question.subject.clone()).collect();
+        // Who a stranger is was looked for with its snapshot.
+        let others = first.questions.iter().filter(|question| question.kind != ReviewKind::AmbiguousMatch);
+        let subjects: Vec<String> = others.map(|question| question.subject.clone()).collect();
+        if subjects.is_empty() {
+            return Ok(first);
+        }
         snapshot.decisions = self.store.decisions(&session.firm.id, &subjects).await?;
         Ok(if snapshot.decisions.is_empty() { first } else { plan(event, &snapshot, &session.firm.rules) })
     }

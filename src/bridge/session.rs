@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
-use crate::domain::{CallClass, EffectKey, Question, RecordRef, System};
+use crate::domain::{CallClass, EffectKey, Question, System};
 use crate::operations::{Request, Response, Unexpected};
 use crate::store::{CallRecord, Lease, SharedStore, StoreError};
 use crate::vendors::{Exchange, Failure};
@@ -47,21 +47,18 @@ pub(super) enum Stop {
         /// When it can be said.
         until: Timestamp,
     },
-    /// A create may have been carried out, and several records could be its result.
-    #[error("{0}: it was not answered, and several records could be its result")]
-    Ambiguous(String),
+    /// A create may have been carried out, and several records could be its result; a person must say.
+    #[error("{}", .0.why)]
+    Ambiguous(Box<Question>),
+    /// A person said to leave it.
+    #[error("a person said to leave it as it is")]
+    LeftAlone,
     /// A record was announced, but cannot be found.
     #[error("{0}")]
     NotThere(String),
-    /// HighLevel takes the person for one it knows, and the bridge does not.
-    #[error(
-        "HighLevel has {contact} with the same e-mail or phone and allows no second, but its name differs: correct one \
-         of the two, then replay"
-    )]
-    Duplicate {
-        /// The one it knows.
-        contact: RecordRef,
-    },
+    /// HighLevel takes the person for one it knows, and the bridge does not; a person must say.
+    #[error("{}", .0.why)]
+    Duplicate(Box<Question>),
     /// A person must be asked first.
     #[error("{}", .0.why)]
     Ask(Box<Question>),

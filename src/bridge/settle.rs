@@ -76,7 +76,8 @@ pub(super) struct Circumstances {
 /// | unreachable, timed out, ambiguous | again after the backoff, or later if the vendor says; uses an attempt |
 /// | changed meanwhile | again in half a second; uses an attempt |
 /// | announced but not there | again three times after the backoff, then undelivered |
-/// | HighLevel knows the person under another name | read afresh once, then undelivered |
+/// | HighLevel knows the person under another name | read afresh once, then in review |
+/// | a create may have happened, and several records could be its result | in review |
 /// | the store failed | again in 5 s; uses no attempt |
 /// | a rival creates the same person | again in a second; uses no attempt |
 /// | a create that may have happened | again when absence counts; uses no attempt |
@@ -93,11 +94,12 @@ pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
         Stop::NotThere(_) if at.failed_attempts < LOOKS_FOR_MISSING => again(why, at),
         Stop::NotThere(_) => Outcome::Undelivered { cause: Cause::Missing, why },
         // Read afresh once: the other record may be the same person after all, made a moment ago.
-        Stop::Duplicate { .. } if at.failed_attempts == 0 => at.wait(RIVAL_PAUSE, why, true),
-        Stop::Duplicate { .. } => Outcome::Undelivered { cause: Cause::Ambiguous, why },
+        Stop::Duplicate(_) if at.failed_attempts == 0 => at.wait(RIVAL_PAUSE, why, true),
+        Stop::Duplicate(question) | Stop::Ambiguous(question) | Stop::Ask(question) => {
+            Outcome::InReview { questions: vec![(**question).clone()] }
+        }
+        Stop::LeftAlone => Outcome::NothingToDo { why },
         Stop::Unsure { until } => at.wait(until.duration_since(at.now).max(RIVAL_PAUSE), why, false),
-        Stop::Ambiguous(_) => Outcome::Undelivered { cause: Cause::Ambiguous, why },
-        Stop::Ask(question) => Outcome::InReview { questions: vec![question.as_ref().clone()] },
         Stop::Store(_) => at.wait(STORE_PAUSE, why, false),
         Stop::Moved | Stop::LeaseLost => return None,
     })

@@ -8,6 +8,7 @@ mod failure;
 mod firms;
 mod healthcheck;
 mod output;
+mod people;
 mod review;
 mod send;
 pub mod serve;
@@ -51,6 +52,8 @@ enum Verb {
     Events(events::Arguments),
     /// Decide what only a person can: see both sides, and answer.
     Review(review::Arguments),
+    /// See a person across both systems; link, merge, split.
+    People(people::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
     /// Sign and send a sample webhook, to try an installation.
@@ -104,6 +107,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Check(arguments) => check::run(arguments).await,
         Verb::Events(arguments) => events::run(arguments).await,
         Verb::Review(arguments) => review::run(arguments).await,
+        Verb::People(arguments) => people::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,
         Verb::Store(arguments) => store::run(arguments).await,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Base, Fields, Link, Opportunity, Question, RecordKind, RecordRef};
+use super::{Base, Field, Fields, Link, Opportunity, Question, RecordKind, RecordRef};
 
 /// Names what a command achieves, unique in a firm and never derived from the delivery: a completed key is not carried
 /// out again, however it came about.
@@ -207,6 +207,17 @@ pub struct NewContact {
     pub fields: Fields,
     /// Its tags.
     pub tags: Vec<String>,
+    /// What HighLevel refuses to have twice, as a person knows: it is left out, and kept as if it were agreed on.
+    pub withheld: Vec<Field>,
+}
+
+impl NewContact {
+    /// What is sent to HighLevel.
+    pub fn sent(&self) -> Fields {
+        let mut fields = self.fields.clone();
+        self.withheld.iter().for_each(|field| fields.remove(*field));
+        fields
+    }
 }
 
 /// A task to create.

@@ -68,6 +68,9 @@ pub struct Base {
     /// Whether the initial tasks of a matter that began in CASEpeer have been seen to; nothing if it gets none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_tasks: Option<bool>,
+    /// Why a person's two records were taken for one; nothing if one was made for the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<Matched>,
     /// The tags that the status put on the contact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
@@ -77,6 +80,15 @@ pub struct Base {
     /// Whether HighLevel's record was deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_deleted: bool,
+}
+
+/// Why two records were taken for one person's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Matched {
+    /// How likely they are one person, in per mille.
+    pub score: u16,
+    /// What spoke for it and what against, in words that name no person.
+    pub reasons: Vec<String>,
 }
 
 impl Base {
@@ -94,6 +106,12 @@ impl Base {
     #[must_use]
     pub fn with_initial_tasks(self, are_seen_to: bool) -> Self {
         Self { initial_tasks: Some(are_seen_to), ..self }
+    }
+
+    /// The same base of a link that was found by matching.
+    #[must_use]
+    pub fn with_match(self, matched: Matched) -> Self {
+        Self { matched: Some(matched), ..self }
     }
 
     /// A base that knows where a deal was put.
@@ -120,5 +138,8 @@ impl Base {
             self.business.clone_from(&newer.business);
         }
         self.is_deleted |= newer.is_deleted;
+        if newer.matched.is_some() {
+            self.matched.clone_from(&newer.matched);
+        }
     }
 }

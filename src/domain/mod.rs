@@ -20,8 +20,8 @@ pub use command::{
 };
 pub use event::{Event, Fact};
 pub use field::{Field, FieldName, Scope};
-pub use ids::{EventId, FirmId, RecordId, RecordKind, RecordRef, ReviewId, System, UnknownWord};
-pub use link::{Base, Link, counterpart};
+pub use ids::{EventId, FirmId, PersonId, RecordId, RecordKind, RecordRef, ReviewId, System, UnknownWord};
+pub use link::{Base, Link, Matched, counterpart};
 pub use outcome::{CallClass, Cause, EventState, Outcome, ParkCause};
 pub use person::{Email, Fields, Phone, split_name};
 pub use record::{

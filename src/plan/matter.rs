@@ -1,6 +1,6 @@
 //! A lead was created or changed in CASEpeer.
 
-use super::matching::evidence;
+use super::matching::{Known, contact_of};
 use super::pair::{fields_for_highlevel, merge_pair};
 use super::snapshot::{MatterView, Pair, Snapshot};
 use super::users;
@@ -58,30 +58,33 @@ fn own_link(link: &Link, matter: &RecordRef) -> Link {
 pub(super) fn introduce(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
     let matter = &view.matter;
     let mut plan = Plan::default();
-    let known =
-        view.candidates.iter().find_map(|one| Some((one, evidence(one, matter, &snapshot.location)?)));
-    let origin = if let Some((contact, evidence)) = known {
-        let origin = evidence.origin();
-        let base = match origin {
-            System::CasePeer => Base::default().with_initial_tasks(false),
-            System::HighLevel => Base::default(),
-        };
-        let link = Link::new(contact.record.clone(), matter.record.clone(), origin, base);
-        plan.add(
-            Command::Link(link.clone()),
-            format!("{} is the same person: {}", contact.record, evidence.words()),
-        );
-        let pair = Pair { link, matter: matter.clone(), standing: view.standing };
-        merge_pair(&mut plan, contact, &pair, snapshot, rules);
-        origin
-    } else {
-        let contact = NewContact {
-            matter: matter.record.clone(),
-            fields: fields_for_highlevel(matter, snapshot, rules),
-            tags: vec![SYNCED_TAG.into()],
-        };
-        plan.add(Command::CreateContact(contact), "HighLevel does not know this client");
-        System::CasePeer
+    let origin = match contact_of(view, snapshot) {
+        Known::LeftAlone => return Plan::nothing("a person said to leave it as it is"),
+        Known::Asked(question) => return Plan { questions: vec![*question], ..Plan::default() },
+        Known::As(contacts) => {
+            let Some((contact, likeness)) = contacts.into_iter().next() else { return plan };
+            let base = match likeness.origin {
+                System::CasePeer => Base::default().with_initial_tasks(false),
+                System::HighLevel => Base::default(),
+            };
+            let base = base.with_match(likeness.matched());
+            let link = Link::new(contact.record.clone(), matter.record.clone(), likeness.origin, base);
+            let reason = format!("{} is the same person: {}", contact.record, likeness.words());
+            plan.add(Command::Link(link.clone()), reason);
+            let pair = Pair { link, matter: matter.clone(), standing: view.standing };
+            merge_pair(&mut plan, contact, &pair, snapshot, rules);
+            likeness.origin
+        }
+        Known::Nobody { withheld } => {
+            let contact = NewContact {
+                matter: matter.record.clone(),
+                fields: fields_for_highlevel(matter, snapshot, rules),
+                tags: vec![SYNCED_TAG.into()],
+                withheld,
+            };
+            plan.add(Command::CreateContact(contact), "HighLevel does not know this client");
+            System::CasePeer
+        }
     };
     if origin == System::CasePeer {
         initial_tasks(&mut plan, view, snapshot, rules);

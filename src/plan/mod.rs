@@ -7,7 +7,7 @@
 mod appointment;
 mod contact;
 mod deleted;
-mod matching;
+pub mod matching;
 mod matter;
 mod merge;
 mod note;
@@ -18,7 +18,6 @@ mod task;
 mod users;
 
 use self::matter::Occasion;
-pub use matching::is_same_person;
 pub use merge::{Merged, Sides, Verdict, Why, decide, merge};
 pub use snapshot::{ContactView, CopyView, DeletedView, MatterView, Owner, Pair, Snapshot, Standing, View};
 

@@ -55,10 +55,13 @@ pub(super) fn to_highlevel(view: &CopyView<Note>, snapshot: &Snapshot, rules: &S
     }
     let (mut plan, owner) = match &view.owner {
         Owner::Linked { there, .. } => (Plan::default(), Target::Record(there.clone())),
-        Owner::Matter(matter) => (
-            super::matter::introduce(matter, snapshot, rules),
-            Target::CounterpartOf(matter.matter.record.clone()),
-        ),
+        Owner::Matter(matter) => {
+            let plan = super::matter::introduce(matter, snapshot, rules);
+            if plan.commands.is_empty() {
+                return plan;
+            }
+            (plan, Target::CounterpartOf(matter.matter.record.clone()))
+        }
         Owner::Contact(_) | Owner::Missing => return Plan::nothing("CASEpeer does not say whose note it is"),
     };
     let author = users::counterpart(System::CasePeer, note.author.as_deref(), snapshot, rules);

@@ -71,8 +71,12 @@ pub struct ContactView {
     pub contact: Contact,
     /// The matters it is linked to, as they are now.
     pub pairs: Vec<Pair>,
-    /// For a contact without a link: leads that name it or share its e-mail or phone.
+    /// For a contact without a link: leads and cases that name it or share its e-mail or phone.
     pub candidates: Vec<Matter>,
+    /// How many more there are that could be its person's.
+    pub left_off: usize,
+    /// What people decided about who it is, the newest first.
+    pub decisions: Vec<Decision>,
     /// For a contact without a link, if the firm makes leads by pipeline: those it has an opportunity in, by name and id.
     pub pipelines: Vec<String>,
     /// For a contact without a link: its open tasks.
@@ -135,6 +139,10 @@ pub struct MatterView {
     pub standing: Standing,
     /// For a matter without a link: contacts it names, or that share its e-mail or phone.
     pub candidates: Vec<Contact>,
+    /// How many more there are that could be its client's.
+    pub left_off: usize,
+    /// What people decided about who it is, the newest first.
+    pub decisions: Vec<Decision>,
     /// The link of its opportunity.
     pub opportunity: Option<Link>,
     /// The location's pipelines, when the status names one.

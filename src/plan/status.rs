@@ -17,6 +17,9 @@ pub(super) fn plan(
     rules: &SyncRules,
 ) -> Plan {
     let mut plan = super::matter::plan(view, occasion, snapshot, rules);
+    if plan.commands.is_empty() && view.link.is_none() {
+        return plan;
+    }
     let said = told.and_then(|status| rules.status(status)?.milestone);
     // A firm may skip the status that means "signed", but it dates the retainer.
     let dated = view.matter.retained_at.as_ref().map(|_| Milestone::Signed);

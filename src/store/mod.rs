@@ -15,6 +15,7 @@
 //! installing the program once for each and giving each its firms; no query ever joins two.
 
 pub mod copy;
+mod people;
 pub mod postgres;
 mod review;
 pub mod sqlite;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
@@ -79,7 +81,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Review + Send + Sync {
+pub trait Store: People + Review + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

@@ -1,5 +1,6 @@
 //! Carrying commands out: each is one API call, written down before it is sent and after it is answered.
 
+mod ask;
 mod hops;
 mod look;
 mod request;
@@ -108,10 +109,10 @@ async fn carry_out(
             return Ok(true);
         }
     }
-    if let (Command::CreateContact(_), Some(answer)) = (command, &failure.answer)
+    if let (Command::CreateContact(new), Some(answer)) = (command, &failure.answer)
         && let Some(id) = highlevel::duplicate_of(answer)
     {
-        return Err(Stop::Duplicate { contact: RecordRef::highlevel(RecordKind::Contact, id) });
+        return Err(ask::whether_same(session, new, &id).await?);
     }
     Err(Stop::Vendor { system, operation: exchange.operation, failure: Box::new(failure) })
 }
@@ -147,7 +148,7 @@ async fn look_again(
 ) -> Result<Option<RecordRef>, Stop> {
     match look::look(session, command, sent, ambiguity).await? {
         Found::One(record) => Ok(Some(record)),
-        Found::Several => Err(Stop::Ambiguous(command.summary())),
+        Found::Several(records) => ask::which(session, command, key, &records).await,
         Found::Nothing => {
             session.store.note_look(session.lease, key).await?;
             let certain_at = ambiguity.since.saturating_add(look::ABSENCE_COUNTS_AFTER);

@@ -20,7 +20,7 @@ pub(super) async fn build(session: &Session<'_>, command: &Command) -> Result<(S
             to_casepeer(casepeer::create_lead(profile, &lead))
         }
         Command::CreateContact(new) => {
-            let (fields, custom) = for_highlevel(session, &new.fields).await?;
+            let (fields, custom) = for_highlevel(session, &new.sent()).await?;
             to_highlevel(highlevel::create_contact(location, &fields, &custom, &new.tags))
         }
         Command::UpdateContact { contact, fields, .. } => {

@@ -13,8 +13,8 @@ pub(super) async fn dropped(
     result: Option<&RecordRef>,
 ) -> Vec<FieldName> {
     let (contact, sent) = match (command, result) {
-        (Command::UpdateContact { contact, fields, .. }, _) => (contact, fields),
-        (Command::CreateContact(new), Some(contact)) => (contact, &new.fields),
+        (Command::UpdateContact { contact, fields, .. }, _) => (contact, fields.clone()),
+        (Command::CreateContact(new), Some(contact)) => (contact, new.sent()),
         _ => return Vec::new(),
     };
     let rules = &session.firm.rules;

@@ -1,19 +1,22 @@
 //! Reading a contact and what CASEpeer knows of it.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 use super::super::session::{Session, Stop};
 use super::matter;
-use crate::domain::{Contact, Field, Link, Matter, Note, RecordKind, RecordRef, Task};
-use crate::operations::casepeer::{find_leads, get_matter, read_leads, read_matter};
+use crate::domain::{Contact, Decision, Field, Link, Matter, Note, RecordKind, RecordRef, ReviewKind, Task};
+use crate::operations::casepeer::{find_matters, get_matter, read_matter, read_matters};
 use crate::operations::highlevel::{
     CustomFields, contact_opportunities, get_contact, get_custom_fields, list_notes, list_tasks,
     read_contact, read_custom_fields, read_notes, read_pipeline_ids, read_tasks,
 };
+use crate::plan::matching::{Verdict, likeness, match_subject};
 use crate::plan::{ContactView, DeletedView, Pair, Standing, View};
 
-/// The most look-alikes that are read.
-const MOST_CANDIDATES: usize = 5;
+/// The most look-alikes that are shown; more are counted, so that none of them becomes a second record unseen.
+pub(super) const MOST_CANDIDATES: usize = 5;
 
 /// The contact as it is now; nothing if it, or every matter it was linked to, has been deleted.
 pub(super) async fn view(
@@ -29,8 +32,9 @@ pub(super) async fn view(
     if !links.is_empty() {
         return linked(session, contact, links).await;
     }
-    let (candidates, pipelines, tasks, notes) = tokio::try_join!(
-        candidates(session, &contact),
+    let decisions = decisions(session, &record).await?;
+    let ((candidates, left_off), pipelines, tasks, notes) = tokio::try_join!(
+        candidates(session, &contact, meant(&decisions)),
         pipelines(session, id, now),
         open_tasks(session, id),
         notes(session, id)
@@ -40,7 +44,8 @@ pub(super) async fn view(
     if !links.is_empty() {
         return linked(session, contact, links).await;
     }
-    Ok(Some(ContactView { contact, pairs: Vec::new(), candidates, pipelines, tasks, notes }))
+    let pairs = Vec::new();
+    Ok(Some(ContactView { contact, pairs, candidates, left_off, decisions, pipelines, tasks, notes }))
 }
 
 async fn linked(
@@ -49,14 +54,8 @@ async fn linked(
     links: Vec<Link>,
 ) -> Result<Option<ContactView>, Stop> {
     let pairs = pairs(session, links).await?;
-    let view = ContactView {
-        contact,
-        pairs,
-        candidates: Vec::new(),
-        pipelines: Vec::new(),
-        tasks: Vec::new(),
-        notes: Vec::new(),
-    };
+    let (candidates, pipelines, tasks, notes, decisions) = Default::default();
+    let view = ContactView { contact, pairs, candidates, left_off: 0, decisions, pipelines, tasks, notes };
     Ok((!view.pairs.is_empty()).then_some(view))
 }
 
@@ -148,26 +147,62 @@ pub(super) async fn read_one_matter(
     Ok(Some(matter))
 }
 
-/// Leads with the contact's e-mail or phone. Each is read by itself, since only that tells its version.
-async fn candidates(session: &Session<'_>, contact: &Contact) -> Result<Vec<Matter>, Stop> {
-    let profile = session.firm.casepeer.profile();
-    let by = async |field, property: &'static str| -> Result<Vec<Matter>, Stop> {
-        let Some(value) = contact.fields.get(field) else { return Ok(Vec::new()) };
-        let answer = session.read_casepeer(&find_leads(profile, property, value)).await?;
-        Ok(answer.map(|answer| read_leads(&answer, &session.firm.rules.name_filler)).unwrap_or_default())
+/// What people decided about who this record is, the newest first.
+pub(super) async fn decisions(session: &Session<'_>, record: &RecordRef) -> Result<Vec<Decision>, Stop> {
+    let mut decisions = session.store.decisions(&session.firm.id, &[match_subject(record)]).await?;
+    decisions.retain(|decision| decision.kind == ReviewKind::AmbiguousMatch);
+    Ok(decisions)
+}
+
+/// The record that a person said is the one meant.
+pub(super) fn meant(decisions: &[Decision]) -> Option<&RecordRef> {
+    decisions.first()?.resolution.record.as_ref()
+}
+
+/// Leads and cases with the contact's e-mail or phone that could be its person's, those most alike first, and how many
+/// more there are. Each is read by itself, since only that tells its version.
+async fn candidates(
+    session: &Session<'_>,
+    contact: &Contact,
+    meant: Option<&RecordRef>,
+) -> Result<(Vec<Matter>, usize), Stop> {
+    let (profile, filler) = (session.firm.casepeer.profile(), &session.firm.rules.name_filler);
+    let by = async |kind, field, property: &'static str| -> Result<(Vec<Matter>, bool), Stop> {
+        let Some(value) = contact.fields.get(field) else { return Ok((Vec::new(), false)) };
+        let answer = session.read_casepeer(&find_matters(profile, kind, property, value)).await?;
+        Ok(answer.map(|answer| read_matters(&answer, kind, filler)).unwrap_or_default())
     };
-    let (by_email, by_phone) = tokio::try_join!(by(Field::Email, "email"), by(Field::Phone, "phone"))?;
-    let mut found: Vec<RecordRef> = Vec::new();
-    for matter in by_email.into_iter().chain(by_phone) {
-        if !found.contains(&matter.record) && found.len() < MOST_CANDIDATES {
-            found.push(matter.record);
+    let mut alike: Vec<(u16, Matter)> = Vec::new();
+    let (mut left_off, mut is_certain) = (0, false);
+    for kind in [RecordKind::Lead, RecordKind::Case] {
+        // A person whose lead is known is linked, and other cases as they are heard of.
+        if is_certain {
+            break;
+        }
+        let (by_email, by_phone) =
+            tokio::try_join!(by(kind, Field::Email, "email"), by(kind, Field::Phone, "phone"))?;
+        for (matters, has_more) in [by_email, by_phone] {
+            left_off += usize::from(has_more);
+            for matter in matters {
+                let comparison = likeness(contact, &matter, &session.firm.location).comparison;
+                let is_new = alike.iter().all(|(_, known)| known.record != matter.record);
+                is_certain |= comparison.verdict == Verdict::Same;
+                if is_new && comparison.verdict != Verdict::Different {
+                    alike.push((comparison.score, matter));
+                }
+            }
         }
     }
-    let mut candidates = Vec::with_capacity(found.len());
-    for record in found {
+    alike.sort_by_key(|(score, _)| Reverse(*score));
+    left_off += alike.len().saturating_sub(MOST_CANDIDATES);
+    let mut records: Vec<RecordRef> =
+        alike.into_iter().take(MOST_CANDIDATES).map(|(_, matter)| matter.record).collect();
+    records.extend(meant.filter(|meant| !records.contains(meant)).cloned());
+    let mut candidates = Vec::with_capacity(records.len());
+    for record in records {
         candidates.extend(read_one_matter(session, &record).await?);
     }
-    Ok(candidates)
+    Ok((candidates, left_off))
 }
 
 /// The pipelines the contact has an opportunity in, by id and name, if the firm's rule looks at them.

@@ -90,9 +90,10 @@ pub fn update_matter(
     }
 }
 
-/// Look for leads by one property: `external_ref`, `email` or `phone`.
-pub fn find_leads(profile: &Profile, property: &'static str, value: &str) -> Request {
-    profile.request("lead.find", &[]).query(property, value)
+/// Look for leads or cases by one property: `external_ref`, `email` or `phone`.
+pub fn find_matters(profile: &Profile, kind: RecordKind, property: &'static str, value: &str) -> Request {
+    let operation = if kind == RecordKind::Case { "case.find" } else { "lead.find" };
+    profile.request(operation, &[]).query(property, value)
 }
 
 fn by_kind(matter: &RecordRef, lead: &'static str, case: &'static str) -> &'static str {
@@ -133,10 +134,11 @@ pub fn read_matter(answer: &Response, kind: RecordKind, filler: &str) -> Result<
     read_one(&answer.body, kind, answer.etag.clone(), filler)
 }
 
-/// The leads in an answer to [`find_leads`].
-pub fn read_leads(answer: &Response, filler: &str) -> Vec<Matter> {
+/// The leads or cases in an answer to [`find_matters`], and whether there are more.
+pub fn read_matters(answer: &Response, kind: RecordKind, filler: &str) -> (Vec<Matter>, bool) {
     let items = answer.body.get("data").and_then(Value::as_array).into_iter().flatten();
-    items.filter_map(|item| read_one(item, RecordKind::Lead, None, filler).ok()).collect()
+    let has_more = answer.body.pointer("/page/next_cursor").is_some_and(|next| !next.is_null());
+    (items.filter_map(|item| read_one(item, kind, None, filler).ok()).collect(), has_more)
 }
 
 /// The new lead's id in an answer to [`create_lead`].

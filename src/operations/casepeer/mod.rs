@@ -10,8 +10,8 @@ mod tasks;
 mod users;
 
 pub use matters::{
-    Custom, LeadBody, create_lead, find_leads, get_matter, lead_ref, read_created_lead, read_leads,
-    read_matter, update_matter,
+    Custom, LeadBody, create_lead, find_matters, get_matter, lead_ref, read_created_lead, read_matter,
+    read_matters, update_matter,
 };
 pub use notes::{create_note, list_notes, read_created_note, read_listed_note};
 pub use profile::{InvalidProfile, Profile};

@@ -7,12 +7,13 @@ use serde::Deserialize;
 use crate::operations::{Effect, Method, Request, fill_path};
 
 /// The canonical operations and what a repeat of each would do.
-const CANONICAL: [(&str, Effect); 14] = [
+const CANONICAL: [(&str, Effect); 15] = [
     ("lead.create", Effect::Create),
     ("lead.get", Effect::Read),
     ("lead.update", Effect::Idempotent),
     ("lead.find", Effect::Read),
     ("case.get", Effect::Read),
+    ("case.find", Effect::Read),
     ("case.update", Effect::Idempotent),
     ("task.create", Effect::Create),
     ("task.get", Effect::Read),

@@ -16,6 +16,8 @@ const UPDATE: Operation =
     Operation::new("contacts.update-contact", Method::Put, "/contacts/{contactId}", Effect::Idempotent);
 const DUPLICATE: Operation =
     Operation::new("contacts.get-duplicate-contact", Method::Get, "/contacts/search/duplicate", Effect::Read);
+const SEARCH: Operation =
+    Operation::new("contacts.search-contacts-advanced", Method::Post, "/contacts/search", Effect::Read);
 const ADD_TAGS: Operation =
     Operation::new("contacts.add-tags", Method::Post, "/contacts/{contactId}/tags", Effect::Idempotent);
 
@@ -49,6 +51,36 @@ pub fn get_contact(id: &str) -> Request {
 pub fn find_duplicate(location: &str, field: Field, value: &str) -> Request {
     let parameter = if field == Field::Email { "email" } else { "number" };
     DUPLICATE.request(&[]).query("locationId", location).query(parameter, value)
+}
+
+/// The most contacts that share an e-mail or phone and are read at once.
+pub const MOST_SHARING: usize = 50;
+
+/// Look for every contact with this e-mail or phone, where a location has several. Lags a few seconds behind.
+pub fn find_sharing(location: &str, fields: &Fields) -> Option<Request> {
+    let filter =
+        |field, name: &str| Some(json!({ "field": name, "operator": "eq", "value": fields.get(field)? }));
+    let filters: Vec<Value> =
+        [filter(Field::Email, "email"), filter(Field::Phone, "phone")].into_iter().flatten().collect();
+    let body = json!({
+        "locationId": location, "pageLimit": MOST_SHARING, "filters": [{ "group": "OR", "filters": filters }],
+    });
+    (!filters.is_empty()).then(|| SEARCH.request(&[]).json(body))
+}
+
+/// The contacts in an answer to [`find_sharing`], and how many more there are.
+pub fn read_sharing(answer: &Response) -> (Vec<Contact>, usize) {
+    let hits = answer.body.get("contacts").and_then(Value::as_array).into_iter().flatten();
+    let contacts: Vec<Contact> = hits
+        .filter_map(|hit| {
+            let answer = Response { body: json!({ "contact": hit }), ..answer.clone() };
+            read_contact(&answer, &CustomFields::default()).ok()
+        })
+        .collect();
+    let total =
+        answer.body.get("total").and_then(Value::as_u64).and_then(|total| usize::try_from(total).ok());
+    let more = total.unwrap_or_default().saturating_sub(contacts.len());
+    (contacts, more)
 }
 
 /// Create a contact.

@@ -12,8 +12,8 @@ mod users;
 pub use appointments::{get_appointment, read_appointment};
 pub use businesses::{BUSINESS_PAGE, create_business, join_business, list_businesses, read_businesses};
 pub use contacts::{
-    CustomValues, add_tags, create_contact, duplicate_of, find_duplicate, get_contact, read_contact,
-    read_created_contact, read_duplicate, remove_tags, update_contact,
+    CustomValues, add_tags, create_contact, duplicate_of, find_duplicate, find_sharing, get_contact,
+    read_contact, read_created_contact, read_duplicate, read_sharing, remove_tags, update_contact,
 };
 pub use locations::{CustomFields, get_custom_fields, get_location, read_custom_fields};
 pub use notes::{create_note, get_note, list_notes, read_note, read_notes, text_of_note};

@@ -83,6 +83,7 @@ pub(super) fn question(
             highlevel: vec![Shown::of(&contact.record, sides.highlevel)],
             casepeer: vec![Shown::of(&matter.record, sides.casepeer)],
             differences: differences.collect(),
+            ..Details::default()
         },
     }
 }

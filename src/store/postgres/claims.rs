@@ -1,4 +1,4 @@
-//! Working on events: claiming, settling, moving to the right lane.
+//! Working on events: claiming them, giving them back, moving them to the right lane.
 
 use std::collections::BTreeSet;
 
@@ -6,44 +6,65 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 
-use super::rows::{Fault, event_id, from_millis, moment, small, text, word};
-use super::{effects, lanes, listing, parking, receive, review};
+use super::rows::{Fault, event_id, from_millis, moment, small, word};
+use super::{lanes, receive};
 use crate::crypto::Keyring;
-use crate::domain::{EventState, FirmId, Outcome, RecordRef};
-use crate::store::review::reason;
-use crate::store::{Claim, ClaimRoom, Lease, Rejoined, Settled, Settlement};
+use crate::domain::{FirmId, RecordRef};
+use crate::store::{Claim, ClaimRoom, Lease, Rejoined};
 
-/// Claims what fits. Takes no firm's lock: a row that another worker is about to claim is passed over. What cannot be
-/// opened fails here, while nothing is claimed yet.
+/// The firms take turns, the least busy first, and within a firm the longest due comes first.
+///
+/// `next` steps from firm to firm along the index instead of reading every due event; `share` is how many each may
+/// have. A row that another worker is about to claim is passed over. The commit does not wait for the disk: a claim that
+/// is lost with the database's machine is taken again, and an intent that follows it takes it along to the disk.
+const CLAIM: &str = "WITH RECURSIVE next (firm) AS (
+        SELECT min(firm) FROM event WHERE state IN ('ready', 'retrying')
+        UNION ALL
+        SELECT (SELECT min(firm) FROM event WHERE state IN ('ready', 'retrying') AND firm > next.firm)
+        FROM next WHERE next.firm IS NOT NULL),
+    room AS (
+        SELECT firm, coalesce(busy.under_way, 0) AS under_way FROM next
+        LEFT JOIN unnest($1::text[], $2::bigint[]) AS busy (firm, under_way) USING (firm) WHERE firm IS NOT NULL),
+    chosen AS (
+        SELECT firm FROM room CROSS JOIN LATERAL (
+            SELECT row_number() OVER (ORDER BY due_at, seq) AS turn, due_at, seq FROM event
+            WHERE firm = room.firm AND state IN ('ready', 'retrying') AND due_at <= $3
+            ORDER BY due_at, seq LIMIT least(greatest($4 - room.under_way, 0), $5)) head
+        ORDER BY room.under_way + head.turn, head.due_at, head.seq LIMIT $5),
+    share AS MATERIALIZED (SELECT firm, count(*) AS wanted FROM chosen GROUP BY firm),
+    picked AS MATERIALIZED (
+        SELECT head.seq FROM share CROSS JOIN LATERAL (
+            SELECT seq FROM event WHERE firm = share.firm AND state IN ('ready', 'retrying') AND due_at <= $3
+            ORDER BY due_at, seq LIMIT share.wanted FOR UPDATE SKIP LOCKED) head),
+    horizon AS MATERIALIZED (SELECT coalesce(max(seq), 0) AS seq, set_config('synchronous_commit', 'off', true)
+        FROM event)
+    UPDATE event SET state = 'running', claims = claims + 1, lease_owner = $6, lease_until = $7
+    FROM picked JOIN payload ON payload.event = picked.seq, horizon WHERE event.seq = picked.seq
+    RETURNING event.seq, event.id, firm, source, type, claims, failed_attempts, received_at, due_at, sealed_body,
+        horizon.seq AS horizon";
+
+/// Claims what fits. Takes no firm's lock.
 pub(super) async fn claim(
-    connection: &mut PgConnection,
+    pool: &PgPool,
     keyring: &Keyring,
     worker: &str,
     room: &ClaimRoom,
     lease: SignedDuration,
     now: Timestamp,
 ) -> Result<Vec<Claim>, Fault> {
-    let (firms, wanted) = shares(connection, room, now).await?;
-    if firms.is_empty() {
-        return Ok(Vec::new());
-    }
     let until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
-    let sql = "WITH picked AS MATERIALIZED (
-            SELECT head.seq FROM unnest($1::text[], $2::bigint[]) AS share (firm, wanted) CROSS JOIN LATERAL (
-                SELECT seq FROM event WHERE firm = share.firm AND state IN ('ready', 'retrying') AND due_at <= $3
-                ORDER BY due_at, seq LIMIT share.wanted FOR UPDATE SKIP LOCKED) head),
-        horizon AS MATERIALIZED (SELECT coalesce(max(seq), 0) AS seq FROM event)
-        UPDATE event SET state = 'running', claims = claims + 1, lease_owner = $4, lease_until = $5
-        FROM picked JOIN payload ON payload.event = picked.seq, horizon WHERE event.seq = picked.seq
-        RETURNING event.seq, event.id, firm, source, type, claims, failed_attempts, received_at, due_at, sealed_body,
-            horizon.seq AS horizon";
-    let rows = sqlx::query(sql)
-        .bind(&firms)
-        .bind(&wanted)
+    let limit = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let busy: Vec<&str> = room.busy.keys().map(FirmId::as_str).collect();
+    let under_way: Vec<i64> = room.busy.values().map(|number| limit(*number)).collect();
+    let rows = sqlx::query(CLAIM)
+        .bind(busy)
+        .bind(under_way)
         .bind(now.as_millisecond())
+        .bind(limit(room.per_firm))
+        .bind(limit(room.total))
         .bind(worker)
         .bind(until.as_millisecond())
-        .fetch_all(connection)
+        .fetch_all(pool)
         .await?;
     let by_due = |row: PgRow| Ok((row.try_get("due_at")?, row.try_get("seq")?, row));
     let mut rows = rows.into_iter().map(by_due).collect::<Result<Vec<(i64, i64, PgRow)>, Fault>>()?;
@@ -64,48 +85,6 @@ fn read(row: &PgRow, keyring: &Keyring) -> Result<Claim, Fault> {
         received_at: moment(row, "received_at")?,
         horizon: row.try_get("horizon")?,
     })
-}
-
-/// How many each firm may have: the firms take turns, the least busy first, and within a firm the longest due comes
-/// first.
-async fn shares(
-    connection: &mut PgConnection,
-    room: &ClaimRoom,
-    now: Timestamp,
-) -> Result<(Vec<String>, Vec<i64>), sqlx::Error> {
-    // Steps from firm to firm along the index instead of reading every due event.
-    let sql = "WITH RECURSIVE next (firm) AS (
-            SELECT min(firm) FROM event WHERE state IN ('ready', 'retrying')
-            UNION ALL
-            SELECT (SELECT min(firm) FROM event WHERE state IN ('ready', 'retrying') AND firm > next.firm)
-            FROM next WHERE next.firm IS NOT NULL),
-        room AS (
-            SELECT firm, coalesce(busy.under_way, 0) AS under_way FROM next
-            LEFT JOIN unnest($1::text[], $2::bigint[]) AS busy (firm, under_way) USING (firm) WHERE firm IS NOT NULL),
-        chosen AS (
-            SELECT firm FROM room CROSS JOIN LATERAL (
-                SELECT row_number() OVER (ORDER BY due_at, seq) AS turn, due_at, seq FROM event
-                WHERE firm = room.firm AND state IN ('ready', 'retrying') AND due_at <= $3
-                ORDER BY due_at, seq LIMIT least(greatest($4 - room.under_way, 0), $5)) head
-            ORDER BY room.under_way + head.turn, head.due_at, head.seq LIMIT $5)
-        SELECT firm, count(*) AS wanted FROM chosen GROUP BY firm";
-    let limit = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    let busy: Vec<&str> = room.busy.keys().map(FirmId::as_str).collect();
-    let under_way: Vec<i64> = room.busy.values().map(|number| limit(*number)).collect();
-    let rows = sqlx::query(sql)
-        .bind(busy)
-        .bind(under_way)
-        .bind(now.as_millisecond())
-        .bind(limit(room.per_firm))
-        .bind(limit(room.total))
-        .fetch_all(connection)
-        .await?;
-    let mut shares = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-    for row in rows {
-        shares.0.push(row.try_get("firm")?);
-        shares.1.push(row.try_get("wanted")?);
-    }
-    Ok(shares)
 }
 
 /// The firms that have leases which ran out.
@@ -171,106 +150,6 @@ pub(super) async fn held(
     Ok(found.map(|row| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?)
 }
 
-pub(super) async fn settle(
-    connection: &mut PgConnection,
-    keyring: &Keyring,
-    lease: &Lease,
-    settlement: &Settlement,
-    now: Timestamp,
-) -> Result<Settled, Fault> {
-    let Some((seq, person)) = held(connection, lease).await? else { return Ok(Settled::LeaseLost) };
-    let outcome = parking::outcome_of(connection, lease, &settlement.outcome, now).await?;
-    let said = |why: &String| Some(why.clone());
-    let (state, reason, cause, due_at, failed) = match &outcome {
-        Outcome::Done => (EventState::Done, None, None, now, 0),
-        Outcome::NothingToDo { why } => (EventState::NothingToDo, said(why), None, now, 0),
-        Outcome::InReview { questions } => (EventState::InReview, Some(reason(questions)), None, now, 0),
-        Outcome::Undelivered { cause, why } => (EventState::Undelivered, said(why), Some(*cause), now, 1),
-        Outcome::Parked { why, .. } => (EventState::Parked, said(why), None, now, 0),
-        Outcome::RetryIn { pause, why, counts } => {
-            let at = &now.saturating_add(*pause).unwrap_or(Timestamp::MAX);
-            (EventState::Retrying, said(why), None, *at, i64::from(*counts))
-        }
-    };
-    for call in &settlement.reads {
-        effects::add_call(connection, seq, call).await?;
-    }
-    let plan = settlement.plan.as_ref().map(|plan| listing::seal_plan(keyring, lease.event, plan));
-    let sql = "UPDATE event SET state = $1, reason = $2, cause = $3, due_at = $4, settled_at = $5,
-            failed_attempts = failed_attempts + $6, sealed_plan = coalesce($7, sealed_plan),
-            lease_owner = NULL, lease_until = NULL WHERE seq = $8";
-    sqlx::query(sql)
-        .bind(state.as_str())
-        .bind(reason.map(|why| text(&why)))
-        .bind(cause.map(|cause| cause.as_str()))
-        .bind(due_at.as_millisecond())
-        .bind(state.is_settled().then_some(now.as_millisecond()))
-        .bind(failed)
-        .bind(plan)
-        .bind(seq)
-        .execute(&mut *connection)
-        .await?;
-    if state.is_settled() {
-        effects::release_reservations(connection, lease).await?;
-        review_of(connection, keyring, lease, seq, &outcome, now).await?;
-        if let (Some(horizon), EventState::Done | EventState::NothingToDo | EventState::InReview) =
-            (settlement.supersedes, state)
-        {
-            supersede(connection, lease, seq, person, horizon, now).await?;
-        }
-        lanes::promote(connection, person).await?;
-    } else {
-        lanes::keep_one_head(connection, person).await?;
-    }
-    Ok(Settled::Yes)
-}
-
-/// Asks what the event could not decide, and closes what it decided after all.
-async fn review_of(
-    connection: &mut PgConnection,
-    keyring: &Keyring,
-    lease: &Lease,
-    seq: i64,
-    outcome: &Outcome,
-    now: Timestamp,
-) -> Result<(), Fault> {
-    match outcome {
-        Outcome::InReview { questions } => {
-            for question in questions {
-                let id = review::ask(connection, keyring, lease.firm.as_str(), question, now).await?;
-                review::hold(connection, id, seq).await?;
-            }
-            Ok(())
-        }
-        Outcome::Done | Outcome::NothingToDo { .. } => review::close_moot(connection, seq, now).await,
-        Outcome::Undelivered { .. } | Outcome::Parked { .. } | Outcome::RetryIn { .. } => Ok(()),
-    }
-}
-
-/// Settles the waiting updates of the same record whose change had been read already.
-async fn supersede(
-    connection: &mut PgConnection,
-    lease: &Lease,
-    seq: i64,
-    person: Option<i64>,
-    horizon: i64,
-    now: Timestamp,
-) -> Result<(), Fault> {
-    let sql = "UPDATE event SET state = 'superseded', reason = $1, settled_at = $2
-        WHERE person = $3 AND state = 'waiting' AND is_update
-            AND subject = (SELECT subject FROM event WHERE seq = $4) AND coalesce(turn, seq) <= $5";
-    let reason = format!("settled together with {}, which read the record afterwards", lease.event);
-    sqlx::query(sql)
-        .bind(reason)
-        .bind(now.as_millisecond())
-        .bind(person)
-        .bind(seq)
-        .bind(horizon)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 pub(super) async fn rejoin(
     connection: &mut PgConnection,
     lease: &Lease,
@@ -288,7 +167,7 @@ pub(super) async fn rejoin(
     let sql = "UPDATE person_record SET person = $1
         WHERE firm = $2 AND record = (SELECT subject FROM event WHERE seq = $3)";
     sqlx::query(sql).bind(home).bind(firm).bind(seq).execute(&mut *connection).await?;
-    lanes::promote(connection, person).await?;
+    lanes::promote(connection, &person.into_iter().collect()).await?;
     if let Some(home) = home {
         lanes::reform(connection, home).await?;
     }

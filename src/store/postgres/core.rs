@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 use std::future::Future;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode, Postgres};
 use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
 
 use super::migrations;
@@ -58,7 +59,21 @@ pub enum CannotOpenPostgres {
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A connection that has not been used for this long is tried before it is used: the database may have gone.
-const TRUSTED: Duration = Duration::from_secs(1);
+pub(super) const TRUSTED: Duration = Duration::from_secs(1);
+
+/// Every statement of ours finds its rows by an index, whatever their number, so that one plan is right for all values
+/// and sizes; where it looks for several, `LATERAL … LIMIT 1` holds the planner to it. Left alone, the planner takes the tables of a new database for small ones, decides to read all of them, and
+/// a connection keeps that plan while they grow. Planning anew for each execution, or compiling one to machine code,
+/// takes as long as running it.
+const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; \
+    SET enable_hashjoin = off; SET enable_mergejoin = off";
+
+/// A batch of arrivals is written by messages of this size.
+const MESSAGE: usize = 256 * 1024;
+
+/// Less than a TLS record of 16 KiB. What is longer leaves in several writes, of which the last waits for the other
+/// side's delayed acknowledgement of those before, 40 ms: the driver leaves Nagle's algorithm on.
+const ENCRYPTED_MESSAGE: usize = 12_000;
 
 /// How often a transaction is begun that PostgreSQL asks to repeat.
 pub(super) const ATTEMPTS: u32 = 5;
@@ -66,6 +81,8 @@ pub(super) const ATTEMPTS: u32 = 5;
 /// What the store's verbs and its tasks share.
 pub(super) struct Core {
     pub(super) pool: PgPool,
+    /// The most that one message to the database should carry, in bytes.
+    pub(super) message: usize,
     pub(super) time: Time,
 }
 
@@ -76,10 +93,12 @@ impl Core {
         options: PostgresOptions,
         source: TimeSource,
     ) -> Result<(Self, usize), CannotOpenPostgres> {
-        let address: PgConnectOptions =
-            url.parse().map_err(|error: sqlx::Error| CannotOpenPostgres::Url(error.to_string()))?;
+        let address = address(url).map_err(|error| CannotOpenPostgres::Url(error.to_string()))?;
         let pool = PgPoolOptions::new()
             .max_connections(options.pool)
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(connection).await.map(|_| ()) })
+            })
             .acquire_timeout(options.acquire_timeout)
             .test_before_acquire(false)
             .before_acquire(|connection, meta| {
@@ -101,7 +120,11 @@ impl Core {
             "SELECT coalesce((SELECT least(received_at, due_at) FROM event ORDER BY seq DESC LIMIT 1), 0)";
         let latest =
             sqlx::query(sql).fetch_one(&pool).await.and_then(|row| row.try_get(0)).map_err(failed)?;
-        Ok((Self { pool, time: Time::new(source, latest) }, migrated))
+        let sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        let is_encrypted =
+            sqlx::query(sql).fetch_one(&pool).await.and_then(|row| row.try_get("ssl")).map_err(failed)?;
+        let message = if is_encrypted { ENCRYPTED_MESSAGE } else { MESSAGE };
+        Ok((Self { pool, message, time: Time::new(source, latest) }, migrated))
     }
 
     /// Begins a transaction that holds the locks of these firms until it ends.
@@ -114,23 +137,47 @@ impl Core {
         &self,
         firms: &[impl AsRef<str>],
     ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        let mut locks: Vec<i64> = firms.iter().map(|firm| lock_of(firm.as_ref())).collect();
-        locks.sort_unstable();
-        locks.dedup();
-        // One message, not one for each statement. If this process hangs or its machine is lost, the database ends
-        // the transaction and with it the locks.
-        let mut sql = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '5s'; \
-            SET LOCAL idle_in_transaction_session_timeout = '10s'"
-            .to_owned();
-        for lock in locks {
-            write!(sql, "; SELECT pg_advisory_xact_lock({lock})").expect("text can be appended to");
-        }
-        self.pool.begin_with(AssertSqlSafe(sql)).await
+        self.pool.begin_with(beginning(firms)).await
+    }
+
+    /// A connection outside the pool, for a task that is always writing. The pool gives its connections in turn and asks
+    /// each whether it is well when it comes back, which is a journey more; one of its own also stays warm: the
+    /// database plans a statement anew, and fetches what it knows of the tables, for each connection.
+    pub(super) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let connecting = PgConnection::connect_with(&self.pool.connect_options()).await;
+        let mut connection = connecting?;
+        sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
+        Ok(connection)
     }
 
     pub(super) async fn now(&self) -> Result<Timestamp, Fault> {
         within_deadline(self.time.now(&self.pool)).await
     }
+}
+
+/// The address that a url means. What never leaves this machine is not encrypted, unless the url asks for it.
+fn address(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
+    let address: PgConnectOptions = url.parse()?;
+    let is_here =
+        address.get_host().parse::<IpAddr>().map_or(address.get_host() == "localhost", |ip| ip.is_loopback());
+    // The driver's default, which takes an encrypted connection from a server that offers one.
+    let is_unsaid = matches!(address.get_ssl_mode(), PgSslMode::Prefer) && !url.contains("sslmode=");
+    Ok(if is_here && is_unsaid { address.ssl_mode(PgSslMode::Disable) } else { address })
+}
+
+/// The statements that begin a transaction which holds the locks of these firms until it ends, as one message. If this
+/// process hangs or its machine is lost, the database ends the transaction and with it the locks.
+pub(super) fn beginning(firms: &[impl AsRef<str>]) -> AssertSqlSafe<String> {
+    let mut locks: Vec<i64> = firms.iter().map(|firm| lock_of(firm.as_ref())).collect();
+    locks.sort_unstable();
+    locks.dedup();
+    let mut sql = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '5s'; \
+        SET LOCAL idle_in_transaction_session_timeout = '10s'"
+        .to_owned();
+    for lock in locks {
+        write!(sql, "; SELECT pg_advisory_xact_lock({lock})").expect("text can be appended to");
+    }
+    AssertSqlSafe(sql)
 }
 
 /// The number of a firm's lock. Two firms that share one only wait for each other.
@@ -145,7 +192,7 @@ async fn wait_for(pool: &PgPool, patience: Duration) -> Result<(), sqlx::Error> 
     let begun = Instant::now();
     loop {
         // Asked directly, not through the pool, whose timeout would hide what is wrong.
-        match sqlx::PgConnection::connect_with(&pool.connect_options()).await {
+        match PgConnection::connect_with(&pool.connect_options()).await {
             Ok(connection) => return connection.close().await,
             Err(error) if begun.elapsed() >= patience || !may_pass(&error) => return Err(error),
             Err(error) => {

@@ -3,6 +3,8 @@
 //! Whatever moves events within a firm's lanes holds the firm's lock ([`super::Core::begin`]), so that it sees what
 //! the one before it committed. Only claiming takes a ready head without it: a head stays a head then.
 
+use std::collections::BTreeSet;
+
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -56,15 +58,17 @@ pub(super) async fn head_state(connection: &mut PgConnection, firm: &str) -> Res
     Ok(if parked.is_some() { EventState::Parked } else { EventState::Ready })
 }
 
-/// Makes the oldest waiting event the head, if the lane has none.
-pub(super) async fn promote(connection: &mut PgConnection, person: Option<i64>) -> Result<(), Fault> {
+/// Makes the oldest waiting event the head of each of these lanes that has none.
+pub(super) async fn promote(connection: &mut PgConnection, people: &BTreeSet<i64>) -> Result<(), Fault> {
     let sql =
         "UPDATE event SET state = CASE WHEN firm IN (SELECT firm FROM parking) THEN 'parked' ELSE 'ready' END
-        WHERE seq = (SELECT seq FROM event WHERE person = $1 AND state = 'waiting'
-                ORDER BY coalesce(turn, seq), seq LIMIT 1)
-            AND NOT EXISTS (SELECT 1 FROM event WHERE person = $1
-                AND state IN ('ready', 'running', 'retrying', 'parked'))";
-    sqlx::query(sql).bind(person).execute(connection).await?;
+        FROM unnest($1::bigint[]) AS lane (person) CROSS JOIN LATERAL (
+            SELECT seq FROM event WHERE person = lane.person AND state = 'waiting'
+            ORDER BY coalesce(turn, seq), seq LIMIT 1) next
+        WHERE event.seq = next.seq AND NOT EXISTS (SELECT 1 FROM event head WHERE head.person = lane.person
+            AND head.state IN ('ready', 'running', 'retrying', 'parked'))";
+    let people: Vec<i64> = people.iter().copied().collect();
+    sqlx::query(sql).bind(people).execute(connection).await?;
     Ok(())
 }
 
@@ -74,7 +78,7 @@ pub(super) async fn reform(connection: &mut PgConnection, person: i64) -> Result
     let sql =
         "UPDATE event SET state = 'waiting' WHERE person = $1 AND state IN ('ready', 'retrying', 'parked')";
     sqlx::query(sql).bind(person).execute(&mut *connection).await?;
-    promote(connection, Some(person)).await
+    promote(connection, &BTreeSet::from([person])).await
 }
 
 /// Leaves one head to a lane whose leases ended while it had several, as after two people were united.
@@ -96,11 +100,16 @@ pub(super) async fn unite(
         let person = person_of(connection, firm, std::slice::from_ref(record)).await?;
         people.push(person.expect("a record belongs to a person"));
     }
-    if people[0] == people[1] {
-        return Ok(());
+    unite_people(connection, people[0], people[1]).await.map(|_| ())
+}
+
+/// Makes one person of two; which of them it is.
+pub(super) async fn unite_people(connection: &mut PgConnection, one: i64, other: i64) -> Result<i64, Fault> {
+    if one == other {
+        return Ok(one);
     }
-    people.sort_unstable();
-    let (keep, drop) = (people[0], people[1]);
+    // The older number stays, so that two transactions that unite the same people agree.
+    let (keep, drop) = (one.min(other), one.max(other));
     let moves = [
         "UPDATE person_record SET person = $1 WHERE person = $2",
         "UPDATE event SET person = $1 WHERE person = $2 AND state = 'waiting'",
@@ -110,5 +119,6 @@ pub(super) async fn unite(
     for sql in moves {
         sqlx::query(sql).bind(keep).bind(drop).execute(&mut *connection).await?;
     }
-    reform(connection, keep).await
+    reform(connection, keep).await?;
+    Ok(keep)
 }

@@ -1,13 +1,16 @@
 //! Which record here is which record there.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 
-use super::rows::{Fault, text, word};
-use super::{claims, lanes};
+use super::rows::{Fault, PostgresQuery, text, word};
+use super::{claims, lanes, review};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{Base, FirmId, Link, RecordRef, System};
+use crate::store::people::is_match;
 use crate::store::{Lease, LinkChange, Settled, StoreError};
 
 fn place(row: &str) -> Place<'_> {
@@ -43,7 +46,7 @@ pub(super) async fn links_of(
     rows.iter().map(|row| read(row, keyring, firm)).collect()
 }
 
-fn read(row: &PgRow, keyring: &Keyring, firm: &FirmId) -> Result<Link, Fault> {
+pub(super) fn read(row: &PgRow, keyring: &Keyring, firm: &FirmId) -> Result<Link, Fault> {
     let (highlevel, casepeer): (RecordRef, RecordRef) = (word(row, "highlevel")?, word(row, "casepeer")?);
     let base = open(keyring, firm.as_str(), &highlevel, &casepeer, row.try_get("sealed_base")?)?;
     Ok(Link { origin: word(row, "origin")?, base, revision: row.try_get("revision")?, highlevel, casepeer })
@@ -76,6 +79,93 @@ pub(super) async fn save(
     Ok(Settled::Yes)
 }
 
+/// What links are to become whose two sides agree on something new.
+#[derive(Default)]
+pub(super) struct Agreed {
+    highlevel: Vec<String>,
+    casepeer: Vec<String>,
+    /// As they were read: what another has changed since is not overwritten.
+    revisions: Vec<i64>,
+    sealed: Vec<Vec<u8>>,
+}
+
+impl Agreed {
+    /// How many links change.
+    pub(super) fn len(&self) -> usize {
+        self.revisions.len()
+    }
+
+    /// Binds four parameters: the two records, the revision, the base.
+    pub(super) fn bind(self, query: PostgresQuery<'_>) -> PostgresQuery<'_> {
+        query.bind(self.highlevel).bind(self.casepeer).bind(self.revisions).bind(self.sealed)
+    }
+}
+
+/// What these changes make of the links there are. Nothing, if one of them is not there yet: it may unite people.
+pub(super) async fn agreed(
+    pool: &PgPool,
+    keyring: &Keyring,
+    firm: &FirmId,
+    changes: &[LinkChange],
+) -> Result<Option<Agreed>, Fault> {
+    let mut agreed = Agreed::default();
+    if changes.is_empty() {
+        return Ok(Some(agreed));
+    }
+    // Two changes of one link build on each other.
+    if changes.iter().map(sides).collect::<HashSet<_>>().len() < changes.len() {
+        return Ok(None);
+    }
+    let (highlevel, casepeer): (Vec<String>, Vec<String>) = changes
+        .iter()
+        .map(|change| (text(&sides(change).0.to_string()), text(&sides(change).1.to_string())))
+        .unzip();
+    let sql = "SELECT place, revision, sealed_base FROM unnest($2::text[], $3::text[]) WITH ORDINALITY
+            AS given (highlevel, casepeer, place)
+        CROSS JOIN LATERAL (SELECT revision, sealed_base FROM link WHERE firm = $1
+            AND highlevel = given.highlevel AND casepeer = given.casepeer LIMIT 1) known ORDER BY place";
+    let rows = sqlx::query(sql).bind(firm.as_str()).bind(&highlevel).bind(&casepeer).fetch_all(pool).await?;
+    let mut known = rows.iter();
+    for (place, change) in (1_i64..).zip(changes) {
+        let row = match known.next() {
+            Some(row) if row.try_get::<i64, _>("place")? == place => row,
+            // One is not there, of which the others may be about the same two records.
+            _ if matches!(change, LinkChange::Link(_)) || changes.len() > 1 => return Ok(None),
+            _ => continue,
+        };
+        let (here, there) = sides(change);
+        let before = open(keyring, firm.as_str(), here, there, row.try_get("sealed_base")?)?;
+        let mut merged = before.clone();
+        merged.overlay(base(change));
+        if merged != before {
+            agreed.highlevel.push(text(&here.to_string()));
+            agreed.casepeer.push(text(&there.to_string()));
+            agreed.revisions.push(row.try_get("revision")?);
+            agreed.sealed.push(seal(keyring, firm.as_str(), here, there, &merged));
+        }
+    }
+    Ok(Some(agreed))
+}
+
+fn sides(change: &LinkChange) -> (&RecordRef, &RecordRef) {
+    match change {
+        LinkChange::Link(link) => (&link.highlevel, &link.casepeer),
+        LinkChange::Agree { highlevel, casepeer, .. } => (highlevel, casepeer),
+    }
+}
+
+fn base(change: &LinkChange) -> &Base {
+    match change {
+        LinkChange::Link(link) => &link.base,
+        LinkChange::Agree { base, .. } => base,
+    }
+}
+
+fn seal(keyring: &Keyring, firm: &str, highlevel: &RecordRef, casepeer: &RecordRef, base: &Base) -> Vec<u8> {
+    let plain = serde_json::to_vec(base).expect("a base is JSON");
+    keyring.seal(place(&row_name(firm, highlevel, casepeer)), &plain)
+}
+
 /// Remembers links, whoever holds the lease.
 pub(super) async fn apply(
     connection: &mut PgConnection,
@@ -86,18 +176,16 @@ pub(super) async fn apply(
 ) -> Result<(), Fault> {
     let firm = firm.as_str();
     for change in changes {
-        let (highlevel, casepeer, base, origin) = match change {
-            LinkChange::Link(link) => (&link.highlevel, &link.casepeer, &link.base, Some(link.origin)),
-            LinkChange::Agree { highlevel, casepeer, base } => (highlevel, casepeer, base, None),
+        let ((highlevel, casepeer), base) = (sides(change), base(change));
+        let origin = match change {
+            LinkChange::Link(link) => Some(link.origin),
+            LinkChange::Agree { .. } => None,
         };
         let (here, there) = (text(&highlevel.to_string()), text(&casepeer.to_string()));
         let sql = "SELECT sealed_base FROM link WHERE firm = $1 AND highlevel = $2 AND casepeer = $3";
         let known =
             sqlx::query(sql).bind(firm).bind(&here).bind(&there).fetch_optional(&mut *connection).await?;
-        let seal = |base: &Base| {
-            let plain = serde_json::to_vec(base).expect("a base is JSON");
-            keyring.seal(place(&row_name(firm, highlevel, casepeer)), &plain)
-        };
+        let seal = |base: &Base| seal(keyring, firm, highlevel, casepeer, base);
         match (known, origin) {
             (Some(row), _) => {
                 let before = open(keyring, firm, highlevel, casepeer, row.try_get("sealed_base")?)?;
@@ -116,6 +204,12 @@ pub(super) async fn apply(
                 let insert = sqlx::query(sql).bind(firm).bind(&here).bind(&there).bind(origin.as_str());
                 insert.bind(seal(base)).bind(now.as_millisecond()).execute(&mut *connection).await?;
                 lanes::unite(connection, firm, [highlevel, casepeer]).await?;
+                if is_match(highlevel, casepeer) {
+                    // Who either of them is, is answered by that.
+                    for record in [highlevel, casepeer] {
+                        review::close_about(connection, firm, &record.to_string(), now).await?;
+                    }
+                }
             }
             (None, None) => {}
         }

@@ -4,6 +4,7 @@
 //! lock until it commits; claims hold none and pass over rows that others are about to claim. All times that are
 //! compared come from the database's clock.
 
+mod calls;
 mod claims;
 mod core;
 mod effects;
@@ -13,15 +14,18 @@ mod listen;
 mod listing;
 mod migrations;
 mod parking;
+mod people;
 mod receive;
 mod replay;
 mod review;
 mod rows;
+mod settle;
 mod time;
 mod writer;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +36,7 @@ use self::listen::{Bell, CHANNEL};
 pub use self::migrations::KNOWN as SCHEMA;
 use self::receive::Sealed;
 use self::rows::Fault;
+use self::settle::Turn;
 pub use self::time::TimeSource;
 use self::writer::Writer;
 use super::{
@@ -45,9 +50,12 @@ use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
 /// The store that several instances may share.
 pub struct PostgresStore {
     core: Arc<Core>,
-    writer: Writer,
+    arrivals: Writer<Sealed>,
+    turns: Writer<Turn>,
     bell: Bell,
     keyring: Arc<Keyring>,
+    /// When leases that ran out were last looked for, in milliseconds since 1970.
+    expired_at: AtomicI64,
     /// How many migrations opening it took.
     migrated: usize,
 }
@@ -63,7 +71,16 @@ impl PostgresStore {
         let (core, migrated) = Core::open(url, options, time).await?;
         check_seals(&core, &keyring).await?;
         let core = Arc::new(core);
-        Ok(Self { writer: Writer::start(&core), core, bell: Bell::default(), keyring, migrated })
+        let (arrivals, turns) = (Writer::start(&core), Writer::start(&core));
+        Ok(Self {
+            core,
+            arrivals,
+            turns,
+            bell: Bell::default(),
+            keyring,
+            expired_at: AtomicI64::new(i64::MIN),
+            migrated,
+        })
     }
 
     /// How many migrations opening it took.
@@ -76,6 +93,16 @@ impl PostgresStore {
         &self.core.pool
     }
 
+    /// Whether leases that ran out are looked for: with the claims, but not with each of those that follow one another.
+    fn is_time_to_expire(&self, now: Timestamp) -> bool {
+        let (now, last) = (now.as_millisecond(), self.expired_at.load(Ordering::Relaxed));
+        let is_time = now >= last.saturating_add(EXPIRE_EVERY);
+        if is_time {
+            self.expired_at.store(now, Ordering::Relaxed);
+        }
+        is_time
+    }
+
     /// Tells every instance that an event may have become due.
     async fn ring(&self) -> Result<(), Fault> {
         sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&self.core.pool).await?;
@@ -83,8 +110,8 @@ impl PostgresStore {
     }
 }
 
-/// For a transaction that takes no firm's lock.
-const NO_FIRM: &[&str] = &[];
+/// How long leases that ran out may go unnoticed, in milliseconds: they last for minutes.
+const EXPIRE_EVERY: i64 = 1_000;
 
 /// Runs a statement that needs no transaction.
 async fn read<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, StoreError> {
@@ -106,7 +133,7 @@ async fn check_seals(core: &Core, keyring: &Keyring) -> Result<(), CannotOpenPos
 #[async_trait]
 impl Store for PostgresStore {
     async fn record(&self, arrival: Arrival) -> Result<Recorded, StoreError> {
-        self.writer.record(Sealed::new(&self.keyring, arrival)).await
+        self.arrivals.run_or_refuse(Sealed::new(&self.keyring, arrival)).await
     }
 
     async fn claim(
@@ -116,30 +143,19 @@ impl Store for PostgresStore {
         lease: SignedDuration,
     ) -> Result<Vec<Claim>, StoreError> {
         let now = self.core.now().await?;
-        let expired = read(claims::expired(&self.core.pool, now)).await?;
-        if !expired.is_empty() {
-            in_transaction!(&self.core, &expired, |connection, now| claims::expire(
-                connection, &expired, now
-            ))?;
+        if self.is_time_to_expire(now) {
+            let expired = read(claims::expired(&self.core.pool, now)).await?;
+            if !expired.is_empty() {
+                in_transaction!(&self.core, &expired, |connection, now| claims::expire(
+                    connection, &expired, now
+                ))?;
+            }
         }
-        Ok(in_transaction!(&self.core, NO_FIRM, |connection, now| claims::claim(
-            connection,
-            &self.keyring,
-            worker,
-            room,
-            lease,
-            now
-        ))?)
+        read(claims::claim(&self.core.pool, &self.keyring, worker, room, lease, now)).await
     }
 
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<Settled, StoreError> {
-        Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| claims::settle(
-            connection,
-            &self.keyring,
-            lease,
-            &settlement,
-            now
-        ))?)
+        self.turns.run(Turn::new(&self.keyring, lease, settlement)).await
     }
 
     async fn rejoin(&self, lease: &Lease, owner: &RecordRef) -> Result<Rejoined, StoreError> {
@@ -183,6 +199,11 @@ impl Store for PostgresStore {
         key: &EffectKey,
         intent: Intent,
     ) -> Result<Begun, StoreError> {
+        let (pool, now) = (&self.core.pool, self.core.now().await?);
+        let first = effects::begin_first(pool, &self.keyring, lease, key, &intent, now);
+        if let Some(begun) = read(first).await? {
+            return Ok(begun);
+        }
         Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| effects::begin(
             connection,
             &self.keyring,
@@ -201,6 +222,14 @@ impl Store for PostgresStore {
         links: Vec<LinkChange>,
         call: Option<CallRecord>,
     ) -> Result<Settled, StoreError> {
+        let (pool, now) = (&self.core.pool, self.core.now().await?);
+        if let Some(agreed) = read(links::agreed(pool, &self.keyring, &lease.firm, &links)).await? {
+            let (result, call) = (result.as_ref(), call.as_ref());
+            let completing = effects::complete_agreed(pool, lease, key, result, call, agreed, now);
+            if let Some(settled) = read(completing).await? {
+                return Ok(settled);
+            }
+        }
         Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| async {
             let is_news =
                 effects::complete(connection, lease, key, result.as_ref(), call.as_ref(), now).await?;

@@ -4,12 +4,16 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use sqlx::Row;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::query::Query;
 use uuid::Uuid;
 
 use crate::crypto::CannotOpen;
 use crate::domain::EventId;
 use crate::store::StoreError;
+
+/// A statement of which some parameters are bound.
+pub(super) type PostgresQuery<'q> = Query<'q, Postgres, PgArguments>;
 
 /// Why a transaction ended early. Unlike [`StoreError`] it still knows whether trying again may help.
 #[derive(Debug)]

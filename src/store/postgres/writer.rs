@@ -1,33 +1,57 @@
-//! The tasks that store arrivals: each takes whatever waits and commits it as one transaction.
+//! The tasks that write: each takes whatever waits and commits it as one transaction.
+//!
+//! A transaction costs journeys to the database and a wait for its disk, whatever it carries.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use jiff::Timestamp;
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::core::{Core, in_transaction};
-use super::receive::{self, Sealed};
-use crate::store::{Recorded, StoreError};
+use super::core::{ATTEMPTS, Core, TRUSTED, beginning, within_deadline};
+use super::rows::Fault;
+use crate::store::StoreError;
 
-/// The most arrivals one transaction carries; measurements show nothing gained beyond.
-const GROUP: usize = 256;
+/// The most jobs one transaction carries; measurements show little gained beyond. The keys of more would not fit into
+/// one encrypted message: see [`super::core`].
+const GROUP: usize = 96;
 
-/// The most arrivals that may wait. A webhook that finds the queue full is refused and comes again.
+/// The most jobs that may wait.
 const QUEUE: usize = 1024;
 
-/// How many transactions are under way at once: while one waits for its commit, the other is prepared.
+/// How many transactions of a kind are under way at once: while one waits for its commit, the other is prepared.
 const WRITERS: usize = 2;
 
-type Answer = oneshot::Sender<Result<Recorded, StoreError>>;
-type Queue = mpsc::Receiver<(Sealed, Answer)>;
+/// What is committed together with others of its kind, under the locks of their firms.
+pub(super) trait Job: Send + Sync + Sized + 'static {
+    /// What became of it.
+    type Answer: Send + 'static;
+
+    /// Whose it is.
+    fn firm(&self) -> &str;
+
+    /// Carries jobs out, with messages of this many bytes at most; what became of each, in order.
+    fn run(
+        connection: &mut PgConnection,
+        jobs: &[Self],
+        now: Timestamp,
+        message: usize,
+    ) -> impl Future<Output = Result<Vec<Self::Answer>, Fault>> + Send;
+}
+
+type Answer<J> = oneshot::Sender<Result<<J as Job>::Answer, StoreError>>;
+type Queue<J> = mpsc::Receiver<(J, Answer<J>)>;
 
 /// The way to the writing tasks, which end with it.
-pub(super) struct Writer {
-    jobs: mpsc::Sender<(Sealed, Answer)>,
+pub(super) struct Writer<J: Job> {
+    jobs: mpsc::Sender<(J, Answer<J>)>,
     _tasks: JoinSet<()>,
 }
 
-impl Writer {
+impl<J: Job> Writer<J> {
     pub(super) fn start(core: &Arc<Core>) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
@@ -38,10 +62,17 @@ impl Writer {
         Self { jobs, _tasks: tasks }
     }
 
-    /// Stores an arrival and answers once it is on the database's disk; a full queue is an error at once.
-    pub(super) async fn record(&self, sealed: Sealed) -> Result<Recorded, StoreError> {
+    /// Answers once the job is on the database's disk.
+    pub(super) async fn run(&self, job: J) -> Result<J::Answer, StoreError> {
         let (sender, answer) = oneshot::channel();
-        self.jobs.try_send((sealed, sender)).map_err(|error| match error {
+        self.jobs.send((job, sender)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// [`Writer::run`], but a full queue is an error at once.
+    pub(super) async fn run_or_refuse(&self, job: J) -> Result<J::Answer, StoreError> {
+        let (sender, answer) = oneshot::channel();
+        self.jobs.try_send((job, sender)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 StoreError::Unavailable("too many writes are waiting".into())
             }
@@ -55,43 +86,82 @@ fn stopped() -> StoreError {
     StoreError::Unavailable("the writer has stopped".into())
 }
 
-async fn serve(core: Arc<Core>, queue: Arc<Mutex<Queue>>) {
+async fn serve<J: Job>(core: Arc<Core>, queue: Arc<Mutex<Queue<J>>>) {
+    let mut line = Line { core, connection: None };
     loop {
         let mut group = Vec::with_capacity(GROUP);
-        // Takes what waits and never waits for more: a lone event is not held up.
+        // Takes what waits and never waits for more: a lone job is not held up.
         if queue.lock().await.recv_many(&mut group, GROUP).await == 0 {
             return;
         }
-        let (batch, answers): (Vec<Sealed>, Vec<Answer>) = group.into_iter().unzip();
-        store(&core, &batch, answers).await;
+        let (jobs, answers): (Vec<J>, Vec<Answer<J>>) = group.into_iter().unzip();
+        write(&mut line, &jobs, answers).await;
     }
 }
 
-async fn store(core: &Core, batch: &[Sealed], answers: Vec<Answer>) {
-    let (result, is_about_data) = commit(core, batch).await;
-    match result {
-        Ok(recorded) => {
+async fn write<J: Job>(line: &mut Line, jobs: &[J], answers: Vec<Answer<J>>) {
+    match line.commit(jobs).await {
+        Ok(done) => {
             // Whoever asked may have gone, as when a webhook's sender hangs up; the work is done all the same.
-            answers.into_iter().zip(recorded).for_each(|(answer, recorded)| {
-                let _ = answer.send(Ok(recorded));
+            answers.into_iter().zip(done).for_each(|(answer, done)| {
+                let _ = answer.send(Ok(done));
             });
         }
-        // One arrival that the database does not accept must not keep the others out.
-        Err(_) if is_about_data && batch.len() > 1 => {
-            for (sealed, answer) in batch.iter().zip(answers) {
-                let (result, _) = commit(core, std::slice::from_ref(sealed)).await;
-                let _ = answer.send(result.map(|recorded| recorded[0]));
+        // One job that the database does not accept must not keep the others out.
+        Err(fault) if fault.is_about_data() && jobs.len() > 1 => {
+            for (job, answer) in jobs.iter().zip(answers) {
+                let result = line.commit(std::slice::from_ref(job)).await;
+                let _ = answer.send(result.map(|mut done| done.remove(0)).map_err(StoreError::from));
             }
         }
-        Err(error) => answers.into_iter().for_each(|answer| {
-            let _ = answer.send(Err(error.clone()));
-        }),
+        Err(fault) => {
+            let error = StoreError::from(fault);
+            answers.into_iter().for_each(|answer| {
+                let _ = answer.send(Err(error.clone()));
+            });
+        }
     }
 }
 
-async fn commit(core: &Core, batch: &[Sealed]) -> (Result<Vec<Recorded>, StoreError>, bool) {
-    let firms: Vec<&str> = batch.iter().map(|sealed| sealed.arrival.firm.as_str()).collect();
-    let result = in_transaction!(core, &firms, |connection, now| receive::record(connection, batch, now));
-    let is_about_data = result.as_ref().is_err_and(super::rows::Fault::is_about_data);
-    (result.map_err(StoreError::from), is_about_data)
+/// A writing task's own connection to the database, and when it was last used.
+struct Line {
+    core: Arc<Core>,
+    connection: Option<(PgConnection, Instant)>,
+}
+
+impl Line {
+    /// Commits jobs as one transaction, again if PostgreSQL asks for that.
+    async fn commit<J: Job>(&mut self, jobs: &[J]) -> Result<Vec<J::Answer>, Fault> {
+        within_deadline(async {
+            let mut attempt = 1;
+            loop {
+                match self.try_to_commit(jobs).await {
+                    Err(fault) if fault.is_repeatable() && attempt < ATTEMPTS => attempt += 1,
+                    other => return other,
+                }
+            }
+        })
+        .await
+    }
+
+    async fn try_to_commit<J: Job>(&mut self, jobs: &[J]) -> Result<Vec<J::Answer>, Fault> {
+        let firms: Vec<&str> = jobs.iter().map(J::firm).collect();
+        // Taken out meanwhile: one on which anything went wrong is not used again.
+        let mut connection = self.connected().await?;
+        let mut transaction = connection.begin_with(beginning(&firms)).await?;
+        let now = self.core.time.now(&mut *transaction).await?;
+        let done = J::run(&mut transaction, jobs, now, self.core.message).await?;
+        transaction.commit().await?;
+        self.connection = Some((connection, Instant::now()));
+        Ok(done)
+    }
+
+    async fn connected(&mut self) -> Result<PgConnection, sqlx::Error> {
+        if let Some((mut connection, used_at)) = self.connection.take()
+            && (used_at.elapsed() <= TRUSTED || connection.ping().await.is_ok())
+        {
+            return Ok(connection);
+        }
+        self.core.connect().await
+    }
 }

@@ -10,6 +10,7 @@ mod links;
 mod listing;
 mod migrations;
 mod parking;
+mod people;
 mod readers;
 mod receive;
 mod replay;

@@ -8,6 +8,7 @@ mod links;
 mod listing;
 mod outage;
 mod parking;
+mod people;
 mod races;
 mod receiving;
 mod review;
