@@ -90,7 +90,7 @@ impl Bridge {
     ) -> Result<Outcome, Stop> {
         let plan = self.plan_for(session, event).await?;
         *made = Some(settle::plan_record(&plan));
-        let acted = act::act(session, &plan).await?;
+        let acted = act::act(session, &plan, event.source).await?;
         Ok(settle::carried_out(&plan, &acted))
     }
 

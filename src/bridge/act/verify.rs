@@ -31,6 +31,14 @@ pub(super) async fn dropped(
     lost.map(|(name, _)| name.clone()).collect()
 }
 
+/// Whether these are all that an update would have set: it changed nothing.
+pub(super) fn are_all(command: &Command, lost: &[FieldName]) -> bool {
+    match command {
+        Command::UpdateContact { fields, .. } => fields.iter().all(|(name, _)| lost.contains(name)),
+        _ => false,
+    }
+}
+
 async fn read_back(session: &Session<'_>, id: &str) -> Option<Fields> {
     let answer = session.read_highlevel(&highlevel::get_contact(id)).await.ok()??;
     let definitions = prepare::custom_fields(session, session.now()).await.ok()?;

@@ -6,3 +6,4 @@ mod deleted;
 mod fields;
 mod leads;
 mod loops;
+mod readback;
