@@ -86,7 +86,7 @@ fn a_look_alike_is_linked_only_if_nothing_contradicts() {
             "same phone, other e-mail",
             contact(phone(ada())),
             lead(phone(person("Ada", "Byron", "a@b.co"))),
-            LINK,
+            ASK,
         ),
         ("nothing in common but the name", contact(ada()), lead(person("Ada", "Byron", "a@b.co")), CREATE),
         ("it names the contact", contact(ada()), named, LINK),

@@ -93,7 +93,7 @@ impl Identity {
     ///
     /// | evidence | points |
     /// |---|---|
-    /// | e-mail | same +7, other −1 |
+    /// | e-mail | same +7, other −1 and never certain without the same date of birth |
     /// | phone | same +4, other −0.5 (people have two) |
     /// | given name | same +5; two letters swapped, short form, middle name more +3; alike +1, but never certain: so are twins' |
     /// | family name | same +3, slip or part more +2, other −6 |
@@ -105,6 +105,9 @@ impl Identity {
         let mut evidence = Evidence::default();
         let is_sharing = self.contact(other, &mut evidence);
         let is_born_same = self.birthday(other, &mut evidence);
+        // A father and his son of one name have one telephone and two mailboxes.
+        let has_other_email = self.email.is_some() && other.email.is_some() && self.email != other.email;
+        evidence.is_capped |= has_other_email && !is_born_same;
         // Many people have one name.
         evidence.is_refuted = !is_sharing && !is_born_same;
         self.names(other, is_born_same, &mut evidence);
@@ -229,7 +232,8 @@ mod tests {
         let table = [
             ("name and e-mail", "Ada|Byron|a@x.co|", "Ada|Byron|a@x.co|", Same),
             ("name and phone, an e-mail missing", "Ada|Byron||5125550100", "Ada|Byron|a@x.co|5125550100", Same),
-            ("name and phone, two e-mails", "Ada|Byron|b@x.co|5125550100", "Ada|Byron|a@x.co|5125550100", Same),
+            ("name and phone, two e-mails, as father and son", "Ada|Byron|b@x.co|5125550100", "Ada|Byron|a@x.co|5125550100", Unclear),
+            ("the same with a birthday, two e-mails", "Ada|Byron|b@x.co|5125550100|1990-01-02", "Ada|Byron|a@x.co|5125550100|1990-01-02", Same),
             ("name and e-mail, two numbers", "Ada|Byron|a@x.co|5125550100", "Ada|Byron|a@x.co|5125550199", Same),
             ("a last name missing, same e-mail", "Ada||a@x.co|", "Ada|Byron|a@x.co|", Same),
             ("a last name missing, same phone only", "Ada|||5125550100", "Ada|Byron||5125550100", Unclear),
