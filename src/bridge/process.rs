@@ -4,7 +4,9 @@ use super::session::{Session, Stop};
 use super::settle::Circumstances;
 use super::{Bridge, Firm, act, prepare, settle};
 use crate::crypto::random_fraction;
-use crate::domain::{Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, Priority, System};
+use crate::domain::{
+    Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, Priority, ReviewKind, System,
+};
 use crate::operations::casepeer::Refetch;
 use crate::plan::plan;
 use crate::store::{CallRecord, Claim, PlanRecord, Settled, Settlement, StoreError};
@@ -120,12 +122,12 @@ impl Bridge {
     ) -> Result<Outcome, Stop> {
         let mut plan = self.plan_for(session, event).await?;
         *made = Some(settle::plan_record(&plan));
-        let acted = act::act(session, &plan).await?;
+        let acted = act::act(session, &plan, event.source).await?;
         if !acted.left_out.is_empty() {
-            plan.remarks.extend(acted.left_out);
+            plan.remarks.extend(acted.left_out.iter().cloned());
             *made = Some(settle::plan_record(&plan));
         }
-        Ok(settle::carried_out(&plan, acted.sent))
+        Ok(settle::carried_out(&plan, &acted))
     }
 
     /// What would be done about an event now.
@@ -136,7 +138,12 @@ impl Bridge {
             return Ok(first);
         }
         // Most events raise no question, so answers are looked for only by those that do.
-        let subjects: Vec<String> = first.questions.iter().map(|question| question.subject.clone()).collect();
+        // Who a stranger is was looked for with its snapshot.
+        let others = first.questions.iter().filter(|question| question.kind != ReviewKind::AmbiguousMatch);
+        let subjects: Vec<String> = others.map(|question| question.subject.clone()).collect();
+        if subjects.is_empty() {
+            return Ok(first);
+        }
         snapshot.decisions = self.store.decisions(&session.firm.id, &subjects).await?;
         Ok(if snapshot.decisions.is_empty() { first } else { plan(event, &snapshot, &session.firm.rules) })
     }

@@ -60,21 +60,18 @@ pub(super) enum Stop {
         /// When it can be said.
         until: Timestamp,
     },
-    /// A create may have been carried out, and several records could be its result.
-    #[error("{0}: it was not answered, and several records could be its result")]
-    Ambiguous(String),
+    /// A create may have been carried out, and several records could be its result; a person must say.
+    #[error("{}", .0.why)]
+    Ambiguous(Box<Question>),
+    /// A person said to leave it.
+    #[error("a person said to leave it as it is")]
+    LeftAlone,
     /// A record was announced, but cannot be found.
     #[error("{0}")]
     NotThere(String),
-    /// HighLevel takes the person for one it knows, and the bridge does not.
-    #[error(
-        "HighLevel has {contact} with the same e-mail or phone and allows no second, but its name differs: correct one \
-         of the two, then replay"
-    )]
-    Duplicate {
-        /// The one it knows.
-        contact: RecordRef,
-    },
+    /// The profile cannot do what was asked.
+    #[error(transparent)]
+    CannotSend(#[from] CannotSend),
     /// A carrier took it over and confirms later.
     #[error("handed over by {operation}, to be confirmed by {until}")]
     HandedOver {
@@ -83,15 +80,12 @@ pub(super) enum Stop {
         /// When a person is asked, if nothing was said by then.
         until: Timestamp,
     },
-    /// Only a person can say what became of it.
+    /// HighLevel takes the person for one it knows, and the bridge does not; a person must say.
+    #[error("{}", .0.why)]
+    Duplicate(Box<Question>),
+    /// A person must be asked first.
     #[error("{}", .0.why)]
     Ask(Box<Question>),
-    /// A person decided that it is left as it is.
-    #[error("{0}; a person decided to leave it")]
-    LeftAlone(String),
-    /// The profile cannot do what was asked.
-    #[error(transparent)]
-    CannotSend(#[from] CannotSend),
     /// A command needs a record that is not linked.
     #[error("{0} has no counterpart on the other side")]
     NoCounterpart(String),

@@ -8,6 +8,7 @@ mod failure;
 mod firms;
 mod healthcheck;
 mod output;
+mod people;
 mod profiles;
 pub mod reload;
 mod review;
@@ -54,6 +55,8 @@ enum Verb {
     Events(events::Arguments),
     /// Decide what only a person can: see both sides, and answer.
     Review(review::Arguments),
+    /// See a person across both systems; link, merge, split.
+    People(people::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
     /// See how CASEpeer accounts are reached; check a profile of your own, and try an operation.
@@ -116,6 +119,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Check(arguments) => check::run(arguments).await,
         Verb::Events(arguments) => events::run(arguments).await,
         Verb::Review(arguments) => review::run(arguments).await,
+        Verb::People(arguments) => people::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
         Verb::Profiles(arguments) => profiles::run(arguments).await,
         Verb::Secrets(arguments) => secrets::run(arguments).await,

@@ -83,6 +83,9 @@ pub struct Details {
     /// What changed on both sides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
+    /// Fields that the other side refuses to have twice: what is created all the same is created without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
 }
 
 /// A record as a person sees it.

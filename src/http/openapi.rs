@@ -18,6 +18,7 @@ use super::{admin, api, connect, health, webhooks};
         (name = "events", description = "Admin listener: what came and what was made of it."),
         (name = "review", description = "Admin listener: what only a person can decide."),
         (name = "firms", description = "Admin listener: firms, their connections, and where the app is installed."),
+        (name = "review", description = "Admin listener: what only a person can decide."),
         (name = "operation", description = "Admin listener: quotas, secrets' ages, metrics and this description."),
     ),
     paths(

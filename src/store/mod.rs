@@ -17,6 +17,7 @@
 pub mod copy;
 mod credentials;
 mod hand_offs;
+mod people;
 pub mod postgres;
 mod quotas;
 mod review;
@@ -36,6 +37,7 @@ pub use credentials::{
     Saved, Tokens,
 };
 pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
+pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
 pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
@@ -115,7 +117,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Credentials + HandOffs + Quotas + Review + Secrets + Send + Sync {
+pub trait Store: Credentials + HandOffs + People + Quotas + Review + Secrets + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.
@@ -183,6 +185,13 @@ pub trait Store: Credentials + HandOffs + Quotas + Review + Secrets + Send + Syn
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError>;
     /// Which of these effects have been carried out.
     async fn completed(&self, firm: &FirmId, keys: &[EffectKey]) -> Result<BTreeSet<EffectKey>, StoreError>;
+    /// How many of these effects were carried out after this moment.
+    async fn completed_since(
+        &self,
+        firm: &FirmId,
+        keys: &[EffectKey],
+        since: Timestamp,
+    ) -> Result<usize, StoreError>;
 
     // Parking.
 

@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::session::{Session, Stop};
-use super::{look, result};
+use super::{ask, look, result};
 use crate::domain::{
-    Command, EffectKey, Field, NewLead, Question, RecordRef, Resolution, ReviewAction, ReviewKind, System,
-    external_ref,
+    Command, EffectKey, Field, NewLead, Question, RecordKind, RecordRef, Resolution, ReviewAction,
+    ReviewKind, System, external_ref,
 };
-use crate::operations::casepeer::{FindKey, FoundLead, Idempotency, find_leads, read_found_leads};
+use crate::operations::casepeer::{FindKey, FoundLead, Idempotency, find_matters, read_found_leads};
 use crate::operations::{Effect, Request};
 use crate::store::Ambiguity;
 
@@ -31,7 +31,7 @@ pub(super) async fn before(
         (Idempotency::Header { .. }, ..) => Ok(None),
         (Idempotency::FindBeforeCreate { keys, window }, Command::CreateLead(new), None) => {
             let earliest = session.now().saturating_sub(window.duration()).unwrap_or(Timestamp::MIN);
-            one(find(session, new, keys, earliest).await?, command)
+            one(session, command, key, find(session, new, keys, earliest).await?).await
         }
         (_, _, None) => Ok(None),
         (Idempotency::FindBeforeCreate { keys, .. }, Command::CreateLead(new), Some(known)) => {
@@ -40,7 +40,7 @@ pub(super) async fn before(
         (Idempotency::ExternalRefField, Command::CreateLead(new), Some(known)) => {
             look_again(session, command, new, &[FindKey::ExternalRef], key, known).await
         }
-        (_, _, Some(known)) => ask(session, command, operation, key, known).await,
+        (_, _, Some(known)) => never_twice(session, command, operation, key, known).await,
     }
 }
 
@@ -50,32 +50,32 @@ pub(super) fn answers_the_same(session: &Session<'_>, system: System, request: &
         && session.firm.casepeer.profile().idempotency_header(request.operation).is_some()
 }
 
-/// Nobody but a person can see whether it was carried out.
-async fn ask(
+/// A create may have been carried out, and there is no way to look: what a person said since then, or the question.
+async fn never_twice(
     session: &Session<'_>,
     command: &Command,
     operation: &'static str,
     key: &EffectKey,
     known: Ambiguity,
 ) -> Result<Option<RecordRef>, Stop> {
-    let kind = ReviewKind::AmbiguousCreate;
-    let decisions = session.store.decisions(&session.firm.id, std::slice::from_ref(&key.0)).await?;
-    let decided = decisions.into_iter().find(|one| one.kind == kind && one.at > known.since);
+    let (kind, subject) = (ReviewKind::AmbiguousCreate, key.to_string());
+    let decisions = session.store.decisions(&session.firm.id, std::slice::from_ref(&subject)).await?;
+    // What was said of an earlier try does not hold for this one.
+    let decided = decisions.into_iter().find(|decision| decision.kind == kind && decision.at >= known.since);
     match decided.map(|decision| decision.resolution) {
-        Some(Resolution { action: ReviewAction::Link, record: Some(record), .. }) => Ok(Some(record)),
-        Some(Resolution { action: ReviewAction::Create, .. }) => Ok(None),
-        Some(_) => Err(Stop::LeftAlone(format!("{operation} was not answered"))),
-        None => Err(Stop::Ask(Box::new(Question {
-            kind,
-            subject: key.0.clone(),
-            why: format!(
-                "{operation} at {} was not answered: see in CASEpeer whether the record is there; the profile has no way \
-                 to look, so it is not sent again by itself. Answer `ignore` if it is there, `create` to send it again",
-                known.since
-            ),
-            details: result::details(command),
-        }))),
+        Some(Resolution { action: ReviewAction::Link, record: Some(record), .. }) => return Ok(Some(record)),
+        Some(Resolution { action: ReviewAction::Create | ReviewAction::Retry, .. }) => return Ok(None),
+        Some(Resolution { action: ReviewAction::Ignore | ReviewAction::Done, .. }) => {
+            return Err(Stop::LeftAlone);
+        }
+        _ => {}
     }
+    let why = format!(
+        "{operation} at {} was not answered: see in CASEpeer whether the record is there; the profile has no way to \
+         look, so it is not sent again by itself. Answer `ignore` if it is there, `create` to send it again",
+        known.since
+    );
+    Err(Stop::Ask(Box::new(Question { kind, subject, why, details: result::details(command) })))
 }
 
 /// As at HighLevel: absence counts only after some time and two looks.
@@ -88,8 +88,9 @@ async fn look_again(
     known: Ambiguity,
 ) -> Result<Option<RecordRef>, Stop> {
     let earliest = known.begun_at.saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN);
-    if let Some(found) = one(find(session, new, keys, earliest).await?, command)? {
-        return Ok(Some(found));
+    let found = find(session, new, keys, earliest).await?;
+    if !found.is_empty() {
+        return one(session, command, key, found).await;
     }
     session.store.note_look(session.lease, key).await?;
     let certain_at = known.since.saturating_add(look::ABSENCE_COUNTS_AFTER).unwrap_or(Timestamp::MAX);
@@ -116,7 +117,8 @@ async fn find(
             FindKey::PhoneAndLastName => ("phone", new.fields.get(Field::Phone)),
         };
         let Some(value) = value else { continue };
-        let answer = session.read_casepeer_if_it_can(find_leads(profile, property, value)).await?;
+        let answer =
+            session.read_casepeer_if_it_can(find_matters(profile, RecordKind::Lead, property, value)).await?;
         let alike = answer.map(|answer| read_found_leads(&answer)).unwrap_or_default();
         for lead in alike.into_iter().filter(|lead| is_it(lead, *key, new, earliest)) {
             let links = session.store.links_of(&session.firm.id, std::slice::from_ref(&lead.record)).await?;
@@ -141,9 +143,15 @@ fn is_it(lead: &FoundLead, key: FindKey, new: &NewLead, earliest: Timestamp) -> 
     }
 }
 
-fn one(mut found: Vec<RecordRef>, command: &Command) -> Result<Option<RecordRef>, Stop> {
+/// The one that was found; of several, the one a person says it is.
+async fn one(
+    session: &Session<'_>,
+    command: &Command,
+    key: &EffectKey,
+    mut found: Vec<RecordRef>,
+) -> Result<Option<RecordRef>, Stop> {
     match found.len() {
         0 | 1 => Ok(found.pop()),
-        _ => Err(Stop::Ambiguous(command.summary())),
+        _ => ask::which(session, command, key, &found).await,
     }
 }

@@ -67,9 +67,7 @@ impl Carrier {
                 held(session.store.withdraw(session.lease, key).await?)?;
                 Ok(Then::SendAgain)
             }
-            Some(_) => {
-                Err(Stop::LeftAlone(format!("{} was handed over and never confirmed", self.operation)))
-            }
+            Some(_) => Err(Stop::LeftAlone),
             None => Err(Stop::Ask(Box::new(Question {
                 kind: ReviewKind::OverdueHandOff,
                 subject: key.0.clone(),

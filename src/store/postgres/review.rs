@@ -195,7 +195,7 @@ async fn hold_settled(
     why: &str,
 ) -> Result<(), Fault> {
     let sql = "UPDATE event SET state = 'in_review', reason = $1, cause = NULL
-        WHERE id = $2 AND settled_at IS NOT NULL RETURNING seq";
+        WHERE id = $2 AND state NOT IN ('waiting', 'ready', 'running', 'retrying', 'parked') RETURNING seq";
     let row = sqlx::query(sql).bind(text(why)).bind(event.0).fetch_optional(&mut *connection).await?;
     match row {
         Some(row) => hold(connection, id, row.try_get("seq")?).await,
@@ -239,6 +239,21 @@ async fn close(
         lanes::reform(connection, person).await?;
     }
     Ok(())
+}
+
+/// Closes the question who a record is, which answered itself.
+pub(super) async fn close_about(
+    connection: &mut PgConnection,
+    firm: &str,
+    subject: &str,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let sql = "SELECT id FROM review WHERE firm = $1 AND kind = $2 AND subject = $3 AND resolved_at IS NULL";
+    let find = sqlx::query(sql).bind(firm).bind(ReviewKind::AmbiguousMatch.as_str()).bind(text(subject));
+    match find.fetch_optional(&mut *connection).await? {
+        Some(row) => close(connection, read_id(&row)?, None, MOOT, now).await,
+        None => Ok(()),
+    }
 }
 
 /// Closes the questions that a settled event waited for and does not ask any more.

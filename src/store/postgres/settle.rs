@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnection;
 
 use super::rows::{Fault, text};
 use super::writer::Job;
-use super::{claims, effects, lanes, listing, parking, review};
+use super::{calls, claims, lanes, listing, parking, review};
 use crate::crypto::Keyring;
 use crate::domain::{Cause, EventState, Outcome};
 use crate::store::review::reason;
@@ -155,7 +155,7 @@ async fn end(connection: &mut PgConnection, held: &[Held<'_>], now: Timestamp) -
         .bind(held.iter().map(|held| held.end.cause.map(|cause| cause.as_str())).collect::<Vec<_>>())
         .bind(held.iter().map(|held| held.turn.sealed_plan.as_deref()).collect::<Vec<_>>())
         .bind(held.iter().map(|held| held.turn.supersedes(held.end.state)).collect::<Vec<_>>());
-    effects::bind_calls(query, &calls.collect::<Vec<_>>()).execute(&mut *connection).await?;
+    calls::bind_calls(query, &calls.collect::<Vec<_>>()).execute(&mut *connection).await?;
     let people: BTreeSet<i64> = held.iter().filter_map(|held| held.person).collect();
     lanes::promote(connection, &people).await?;
     for one in held.iter().filter(|one| one.was_asked) {
@@ -197,7 +197,7 @@ async fn settle(connection: &mut PgConnection, turn: &Turn, now: Timestamp) -> R
         }
     };
     let calls: Vec<_> = turn.settlement.reads.iter().map(|call| (seq, call)).collect();
-    effects::add_calls(connection, &calls).await?;
+    calls::add_calls(connection, &calls).await?;
     let sql = "UPDATE event SET state = $1, reason = $2, cause = NULL, due_at = $3, settled_at = NULL,
             failed_attempts = failed_attempts + $4, sealed_plan = coalesce($5, sealed_plan),
             lease_owner = NULL, lease_until = NULL WHERE seq = $6";

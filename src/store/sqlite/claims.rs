@@ -114,8 +114,8 @@ pub(super) fn settle(
     let (state, reason, cause, due_at, failed) = match &outcome {
         Outcome::Done => (EventState::Done, None, None, now, 0),
         Outcome::NothingToDo { why } => (EventState::NothingToDo, said(why), None, now, 0),
-        Outcome::InReview { questions } => (EventState::InReview, Some(reason(questions)), None, now, 0),
         Outcome::HandedOff { why, .. } => (EventState::HandedOff, said(why), None, now, 0),
+        Outcome::InReview { questions } => (EventState::InReview, Some(reason(questions)), None, now, 0),
         Outcome::Undelivered { cause, why } => (EventState::Undelivered, said(why), Some(*cause), now, 1),
         Outcome::Parked { why, .. } => (EventState::Parked, said(why), None, now, 0),
         Outcome::RetryIn { pause, why, counts } => {

@@ -119,7 +119,7 @@ pub(super) fn hold(connection: &Connection, id: ReviewId, event: i64) -> Result<
 
 fn hold_settled(connection: &Connection, id: ReviewId, event: EventId, why: &str) -> Result<(), StoreError> {
     let sql = "UPDATE event SET state = 'in_review', reason = ?, cause = NULL
-        WHERE id = ? AND settled_at IS NOT NULL RETURNING seq";
+        WHERE id = ? AND state NOT IN ('waiting', 'ready', 'running', 'retrying', 'parked') RETURNING seq";
     let seq: Option<i64> =
         connection.prepare_cached(sql)?.query_row(params![why, Id(event)], |row| row.get(0)).optional()?;
     seq.map_or(Ok(()), |seq| hold(connection, id, seq))
@@ -156,6 +156,19 @@ fn close(
         people.extend(person);
     }
     people.into_iter().try_for_each(|person| lanes::reform(connection, person))
+}
+
+/// Closes the question who a record is, which answered itself.
+pub(super) fn close_about(
+    connection: &Connection,
+    firm: &str,
+    subject: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "SELECT id FROM review WHERE firm = ? AND kind = ? AND subject = ? AND resolved_at IS NULL";
+    let values = params![firm, ReviewKind::AmbiguousMatch.as_str(), subject];
+    let id = connection.prepare_cached(sql)?.query_row(values, |row| read_id(row, 0)).optional()?;
+    id.map_or(Ok(()), |id| close(connection, id, None, MOOT, now))
 }
 
 /// Closes the questions that a settled event waited for and does not ask any more.

@@ -41,15 +41,6 @@ async fn lived_in() -> TestStore {
     let why = "401".to_owned();
     let parked = Outcome::Parked { cause: ParkCause::Credentials, system: System::CasePeer, why };
     test.settle(&claims[3], parked).await;
-    let question = Question {
-        kind: ReviewKind::AmbiguousMatch,
-        subject: contact("c5").to_string(),
-        why: "two look alike".into(),
-        details: Details::default(),
-    };
-    let event = claims[2].lease.event;
-    let id = test.store.open_review(&firm(), question, Some(event)).await.unwrap();
-    test.store.resolve_review(id, &Resolution::new(ReviewAction::Ignore), "maria").await.unwrap();
     let ask = CallsAsked {
         priority: Priority::NewLead,
         wanted: 5,
@@ -65,6 +56,15 @@ async fn lived_in() -> TestStore {
     test.store.make_link([1; 32], &firm(), hour).await.unwrap();
     test.store.make_link([0; 32], &firm(), hour).await.unwrap();
     test.store.open_link([1; 32], [2; 32], [3; 32], hour).await.unwrap();
+    let question = Question {
+        kind: ReviewKind::AmbiguousMatch,
+        subject: contact("c5").to_string(),
+        why: "two look alike".into(),
+        details: Details::default(),
+    };
+    let event = claims[2].lease.event;
+    let id = test.store.open_review(&firm(), question, Some(event)).await.unwrap();
+    test.store.resolve_review(id, &Resolution::new(ReviewAction::Ignore), "maria").await.unwrap();
     test
 }
 
@@ -91,6 +91,8 @@ async fn a_copy_is_complete_and_goes_on() {
     let rows: Vec<_> = copied.iter().map(|table| (table.table, table.rows)).collect();
     assert!(rows.contains(&("event", 1200)) && rows.contains(&("payload", 1200)), "{rows:?}");
     let tables = [
+        "review",
+        "review_event",
         "link",
         "effect",
         "reservation",

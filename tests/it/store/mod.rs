@@ -10,6 +10,7 @@ mod links;
 mod listing;
 mod outage;
 mod parking;
+mod people;
 mod quotas;
 mod races;
 mod receiving;
