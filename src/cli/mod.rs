@@ -1,5 +1,6 @@
 //! The command line: one file a verb. Data goes to standard output, everything else to standard error.
 
+mod catalog;
 mod check;
 mod completions;
 mod demo;
@@ -51,6 +52,8 @@ enum Verb {
     Events(events::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
+    /// See what can be called and waited for in both systems; call it by hand.
+    Catalog(catalog::Arguments),
     /// See how old secrets are, make new ones, change them without a pause.
     Secrets(secrets::Arguments),
     /// Sign and send a sample webhook, to try an installation.
@@ -104,6 +107,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Check(arguments) => check::run(arguments).await,
         Verb::Events(arguments) => events::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
+        Verb::Catalog(arguments) => catalog::run(arguments).await,
         Verb::Secrets(arguments) => secrets::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,
         Verb::Store(arguments) => store::run(arguments).await,
