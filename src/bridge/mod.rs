@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
-pub use firms::{Firm, Firms};
+pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{Refused, WorkflowHeaders};
 pub use replay::{NoPreview, Preview, Step, Would};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};

@@ -9,6 +9,7 @@ mod failure;
 mod firms;
 mod healthcheck;
 mod output;
+mod profiles;
 mod secrets;
 mod send;
 pub mod serve;
@@ -54,6 +55,8 @@ enum Verb {
     Firms(firms::Arguments),
     /// See what can be called and waited for in both systems; call it by hand.
     Catalog(catalog::Arguments),
+    /// See how CASEpeer accounts are reached; check a profile of your own, and try an operation.
+    Profiles(profiles::Arguments),
     /// See how old secrets are, make new ones, change them without a pause.
     Secrets(secrets::Arguments),
     /// Sign and send a sample webhook, to try an installation.
@@ -108,6 +111,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Events(arguments) => events::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
         Verb::Catalog(arguments) => catalog::run(arguments).await,
+        Verb::Profiles(arguments) => profiles::run(arguments).await,
         Verb::Secrets(arguments) => secrets::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,
         Verb::Store(arguments) => store::run(arguments).await,

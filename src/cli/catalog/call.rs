@@ -12,14 +12,14 @@ use super::super::ConfigArgument;
 use super::super::failure::Failure;
 use super::super::output::{note, say};
 use super::super::serve::{keyring, open_store};
-use super::find;
+use super::{dry, find};
 use crate::bridge::Bridge;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, FirmConfig};
 use crate::domain::CallClass;
 use crate::operations::catalog::{Entry, System, nearest};
 use crate::operations::highlevel::scopes::{how_to_grant, is_granted};
-use crate::operations::{Effect, Request};
+use crate::operations::{Carrier, Effect, Request};
 use crate::store::{Holder, SharedStore};
 use crate::vendors::action;
 
@@ -53,37 +53,29 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let entry = find(&arguments.id)?;
     let given = given(entry, &arguments)?;
     let config = arguments.config.load()?;
-    let firm = firm(&config, &arguments.firm)?;
-    let request = entry.request(&given, &firm.highlevel.location_id).map_err(|wrong| {
-        let hint = format!("`casebridge catalog show {}` lists what it takes", entry.id);
-        Failure::usage(wrong.to_string().replace("; `", "\n       `")).hint(hint)
-    })?;
-    // The catalog has the contract's own paths; what another profile calls them only that profile knows.
-    if entry.system == System::CasePeer && firm.casepeer.profile != "contract-v1" {
-        return Err(Failure::configuration(format!(
-            "the firm's CASEpeer profile is `{}`, and only actions of contract-v1 can be called by hand",
-            firm.casepeer.profile
-        )));
-    }
-    let key = (entry.system == System::CasePeer && entry.effect == Effect::Create)
-        .then(|| arguments.idempotency_key.unwrap_or_else(|| Uuid::now_v7().to_string()));
+    let settings = firm(&config, &arguments.firm)?;
     let clock: SharedClock = Arc::new(SystemClock);
     let ring = keyring(&config)?;
     let store = open_store(&config, &ring, &clock).await?;
-    if arguments.dry_run {
-        check_scope(&request, firm, &store).await?;
-        let base_url = if entry.system == System::HighLevel {
-            &config.highlevel.base_url
-        } else {
-            &firm.casepeer.base_url
-        };
-        return say(&shown(entry, &request, base_url, key.as_deref()));
-    }
     let bridge = Bridge::new(&config, store, ring, clock).map_err(Failure::configuration)?;
-    let firm = bridge.firms.iter().find(|one| one.id.as_str() == arguments.firm).expect("a configured firm");
+    let firm = bridge.firms.iter().find(|one| one.id.as_str() == settings.id).expect("a configured firm");
+    let request = entry.request_for(&given, &firm.location, firm.casepeer.profile());
+    let request = request.map_err(|wrong| {
+        let hint = format!("`casebridge catalog show {}` lists what it takes", entry.id);
+        Failure::usage(wrong.to_string().replace("; `", "\n       `")).hint(hint)
+    })?;
+    let key = (entry.system == System::CasePeer && entry.effect == Effect::Create)
+        .then(|| arguments.idempotency_key.unwrap_or_else(|| Uuid::now_v7().to_string()));
+    if arguments.dry_run {
+        check_scope(&request, settings, &bridge.store).await?;
+        return say(&dry::text(entry, &request, &config.highlevel.base_url, &firm.casepeer, key.as_deref()));
+    }
     let exchange = action::run(entry.system, &request, &firm.highlevel, &firm.casepeer, key.as_deref()).await;
     if let Some(status) = exchange.status() {
         note(&format!("{} answered {status} in {} ms", exchange.target, exchange.duration.as_millis()));
+    }
+    if request.carrier != Carrier::Api && exchange.result.is_ok() {
+        note("it was handed over; that CASEpeer has it is not confirmed yet");
     }
     match exchange.result {
         Ok(answer) => say(&pretty(&answer.body)),
@@ -168,32 +160,7 @@ async fn check_scope(request: &Request, firm: &FirmConfig, store: &SharedStore) 
     }
 }
 
-/// The request as it would be sent, with `…` in place of secrets.
-fn shown(entry: &Entry, request: &Request, base_url: &str, key: Option<&str>) -> String {
-    let mut url = format!("{}{}", base_url.trim_end_matches('/'), request.path);
-    if !request.query.is_empty() {
-        let mut parsed = reqwest::Url::parse(&url).expect("the configuration's URL and an escaped path");
-        parsed.query_pairs_mut().extend_pairs(&request.query);
-        url = parsed.into();
-    }
-    let mut text = format!("{} {url}\nAuthorization: Bearer …\n", request.method.as_str());
-    for (name, value) in &request.headers {
-        text.push_str(&format!("{name}: {value}\n"));
-    }
-    if let Some(key) = key {
-        text.push_str(&format!("Idempotency-Key: {key}\n"));
-    }
-    if let Some(mut body) = request.body.clone() {
-        for secret in entry.parameters.iter().filter(|parameter| parameter.secret) {
-            if let Some(value) = body.pointer_mut(&format!("/{}", secret.name.replace('.', "/"))) {
-                *value = "…".into();
-            }
-        }
-        text.push_str(&format!("Content-Type: application/json\n\n{}", pretty(&body)));
-    }
-    text.trim_end().to_owned()
-}
-
-fn pretty(value: &Value) -> String {
+/// JSON for people.
+pub(super) fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).expect("JSON is JSON")
 }

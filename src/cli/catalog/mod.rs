@@ -1,6 +1,7 @@
 //! `casebridge catalog`: what can be called and what can be waited for in both systems.
 
 mod call;
+mod dry;
 mod show;
 
 use clap::builder::PossibleValuesParser;

@@ -19,7 +19,7 @@ pub(super) fn text(entry: &Entry) -> String {
         let effect = match entry.effect {
             Effect::Read => "changes nothing",
             Effect::Idempotent => "writes; doing it again changes nothing more",
-            Effect::Create => "writes; doing it again does it twice",
+            Effect::Create => "writes; doing it again may do it twice",
         };
         line("effect", effect);
         line("answer", &entry.result);

@@ -7,6 +7,7 @@
 
 mod files;
 mod listed;
+mod profiled;
 mod request;
 mod suggest;
 mod value;

@@ -1,10 +1,13 @@
 //! From an entry and parameters to a request, or to everything that is wrong with them.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::suggest::nearest;
 use super::value::texts;
 use super::{Entry, Filled, Kind, Parameter, Place};
+use crate::operations::casepeer::CannotSend;
 use crate::operations::{Request, fill_path};
 
 /// The largest body, in bytes.
@@ -34,6 +37,19 @@ pub enum NotCallable {
     /// Parameters are missing, unknown or not what they must be.
     #[error("{}", lines(.0))]
     Problems(Vec<Problem>),
+    /// The firm's account is reached in a way that has no such call.
+    #[error(transparent)]
+    Account(#[from] CannotSend),
+    /// The firm's account is reached in a way that takes no such parameter.
+    #[error("the profile `{profile}` takes no `{parameter}` for {operation}")]
+    NotTaken {
+        /// How the account is reached.
+        profile: String,
+        /// The action.
+        operation: &'static str,
+        /// What was given.
+        parameter: String,
+    },
 }
 
 fn lines(problems: &[Problem]) -> String {
@@ -73,18 +89,16 @@ impl Entry {
         if !problems.is_empty() {
             return Err(NotCallable::Problems(problems));
         }
-        let version = self.version.iter().map(|version| ("Version", version.clone()));
-        let headers = at(Place::Header).flat_map(named);
-        Ok(Request {
-            operation: &self.id,
-            method,
-            path: fill_path(path, &ids(path, at(Place::Path))),
-            query: at(Place::Query).flat_map(named).collect(),
-            headers: version.chain(headers).collect(),
-            body,
-            effect: self.effect,
-            scope: self.scope.as_deref(),
-        })
+        let path = fill_path(path, &ids(path, at(Place::Path)));
+        let mut request = Request::new(&self.id, method, path, self.effect);
+        request.scope = self.scope.as_deref();
+        request.body = body;
+        request.query = at(Place::Query).flat_map(named).collect();
+        request.headers = at(Place::Header).flat_map(named).collect();
+        if let Some(version) = &self.version {
+            request = request.header("Version", version.as_str());
+        }
+        Ok(request)
     }
 
     /// Objects whose insides are parameters of their own, taken apart.
@@ -153,9 +167,9 @@ fn required(parameter: &Parameter) -> Option<String> {
 
 type Given<'a> = &'a (&'static Parameter, Value);
 
-fn named((parameter, value): Given<'_>) -> impl Iterator<Item = (&'static str, String)> + use<> {
+fn named((parameter, value): Given<'_>) -> impl Iterator<Item = (Cow<'static, str>, String)> + use<> {
     let name: &'static str = &parameter.name;
-    texts(value).into_iter().map(move |text| (name, text))
+    texts(value).into_iter().map(move |text| (name.into(), text))
 }
 
 /// The values of a path's places, in its order.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::operations::Request;
+use crate::operations::casepeer::Profile;
 
 fn call(id: &str, given: Value) -> Result<Request, NotCallable> {
     let Value::Object(given) = given else { panic!("parameters are an object") };
@@ -59,7 +60,7 @@ fn parameters_go_where_they_belong() {
         call("contacts.create-note", json!({ "contactId": "a/../b", "body": "Called", "pinned": true }));
     let request = request.unwrap();
     assert_eq!((request.method, request.path.as_str()), (Method::Post, "/contacts/a%2F%2E%2E%2Fb/notes"));
-    assert_eq!(request.headers, [("Version", "2021-07-28".to_owned())]);
+    assert_eq!(request.headers, [("Version".into(), "2021-07-28".to_owned())]);
     assert_eq!(request.body, Some(json!({ "body": "Called", "pinned": true })));
     assert_eq!((request.scope, request.effect), (Some("contacts.write"), Effect::Create));
     let request = call(
@@ -67,7 +68,7 @@ fn parameters_go_where_they_belong() {
         json!({ "calendarId": "c", "startDate": 1, "endDate": 2, "userIds": ["a", "b"] }),
     );
     let expected = [("startDate", "1"), ("endDate", "2"), ("userIds", "a"), ("userIds", "b")];
-    assert_eq!(request.unwrap().query, expected.map(|(name, value)| (name, value.to_owned())));
+    assert_eq!(request.unwrap().query, expected.map(|(name, value)| (name.into(), value.to_owned())));
     // An operation whose body has no properties has one all the same; one without a body has none.
     assert_eq!(call("calendars.delete-event", json!({ "eventId": "e" })).unwrap().body, Some(json!({})));
     assert_eq!(call("contacts.get-contact", json!({ "contactId": "c" })).unwrap().body, None);
@@ -88,7 +89,7 @@ fn dots_lead_into_objects_and_objects_may_be_given_whole() {
     assert_eq!(problems("lead.create", strange), ["`client.ssn` is no parameter of lead.create"]);
     let updated =
         call("lead.update", json!({ "id": "L-1", "If-Match": "\"3\"", "status": "Intake" })).unwrap();
-    assert_eq!(updated.headers, [("If-Match", "\"3\"".to_owned())]);
+    assert_eq!(updated.headers, [("If-Match".into(), "\"3\"".to_owned())]);
 }
 
 #[test]
@@ -122,7 +123,7 @@ fn every_problem_is_named_at_once_and_no_value_is_repeated() {
 #[test]
 fn the_location_is_the_firms_and_no_other() {
     let request = call("businesses.get-businesses-by-location", json!({})).unwrap();
-    assert_eq!(request.query, [("locationId", "here".to_owned())]);
+    assert_eq!(request.query, [("locationId".into(), "here".to_owned())]);
     let request = call("locations.get-location", json!({ "locationId": "here" })).unwrap();
     assert_eq!(request.path, "/locations/here");
     let found = problems("locations.get-location", json!({ "locationId": "elsewhere" }));
@@ -168,4 +169,24 @@ fn a_wrong_id_is_met_with_the_right_one() {
     assert_eq!(nearest_entry("contacts.createnote"), Some("contacts.create-note"));
     assert_eq!(nearest_entry("lead-create"), Some("lead.create"));
     assert_eq!(nearest_entry("xyzzy"), None);
+}
+
+#[test]
+fn another_profile_puts_an_action_on_the_wire_its_own_way_or_has_none() {
+    let mycase = Profile::built_in("mycase").unwrap();
+    let call =
+        |id: &str, given: Value| find(id).unwrap().request_for(given.as_object().unwrap(), "here", &mycase);
+    let lead =
+        json!({ "client": { "first_name": "Ada", "last_name": "Byron" }, "case_type": "Auto Accident" });
+    let contract = Profile::built_in("contract-v1").unwrap();
+    let ours =
+        find("lead.create").unwrap().request_for(lead.as_object().unwrap(), "here", &contract).unwrap();
+    let theirs = call("lead.create", lead).unwrap();
+    assert_eq!(ours.operation, theirs.operation);
+    assert!(ours.body != theirs.body && ours.path == "/leads", "{theirs:?} {:?}", theirs.body);
+    assert!(matches!(call("user.list", json!({})), Err(NotCallable::Account(_))));
+    let versioned = call("lead.update", json!({ "id": "1", "If-Match": "3", "status": "Intake" }));
+    assert!(versioned.is_err(), "{versioned:?}");
+    // HighLevel has no profiles.
+    assert_eq!(call("contacts.get-contact", json!({ "contactId": "c" })).unwrap().path, "/contacts/c");
 }

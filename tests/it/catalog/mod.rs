@@ -23,7 +23,9 @@ fn firm(installation: &Installation) -> &Firm {
 async fn call(firm: &Firm, id: &str, given: Value) -> Exchange {
     let Value::Object(given) = given else { panic!("parameters are an object") };
     let entry = catalog::find(id).unwrap_or_else(|| panic!("no {id}"));
-    let request = entry.request(&given, &firm.location).unwrap_or_else(|wrong| panic!("{id}: {wrong}"));
+    let request = entry
+        .request_for(&given, &firm.location, firm.casepeer.profile())
+        .unwrap_or_else(|wrong| panic!("{id}: {wrong}"));
     let key = (entry.system == System::CasePeer).then(|| format!("key-of-{id}"));
     action::run(entry.system, &request, &firm.highlevel, &firm.casepeer, key.as_deref()).await
 }

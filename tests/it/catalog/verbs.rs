@@ -78,7 +78,7 @@ fn one_is_shown_with_its_parameters_and_a_wrong_id_meets_the_right_one() {
         shown.contains("POST /contacts/{contactId}/tasks") && shown.contains("contacts.write"),
         "{shown}"
     );
-    assert!(shown.contains("* dueDate") && shown.contains("doing it again does it twice"), "{shown}");
+    assert!(shown.contains("* dueDate") && shown.contains("doing it again may do it twice"), "{shown}");
     let output = catalog(here.path(), &["show", "contacts.createtask"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("hint: did you mean `contacts.create-task`?"));
@@ -96,7 +96,8 @@ async fn a_dry_run_prints_the_request_and_no_secret_and_sends_nothing() {
         text(&output.stdout).to_owned()
     };
     let asked = ["contacts.get-contacts-by-businessId", "--param", "businessId=b 1", "--param", "query=a&b"];
-    let expected = "/contacts/business/b%201?locationId=loc-1&query=a%26b\nAuthorization: Bearer …\nVersion: 2021-07-28\n";
+    let expected =
+        "/contacts/business/b%201?locationId=loc-1&query=a%26b\nAuthorization: …\nVersion: 2021-07-28\n";
     let printed = dry(&asked);
     assert_eq!(printed, format!("GET {}{expected}", server.uri()));
     std::fs::write(
@@ -108,9 +109,7 @@ async fn a_dry_run_prints_the_request_and_no_secret_and_sends_nothing() {
     let printed = dry(&asked);
     let (head, body) = printed.split_once("\n\n").unwrap();
     assert!(
-        head.ends_with(
-            "/leads\nAuthorization: Bearer …\nIdempotency-Key: k-1\nContent-Type: application/json"
-        ),
+        head.ends_with("/leads\nAuthorization: …\nIdempotency-Key: k-1\nContent-Type: application/json"),
         "{head}"
     );
     let expected = json!({ "client": { "first_name": "Ada", "last_name": "Byron" }, "summary": "x" });
