@@ -3,8 +3,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::operations::Request;
+use crate::domain::{Field, Fields};
 use crate::operations::casepeer::Profile;
+use crate::operations::{Request, highlevel};
 
 fn call(id: &str, given: Value) -> Result<Request, NotCallable> {
     let Value::Object(given) = given else { panic!("parameters are an object") };
@@ -189,4 +190,31 @@ fn another_profile_puts_an_action_on_the_wire_its_own_way_or_has_none() {
     assert!(versioned.is_err(), "{versioned:?}");
     // HighLevel has no profiles.
     assert_eq!(call("contacts.get-contact", json!({ "contactId": "c" })).unwrap().path, "/contacts/c");
+}
+
+#[test]
+fn what_the_sync_asks_for_is_the_same_built_from_the_catalog() {
+    let tags = ["cp:signed".to_owned()];
+    let mut fields = Fields::default();
+    fields.put(Field::City, "Austin".to_owned());
+    for (typed, given) in [
+        (highlevel::get_contact("c"), json!({ "contactId": "c" })),
+        (highlevel::find_duplicate("here", Field::Email, "a@b.c"), json!({ "email": "a@b.c" })),
+        (highlevel::update_contact("c", &fields), json!({ "contactId": "c", "city": "Austin" })),
+        (highlevel::add_tags("c", &tags), json!({ "contactId": "c", "tags": tags })),
+        (highlevel::list_notes("c"), json!({ "contactId": "c" })),
+        (highlevel::get_note("c", "n"), json!({ "contactId": "c", "id": "n" })),
+        (highlevel::create_note("c", "Called"), json!({ "contactId": "c", "body": "Called" })),
+        (highlevel::list_tasks("c"), json!({ "contactId": "c" })),
+        (highlevel::get_task("c", "t"), json!({ "contactId": "c", "taskId": "t" })),
+        (highlevel::complete_task("c", "t"), json!({ "contactId": "c", "taskId": "t", "completed": true })),
+        (highlevel::search_tasks("here", 1), json!({ "limit": 100, "skip": 100 })),
+        (highlevel::get_pipelines("here"), json!({})),
+        (highlevel::get_location("here"), json!({})),
+        (highlevel::get_custom_fields("here"), json!({ "model": "contact" })),
+    ] {
+        let built = call(typed.operation, given).unwrap();
+        assert_eq!((&built.query, &built.body), (&typed.query, &typed.body), "{typed:?}");
+        assert!(built == typed, "{built:?} {:?} {:?}", built.headers, built.scope);
+    }
 }
