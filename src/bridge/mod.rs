@@ -12,6 +12,7 @@ mod process;
 mod quota;
 mod receive;
 mod replay;
+mod review;
 mod secrets;
 mod session;
 mod settle;
@@ -25,6 +26,7 @@ pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
 pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{Refused, WorkflowHeaders};
 pub use replay::{NoPreview, Preview, Step, Would};
+pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
 pub use worker::{Worker, WorkerOptions};
 

@@ -9,7 +9,9 @@ mod failure;
 mod firms;
 mod healthcheck;
 mod output;
+mod people;
 mod profiles;
+mod review;
 mod secrets;
 mod send;
 pub mod serve;
@@ -51,6 +53,10 @@ enum Verb {
     Check(check::Arguments),
     /// See what came and what was made of it; replay or discard.
     Events(events::Arguments),
+    /// Decide what only a person can: see both sides, and answer.
+    Review(review::Arguments),
+    /// See a person across both systems; link, merge, split.
+    People(people::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
     /// See what can be called and waited for in both systems; call it by hand.
@@ -109,6 +115,8 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Serve(arguments) => serve::run(arguments).await,
         Verb::Check(arguments) => check::run(arguments).await,
         Verb::Events(arguments) => events::run(arguments).await,
+        Verb::Review(arguments) => review::run(arguments).await,
+        Verb::People(arguments) => people::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
         Verb::Catalog(arguments) => catalog::run(arguments).await,
         Verb::Profiles(arguments) => profiles::run(arguments).await,

@@ -12,10 +12,12 @@ mod listing;
 mod lock;
 mod migrations;
 mod parking;
+mod people;
 mod quotas;
 mod readers;
 mod receive;
 mod replay;
+mod review;
 mod rows;
 mod secrets;
 mod writer;
@@ -318,6 +320,16 @@ impl Store for SqliteStore {
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {
         let (firm, record) = (firm.clone(), record.clone());
         self.read(move |connection, _| effects::is_ours(connection, &firm, &record)).await
+    }
+
+    async fn completed_since(
+        &self,
+        firm: &FirmId,
+        keys: &[EffectKey],
+        since: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let (firm, keys) = (firm.clone(), keys.to_vec());
+        self.read(move |connection, _| effects::completed_since(connection, &firm, &keys, since)).await
     }
 
     async fn completed(&self, firm: &FirmId, keys: &[EffectKey]) -> Result<BTreeSet<EffectKey>, StoreError> {
