@@ -185,7 +185,7 @@ fn another_profile_puts_an_action_on_the_wire_its_own_way_or_has_none() {
     let theirs = call("lead.create", lead).unwrap();
     assert_eq!(ours.operation, theirs.operation);
     assert!(ours.body != theirs.body && ours.path == "/leads", "{theirs:?} {:?}", theirs.body);
-    assert!(matches!(call("user.list", json!({})), Err(NotCallable::Account(_))));
+    assert!(matches!(call("webhook.list", json!({})), Err(NotCallable::Account(_))));
     let versioned = call("lead.update", json!({ "id": "1", "If-Match": "3", "status": "Intake" }));
     assert!(versioned.is_err(), "{versioned:?}");
     // HighLevel has no profiles.
@@ -200,11 +200,11 @@ fn what_the_sync_asks_for_is_the_same_built_from_the_catalog() {
     for (typed, given) in [
         (highlevel::get_contact("c"), json!({ "contactId": "c" })),
         (highlevel::find_duplicate("here", Field::Email, "a@b.c"), json!({ "email": "a@b.c" })),
-        (highlevel::update_contact("c", &fields), json!({ "contactId": "c", "city": "Austin" })),
+        (highlevel::update_contact("c", &fields, &[]), json!({ "contactId": "c", "city": "Austin" })),
         (highlevel::add_tags("c", &tags), json!({ "contactId": "c", "tags": tags })),
         (highlevel::list_notes("c"), json!({ "contactId": "c" })),
         (highlevel::get_note("c", "n"), json!({ "contactId": "c", "id": "n" })),
-        (highlevel::create_note("c", "Called"), json!({ "contactId": "c", "body": "Called" })),
+        (highlevel::create_note("c", "Called", None), json!({ "contactId": "c", "body": "Called" })),
         (highlevel::list_tasks("c"), json!({ "contactId": "c" })),
         (highlevel::get_task("c", "t"), json!({ "contactId": "c", "taskId": "t" })),
         (highlevel::complete_task("c", "t"), json!({ "contactId": "c", "taskId": "t", "completed": true })),
