@@ -1,5 +1,6 @@
 //! The command line: one file a verb. Data goes to standard output, everything else to standard error.
 
+mod catalog;
 mod check;
 mod completions;
 mod demo;
@@ -59,6 +60,8 @@ enum Verb {
     People(people::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
+    /// See what can be called and waited for in both systems; call it by hand.
+    Catalog(catalog::Arguments),
     /// See how CASEpeer accounts are reached; check a profile of your own, and try an operation.
     Profiles(profiles::Arguments),
     /// See how old secrets are, make new ones, change them without a pause.
@@ -121,6 +124,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Review(arguments) => review::run(arguments).await,
         Verb::People(arguments) => people::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
+        Verb::Catalog(arguments) => catalog::run(arguments).await,
         Verb::Profiles(arguments) => profiles::run(arguments).await,
         Verb::Secrets(arguments) => secrets::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,

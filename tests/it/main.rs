@@ -1,6 +1,7 @@
 //! The integration tests, in one binary.
 
 mod admin;
+mod catalog;
 mod crash;
 mod demo;
 mod example_config;

@@ -100,7 +100,7 @@ async fn check_and_the_lists_show_what_a_connection_allows() {
     let rows: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
     assert_eq!((&rows[0]["id"], &rows[0]["credential"]), (&json!("acme"), &json!("oauth")));
     assert_eq!(rows[0]["connection"]["scopes"], json!(["contacts.readonly"]));
-    assert_eq!(rows[0]["cannot"].as_array().unwrap().len(), 5);
+    assert_eq!(rows[0]["cannot"].as_array().unwrap().len(), 8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -168,7 +168,8 @@ impl RecordMap {
         };
         for (name, FieldMap(field)) in &map.fields {
             let key = format!("records.{kind}.fields.\"{name}\"");
-            if !names.contains(&name.as_str()) && !(*names == MATTER && is_open(name)) {
+            let is_known = names.contains(&name.as_str()) || *names == MATTER && is_open(name);
+            if !is_known {
                 let open = if *names == MATTER { ", custom.<key>, assignees.<role>" } else { "" };
                 let names = names.join(", ");
                 return Err((key, format!("is not a field of a {kind}; there are {names}{open}")));
