@@ -35,7 +35,7 @@ pub trait Review: Send + Sync {
         resolution: &Resolution,
         by: &str,
     ) -> Result<Option<bool>, StoreError>;
-    /// What was answered to the questions about these subjects, the newest first, at most [`MOST_DECISIONS`].
+    /// What was answered to the questions about these subjects, the newest first, at most `MOST_DECISIONS`.
     async fn decisions(&self, firm: &FirmId, subjects: &[String]) -> Result<Vec<Decision>, StoreError>;
     /// How many questions are open, by kind.
     async fn open_reviews(&self) -> Result<BTreeMap<ReviewKind, u64>, StoreError>;

@@ -14,7 +14,7 @@ pub use protected::why_protected;
 use super::suggest::hint;
 use crate::domain::{Contact, Field, FieldName, Fields, Matter, RecordKind};
 
-/// What a firm settled about each field, the rest being as [`standard`] has it.
+/// What a firm settled about each field, the rest being as `standard` has it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "BTreeMap<String, FieldSettings>")]
 pub struct FieldRules(BTreeMap<FieldName, FieldRule>);
