@@ -6,10 +6,11 @@
 //! # Scale, on paper
 //!
 //! A process keeps nothing but caches and counters of failures, so receivers and workers are stateless and replaced at
-//! will. On PostgreSQL what moves a firm's events takes that firm's advisory lock: firms run side by side, one firm one
-//! transaction after another. What breaks first is therefore a single firm that is busier than that (hundreds of
-//! settled events a second; HighLevel allows a location ten calls a second), then the primary's commits: an event costs
-//! one on receipt, shared by a batch, and about two for each API write. Reads of the admin API are index look-ups.
+//! will. On PostgreSQL what moves a firm's events takes that firm's advisory lock, a batch at a time: firms run side by
+//! side, one firm one transaction after another. What breaks first is therefore a single firm that is busier than that
+//! (thousands of settled events a second; HighLevel allows a location ten calls a second), then the primary's commits:
+//! those that wait for the disk are one on receipt and one at the end, both shared by a batch, and two for each create.
+//! Reads of the admin API are index look-ups.
 //!
 //! A firm lives in one database. No row refers to another firm's, so firms are partitioned over several primaries by
 //! installing the program once for each and giving each its firms; no query ever joins two.
