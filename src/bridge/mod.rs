@@ -11,6 +11,7 @@ mod prepare;
 mod process;
 mod quota;
 mod receive;
+mod reconcile;
 mod replay;
 mod secrets;
 mod session;
@@ -24,12 +25,13 @@ use tokio::sync::Notify;
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
 pub use firms::{Firm, Firms};
 pub use receive::{Refused, WorkflowHeaders};
+pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;
-use crate::config::Config;
+use crate::config::{Config, ReconcileConfig};
 use crate::crypto::Keyring;
 use crate::store::SharedStore;
 use crate::vendors::highlevel::OAuthClient;
@@ -49,6 +51,7 @@ pub struct Bridge {
     highlevel_keys: Keys,
     highlevel_app: Option<String>,
     connections: Option<Arc<Connections>>,
+    reconcile: ReconcileConfig,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -76,6 +79,7 @@ impl Bridge {
             highlevel_keys: config.highlevel.keys().map_err(|wrong| wrong.to_string())?,
             highlevel_app: config.highlevel.app_id().map(str::to_owned),
             connections,
+            reconcile: config.reconcile,
             wake: Notify::new(),
         })
     }

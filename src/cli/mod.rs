@@ -8,6 +8,7 @@ mod failure;
 mod firms;
 mod healthcheck;
 mod output;
+mod reconcile;
 mod secrets;
 mod send;
 pub mod serve;
@@ -49,6 +50,8 @@ enum Verb {
     Check(check::Arguments),
     /// See what came and what was made of it; replay or discard.
     Events(events::Arguments),
+    /// Compare both systems with what was received, and work on what no webhook told of; or show the loss meter.
+    Reconcile(reconcile::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
     /// See how old secrets are, make new ones, change them without a pause.
@@ -103,6 +106,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Serve(arguments) => serve::run(arguments).await,
         Verb::Check(arguments) => check::run(arguments).await,
         Verb::Events(arguments) => events::run(arguments).await,
+        Verb::Reconcile(arguments) => reconcile::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
         Verb::Secrets(arguments) => secrets::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,

@@ -4,6 +4,7 @@
 mod crypto;
 mod firm;
 mod highlevel;
+mod reconcile;
 mod secret;
 mod secrets;
 mod server;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 pub use crypto::{CryptoConfig, KeyConfig};
 pub use firm::{CasePeerAuth, CasePeerConfig, FirmConfig, HighLevelFirmConfig, WorkflowHeader};
 pub use highlevel::HighLevelConfig;
+pub use reconcile::ReconcileConfig;
 pub use secret::{Secret, SecretKey};
 pub use secrets::NamedSecret;
 pub use server::ServerConfig;
@@ -39,6 +41,9 @@ pub struct Config {
     /// HighLevel, for all firms.
     #[serde(default)]
     pub highlevel: HighLevelConfig,
+    /// Looking for missed webhooks.
+    #[serde(default)]
+    pub reconcile: ReconcileConfig,
     /// The firms.
     #[serde(default)]
     pub firms: Vec<FirmConfig>,
@@ -63,6 +68,7 @@ impl Config {
         self.store.check().map_err(|(key, why)| (format!("store.{key}"), why))?;
         self.crypto.check().map_err(|why| ("crypto.keys".to_owned(), why))?;
         self.highlevel.check().map_err(|(key, why)| (format!("highlevel.{key}"), why))?;
+        self.reconcile.check().map_err(|(key, why)| (format!("reconcile.{key}"), why))?;
         self.check_ends()?;
         let mut ids = BTreeSet::new();
         let mut locations = BTreeSet::new();

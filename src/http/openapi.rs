@@ -31,6 +31,7 @@ use super::{admin, api, connect, health, webhooks};
         api::events::show,
         api::events::replay,
         api::events::discard,
+        api::losses::list,
         api::quotas::list,
         api::secrets::list,
         api::firms::list,

@@ -20,6 +20,7 @@ pub mod postgres;
 mod quotas;
 mod secrets;
 pub mod sqlite;
+mod sweeps;
 mod types;
 mod unprintable;
 
@@ -35,6 +36,7 @@ pub use credentials::{
 };
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
+pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
     EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
@@ -92,7 +94,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Credentials + Quotas + Secrets + Send + Sync {
+pub trait Store: Credentials + Quotas + Secrets + Sweeps + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

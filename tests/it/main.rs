@@ -8,6 +8,7 @@ mod house;
 mod independent;
 mod oauth;
 mod quotas;
+mod reconcile;
 mod secrets;
 mod send;
 mod statements;

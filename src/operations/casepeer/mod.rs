@@ -3,11 +3,15 @@
 //! CASEpeer publishes no API reference, so code knows only canonical names; the records here are those of our
 //! published contract (`contract-v1`), which that profile sends as they are.
 
+mod changes;
 mod matters;
 mod notes;
 mod profile;
 mod tasks;
 
+pub use changes::{
+    Listed, list_changed, next_page, read_listed_matters, read_listed_notes, read_listed_tasks,
+};
 pub use matters::{
     create_lead, find_leads, get_matter, read_created_lead, read_leads, read_matter, update_matter,
 };

@@ -9,16 +9,19 @@ use crate::domain::Allowance;
 use crate::operations::{Effect, Method, Request, fill_path};
 
 /// The canonical operations and what a repeat of each would do.
-const CANONICAL: [(&str, Effect); 14] = [
+const CANONICAL: [(&str, Effect); 17] = [
     ("lead.create", Effect::Create),
     ("lead.get", Effect::Read),
     ("lead.update", Effect::Idempotent),
     ("lead.find", Effect::Read),
+    ("lead.list", Effect::Read),
     ("case.get", Effect::Read),
     ("case.update", Effect::Idempotent),
+    ("case.list", Effect::Read),
     ("task.create", Effect::Create),
     ("task.get", Effect::Read),
     ("task.complete", Effect::Idempotent),
+    ("task.list", Effect::Read),
     ("note.create_on_lead", Effect::Create),
     ("note.create_on_case", Effect::Create),
     ("note.list_on_lead", Effect::Read),

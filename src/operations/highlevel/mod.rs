@@ -1,5 +1,6 @@
 //! HighLevel's API, as its official OpenAPI files describe it (github.com/GoHighLevel/highlevel-api-docs).
 
+mod changes;
 mod contacts;
 mod locations;
 mod notes;
@@ -8,6 +9,9 @@ mod opportunities;
 pub mod scopes;
 mod tasks;
 
+pub use changes::{
+    CONTACTS_PAGE, ContactDate, FoundContact, read_found_contacts, read_searched_tasks, search_contacts,
+};
 pub use contacts::{
     add_tags, create_contact, duplicate_of, find_duplicate, get_contact, read_contact, read_created_contact,
     read_duplicate, update_contact,

@@ -20,6 +20,7 @@ mod replay;
 mod rows;
 mod secrets;
 mod settle;
+mod sweeps;
 mod time;
 mod writer;
 

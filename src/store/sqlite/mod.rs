@@ -18,6 +18,7 @@ mod receive;
 mod replay;
 mod rows;
 mod secrets;
+mod sweeps;
 mod writer;
 
 use std::collections::BTreeSet;

@@ -13,6 +13,7 @@ mod quotas;
 mod races;
 mod receiving;
 mod secrets;
+mod sweeps;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
