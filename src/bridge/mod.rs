@@ -4,6 +4,7 @@
 //! takes each through the rest. Everything that is decided is decided in [`crate::plan`].
 
 mod act;
+mod backfill;
 mod breaker;
 mod connections;
 mod firms;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
 pub use firms::{Firm, Firms};
 pub use receive::{Refused, WorkflowHeaders};

@@ -1,5 +1,6 @@
 //! The command line: one file a verb. Data goes to standard output, everything else to standard error.
 
+mod backfill;
 mod check;
 mod completions;
 mod demo;
@@ -50,6 +51,8 @@ enum Verb {
     Check(check::Arguments),
     /// See what came and what was made of it; replay or discard.
     Events(events::Arguments),
+    /// Pair and sync what both systems had before the bridge; or say what would be done.
+    Backfill(backfill::Arguments),
     /// Compare both systems with what was received, and work on what no webhook told of; or show the loss meter.
     Reconcile(reconcile::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
@@ -106,6 +109,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Serve(arguments) => serve::run(arguments).await,
         Verb::Check(arguments) => check::run(arguments).await,
         Verb::Events(arguments) => events::run(arguments).await,
+        Verb::Backfill(arguments) => backfill::run(arguments).await,
         Verb::Reconcile(arguments) => reconcile::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
         Verb::Secrets(arguments) => secrets::run(arguments).await,

@@ -1,6 +1,7 @@
 //! The integration tests, in one binary.
 
 mod admin;
+mod backfill;
 mod crash;
 mod demo;
 mod example_config;

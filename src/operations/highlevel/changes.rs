@@ -21,7 +21,7 @@ const SEARCH: Operation = Operation::new(
 /// How many contacts a page of the search has; HighLevel allows 500.
 pub const CONTACTS_PAGE: usize = 100;
 
-/// The date contacts are searched and ordered by.
+/// The date contacts are ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContactDate {
     /// When it was added, which never changes.
@@ -39,7 +39,7 @@ impl ContactDate {
     }
 }
 
-/// Search a location's contacts by a date, the oldest first (HighLevel's guide "Search Contacts"; the official file
+/// Search a location's contacts, those changed since then only, in the order of a date, the oldest first (HighLevel's guide "Search Contacts"; the official file
 /// leaves the body open). The index lags a few seconds behind.
 pub fn search_contacts(
     location: &str,
@@ -54,7 +54,8 @@ pub fn search_contacts(
     });
     if let Some(since) = since {
         let since = format!("{since:.3}");
-        body["filters"] = json!([{ "field": by.field(), "operator": "range", "value": { "gte": since } }]);
+        let field = ContactDate::Updated.field();
+        body["filters"] = json!([{ "field": field, "operator": "range", "value": { "gte": since } }]);
     }
     if let Some(after) = after {
         body["searchAfter"] = after.clone();

@@ -92,6 +92,10 @@ async fn a_copy_is_complete_and_goes_on() {
         "credential",
         "connect_link",
         "installation",
+        "sweep_mark",
+        "sweep_lease",
+        "loss",
+        "loss_gap",
     ];
     for table in tables {
         assert!(copied.iter().any(|copied| copied.table == table && copied.rows > 0), "{table}");
