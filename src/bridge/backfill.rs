@@ -5,6 +5,8 @@
 //! A page is announced, and the next only when most of what was announced is settled: what happens meanwhile does not
 //! queue behind the past. How far it came is kept; a change that was announced is not announced again.
 
+mod preview;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use async_trait::async_trait;
@@ -14,13 +16,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::preview::{expected, partners};
 use super::reconcile::{Announcement, Asker, NoSweep, contact, matter};
 use super::session::Stop;
 use super::{Bridge, Firm};
-use crate::domain::{
-    Command, Event, EventId, EventState, Fact, FirmId, Matter, Plan, RecordKind, RecordRef, System,
-};
-use crate::operations::casepeer::{list_changed, next_page, read_listed_matters};
+use crate::domain::{Event, EventId, EventState, Fact, FirmId, Matter, RecordKind, RecordRef, System};
+use crate::operations::casepeer::{CannotSend, list_changed, next_page, read_listed_matters};
 use crate::operations::highlevel::{CONTACTS_PAGE, ContactDate, read_found_contacts, search_contacts};
 use crate::store::{BY_BACKFILL, Recorded, SweepRecord};
 
@@ -248,12 +249,19 @@ impl Backfill<'_> {
     }
 
     async fn matters(
-        &self,
+        &mut self,
         kind: RecordKind,
         cursor: Option<&Value>,
     ) -> Result<(Vec<Item>, Option<Value>), Stop> {
         let profile = self.firm.casepeer.profile();
-        let request = list_changed(profile, kind, self.options.since, cursor.and_then(Value::as_str));
+        let request = match list_changed(profile, kind, self.options.since, cursor.and_then(Value::as_str)) {
+            Ok(request) => request,
+            Err(why @ (CannotSend::Disabled { .. } | CannotSend::NotSearchable { .. })) => {
+                self.report.remarks.push(format!("not looked at: {why}"));
+                return Ok((Vec::new(), None));
+            }
+            Err(why) => return Err(why.into()),
+        };
         let Some(answer) = self.asker.read(System::CasePeer, &request).await? else {
             return Ok((Vec::new(), None));
         };
@@ -361,36 +369,5 @@ impl Backfill<'_> {
         if would != Expected::InStep && shown < EXAMPLES {
             report.examples.push(Example { record: record.to_string(), would, why });
         }
-    }
-}
-
-/// The records that a plan would link.
-fn partners(plan: &Plan) -> Vec<RecordRef> {
-    let linked = plan.commands.iter().filter_map(|planned| match &planned.command {
-        Command::Link(link) => Some([link.highlevel.clone(), link.casepeer.clone()]),
-        _ => None,
-    });
-    linked.flatten().collect()
-}
-
-/// What a plan comes to.
-fn expected(plan: &Plan) -> (Expected, String) {
-    let find = |is_it: fn(&Command) -> bool| {
-        plan.commands
-            .iter()
-            .find(|planned| is_it(&planned.command))
-            .map(|planned| format!("{}: {}", planned.command.summary(), planned.reason))
-    };
-    let creates = find(|command| matches!(command, Command::CreateLead(_) | Command::CreateContact(_)));
-    let links = find(|command| matches!(command, Command::Link(_)));
-    let differs =
-        find(|command| matches!(command, Command::UpdateContact { .. } | Command::UpdateMatter { .. }));
-    let found = [(Expected::Create, creates), (Expected::Link, links), (Expected::Differ, differs)];
-    if let Some((would, Some(why))) = found.into_iter().find(|(_, why)| why.is_some()) {
-        return (would, why);
-    }
-    match &plan.unmet {
-        Some(why) => (Expected::Ambiguous, why.clone()),
-        None => (Expected::InStep, plan.remarks.first().cloned().unwrap_or_default()),
     }
 }

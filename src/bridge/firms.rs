@@ -10,15 +10,15 @@ use tokio::sync::Mutex;
 use super::breaker::Breaker;
 use super::connections::{Connections, FirmTokens};
 use super::quota::Meter;
+use crate::clock::SharedClock;
 use crate::config::{Config, FirmConfig, Secret};
 use crate::domain::{Allowance, FirmId, System};
-use crate::operations::casepeer::Profile;
 use crate::operations::highlevel::{CustomFields, Pipelines};
 use crate::rules::SyncRules;
 use crate::store::Holder;
-use crate::vendors::HttpClient;
 use crate::vendors::casepeer::CasePeerClient;
 use crate::vendors::highlevel::{HighLevelClient, PrivateTokens, TokenSource};
+use crate::vendors::{Guard, HttpClient};
 
 /// One firm, ready to work for.
 pub struct Firm {
@@ -125,7 +125,7 @@ impl Firm {
         connections: Option<&Arc<Connections>>,
     ) -> Result<Self, String> {
         let casepeer = &settings.casepeer;
-        let profile = Profile::built_in(&casepeer.profile).map_err(|wrong| wrong.to_string())?;
+        let profile = casepeer.profile().map_err(|wrong| wrong.to_string())?;
         let casepeer_calls = Meter::new(System::CasePeer, profile.allowance());
         let tokens = tokens(settings, http, connections)?;
         let highlevel = HighLevelClient::new(http.clone(), highlevel_url.to_owned(), tokens);
@@ -135,12 +135,7 @@ impl Firm {
             is_connected_by_browser: settings.highlevel.oauth,
             rules: settings.sync.clone(),
             highlevel,
-            casepeer: CasePeerClient::new(
-                http.clone(),
-                casepeer.base_url.clone(),
-                casepeer.auth.clone(),
-                profile,
-            ),
+            casepeer: CasePeerClient::new(http.clone(), casepeer, profile),
             workflow_header: settings
                 .highlevel
                 .workflow_header
@@ -154,6 +149,17 @@ impl Firm {
             pipelines: Cached::default(),
         })
     }
+}
+
+/// A client of one firm's CASEpeer side alone, as for trying an operation.
+pub fn casepeer_client(
+    config: &Config,
+    firm: &FirmConfig,
+    clock: &SharedClock,
+) -> Result<CasePeerClient, String> {
+    let http = HttpClient::new(Arc::clone(clock), Guard::new(config.outbound()));
+    let profile = firm.casepeer.profile().map_err(|wrong| wrong.to_string())?;
+    Ok(CasePeerClient::new(http, &firm.casepeer, profile))
 }
 
 /// Where a firm's tokens for HighLevel come from.

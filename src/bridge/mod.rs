@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 
 pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
-pub use firms::{Firm, Firms};
+pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{Refused, WorkflowHeaders};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};

@@ -108,10 +108,14 @@ impl Bridge {
         event: &Event,
         made: &mut Option<PlanRecord>,
     ) -> Result<Outcome, Stop> {
-        let plan = self.plan_for(session, event).await?;
+        let mut plan = self.plan_for(session, event).await?;
         *made = Some(settle::plan_record(&plan));
-        let sent = act::act(session, &plan).await?;
-        Ok(settle::carried_out(&plan, sent))
+        let acted = act::act(session, &plan).await?;
+        if !acted.left_out.is_empty() {
+            plan.remarks.extend(acted.left_out);
+            *made = Some(settle::plan_record(&plan));
+        }
+        Ok(settle::carried_out(&plan, acted.sent))
     }
 
     /// What would be done about an event now.
@@ -147,6 +151,8 @@ fn summary(outcome: &Outcome) -> (EventState, Option<String>) {
             let why = format!("the firm is parked ({cause}, {}): {why}", system.title());
             (EventState::Parked, Some(why))
         }
+        Outcome::HandedOff { .. } => (EventState::HandedOff, None),
+        Outcome::InReview { why } => (EventState::InReview, Some(why.clone())),
         Outcome::Undelivered { why, .. } => (EventState::Undelivered, Some(why.clone())),
     }
 }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
 use crate::domain::{CallClass, EffectKey, Priority, RecordRef, System};
+use crate::operations::casepeer::CannotSend;
 use crate::operations::{Request, Response, Unexpected};
 use crate::store::{CallRecord, Lease, SharedStore, StoreError};
 use crate::vendors::{Exchange, Failure};
@@ -72,6 +73,30 @@ pub(super) enum Stop {
         /// The one it knows.
         contact: RecordRef,
     },
+    /// The profile cannot do what was asked.
+    #[error(transparent)]
+    CannotSend(#[from] CannotSend),
+    /// Somebody else carries it on.
+    #[error("handed over by {operation}, to be confirmed by {until}")]
+    HandedOver {
+        /// What was handed over.
+        operation: &'static str,
+        /// When it must be confirmed by.
+        until: Timestamp,
+    },
+    /// A create may have been carried out, and there is no way to see whether it was.
+    #[error(
+        "{operation} at {since} {what}: see in CASEpeer whether the record is there; the profile has no way to look, so it \
+         is not sent again by itself"
+    )]
+    NeverTwice {
+        /// What was asked.
+        operation: &'static str,
+        /// When.
+        since: Timestamp,
+        /// What did not come.
+        what: &'static str,
+    },
     /// A command needs a record that is not linked.
     #[error("{0} has no counterpart on the other side")]
     NoCounterpart(String),
@@ -127,6 +152,18 @@ impl<'a> Session<'a> {
     pub(super) async fn read_casepeer(&self, request: &Request) -> Result<Option<Response>, Stop> {
         self.spend(System::CasePeer).await?;
         self.read(System::CasePeer, self.firm.casepeer.send(request, None, None).await).await
+    }
+
+    /// Reads from CASEpeer what its profile has a way to read; nothing if it has none, or the record is not there.
+    pub(super) async fn read_casepeer_if_it_can(
+        &self,
+        request: Result<Request, CannotSend>,
+    ) -> Result<Option<Response>, Stop> {
+        match request {
+            Ok(request) => self.read_casepeer(&request).await,
+            Err(CannotSend::Disabled { .. } | CannotSend::NotSearchable { .. }) => Ok(None),
+            Err(wrong) => Err(wrong.into()),
+        }
     }
 
     /// Takes a call out of what the vendor allows, before it is made.

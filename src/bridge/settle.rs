@@ -68,6 +68,9 @@ pub(super) struct Circumstances {
 /// | the store failed | again in 5 s; uses no attempt |
 /// | a rival creates the same person | again in a second; uses no attempt |
 /// | a create that may have happened | again when absence counts; uses no attempt |
+/// | handed over | handed off until it is confirmed |
+/// | a create that may have happened and cannot be looked for | a person's to say |
+/// | the profile lacks a value or a word for it | undelivered |
 /// | rejected | undelivered |
 /// | ten attempts used | undelivered |
 pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
@@ -89,6 +92,9 @@ pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
         Stop::Duplicate { .. } => Outcome::Undelivered { cause: Cause::Ambiguous, why },
         Stop::Unsure { until } => at.wait(until.duration_since(at.now).max(RIVAL_PAUSE), why, false),
         Stop::Ambiguous(_) => Outcome::Undelivered { cause: Cause::Ambiguous, why },
+        Stop::HandedOver { until, .. } => Outcome::HandedOff { until: *until, why },
+        Stop::NeverTwice { .. } => Outcome::InReview { why },
+        Stop::CannotSend(_) => Outcome::Undelivered { cause: Cause::Setup, why },
         Stop::Store(_) => at.wait(STORE_PAUSE, why, false),
         Stop::Moved | Stop::LeaseLost => return None,
     })

@@ -171,7 +171,17 @@ fn features(granted: &[String]) -> String {
 }
 
 async fn ask_casepeer(firm: &Firm) -> Finding {
-    let exchange = firm.casepeer.send(&casepeer::health(firm.casepeer.profile()), None, None).await;
+    let health = match casepeer::health(firm.casepeer.profile()) {
+        Ok(health) => health,
+        // Nothing to ask, as when everything goes by hooks.
+        Err(why) => {
+            return Finding {
+                what: format!("{}: CASEpeer", firm.id),
+                result: Ok(format!("not asked: {why}")),
+            };
+        }
+    };
+    let exchange = firm.casepeer.send(&health, None, None).await;
     let fix = match exchange.class() {
         CallClass::Unauthorised => "see firms.casepeer.auth: the token, or the client id and secret",
         CallClass::Rejected => {

@@ -9,6 +9,7 @@ mod failure;
 mod firms;
 mod healthcheck;
 mod output;
+mod profiles;
 mod reconcile;
 mod secrets;
 mod send;
@@ -57,6 +58,8 @@ enum Verb {
     Reconcile(reconcile::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
+    /// See how CASEpeer accounts are reached; check a profile of your own, and try an operation.
+    Profiles(profiles::Arguments),
     /// See how old secrets are, make new ones, change them without a pause.
     Secrets(secrets::Arguments),
     /// Sign and send a sample webhook, to try an installation.
@@ -112,6 +115,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Backfill(arguments) => backfill::run(arguments).await,
         Verb::Reconcile(arguments) => reconcile::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
+        Verb::Profiles(arguments) => profiles::run(arguments).await,
         Verb::Secrets(arguments) => secrets::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,
         Verb::Store(arguments) => store::run(arguments).await,

@@ -18,6 +18,12 @@ pub(super) struct Arguments {
     /// Where the simulated CASEpeer listens.
     #[arg(long, default_value = "127.0.0.1:4703", value_name = "ADDR")]
     casepeer: SocketAddr,
+    /// Where CASEpeer's JSON:API dialect listens.
+    #[arg(long, default_value = "127.0.0.1:4704", value_name = "ADDR")]
+    jsonapi: SocketAddr,
+    /// Where the Zapier-like hooks listen.
+    #[arg(long, default_value = "127.0.0.1:4705", value_name = "ADDR")]
+    hooks: SocketAddr,
     /// The bridge's public listener, to which webhooks are sent.
     #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
     bridge: String,
@@ -48,6 +54,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let config = TwinConfig {
         highlevel: arguments.highlevel,
         casepeer: arguments.casepeer,
+        jsonapi: arguments.jsonapi,
+        hooks: arguments.hooks,
         bridge: Some(arguments.bridge.clone()),
         location: arguments.location.clone(),
         inbound_token: arguments.inbound_token.clone(),
@@ -57,9 +65,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         clock: Arc::new(SystemClock),
     };
     let twin = Twin::start(config).await.map_err(|error| {
-        let (highlevel, casepeer) = (arguments.highlevel, arguments.casepeer);
-        Failure::failed(format!("{highlevel} or {casepeer} cannot be listened on: {error}"))
-            .hint("another program may use the port; choose others with --highlevel and --casepeer")
+        let Arguments { highlevel, casepeer, jsonapi, hooks, .. } = &arguments;
+        Failure::failed(format!("one of {highlevel}, {casepeer}, {jsonapi}, {hooks} cannot be listened on: {error}"))
+            .hint("another program may use the port; choose others with --highlevel, --casepeer, --jsonapi, --hooks")
     })?;
     let mut signals = Signals::new()?;
     say(&describe(&twin, &arguments, seed))?;
@@ -96,6 +104,8 @@ CASEpeer
   firms.casepeer.inbound_token     {inbound}
   firms.casepeer.webhook_secrets   {secret}
   webhooks go to                   {bridge}/webhooks/casepeer/{inbound}
+  the same account as JSON:API     {jsonapi_url}
+  a Zap's catch hook               {zap_url}
 
 Look
   {highlevel_url}/twin/state       every record on both sides
@@ -113,6 +123,8 @@ Stop with Ctrl-C.",
         client_id = casepeer::CLIENT_ID,
         client_secret = casepeer::CLIENT_SECRET,
         inbound = arguments.inbound_token,
+        jsonapi_url = twin.casepeer.jsonapi_url(),
+        zap_url = twin.casepeer.zap_url(),
         secret = arguments.webhook_secret,
     )
 }

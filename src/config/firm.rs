@@ -1,10 +1,12 @@
 //! `[[firms]]`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::source::check_url;
-use super::{Secret, source::Problem};
-use crate::operations::casepeer::Profile;
+use super::{MailConfig, Secret, source::Problem};
+use crate::operations::casepeer::{InvalidProfile, Profile, Transport};
 use crate::rules::SyncRules;
 
 /// One firm: a HighLevel location paired with a CASEpeer account.
@@ -61,7 +63,8 @@ pub struct CasePeerConfig {
     /// How the account is reached.
     #[serde(default = "contract")]
     pub profile: String,
-    /// The API's address; the profile's paths are appended to it.
+    /// The API's address; the profile's paths are appended to it. Without it, the profile's own is used.
+    #[serde(default)]
     pub base_url: String,
     /// Names the firm in the URL that webhooks are sent to.
     pub inbound_token: Secret,
@@ -69,6 +72,11 @@ pub struct CasePeerConfig {
     pub webhook_secrets: Vec<Secret>,
     /// The credential.
     pub auth: CasePeerAuth,
+    /// The addresses of the hooks that carry an operation, such as a Zap's, by the operation's name.
+    #[serde(default)]
+    pub hooks: BTreeMap<String, Secret>,
+    /// The mail server, where the profile mails notes.
+    pub mail: Option<MailConfig>,
 }
 
 fn contract() -> String {
@@ -79,6 +87,24 @@ fn contract() -> String {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CasePeerAuth {
+    /// Nothing is proven, as when everything goes by hooks.
+    None {},
+    /// A key in a header or in the address.
+    ApiKey {
+        /// Where.
+        r#in: KeyPlace,
+        /// The header's or the parameter's name.
+        name: String,
+        /// What stands before the key, such as `Token `, is part of it.
+        key: Secret,
+    },
+    /// HTTP Basic (RFC 7617).
+    Basic {
+        /// Who.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
     /// A bearer token that does not change.
     BearerStatic {
         /// The token.
@@ -97,6 +123,100 @@ pub enum CasePeerAuth {
         #[serde(default)]
         scopes: Vec<String>,
     },
+}
+
+/// Where a key goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyPlace {
+    /// In a header.
+    Header,
+    /// In the address.
+    Query,
+}
+
+impl CasePeerConfig {
+    /// The profile: a built-in one, or a file.
+    pub fn profile(&self) -> Result<Profile, InvalidProfile> {
+        if !self.profile.ends_with(".toml") {
+            return Profile::built_in(&self.profile);
+        }
+        let malformed = |error: std::io::Error| InvalidProfile::Malformed {
+            name: self.profile.clone(),
+            why: format!("cannot be read: {error}"),
+        };
+        let text = std::fs::read_to_string(&self.profile).map_err(malformed)?;
+        Profile::parse(&self.profile, &text)
+    }
+
+    /// The address of every service it names, and of those its profile names in its place.
+    pub(super) fn outbound(&self) -> Vec<String> {
+        let mut named: Vec<String> = vec![self.base_url.clone()];
+        named.extend(self.hooks.values().map(|hook| hook.reveal().to_owned()));
+        if let CasePeerAuth::ClientCredentials { token_url, .. } = &self.auth {
+            named.push(token_url.clone());
+        }
+        if let Ok(profile) = self.profile() {
+            named.push(profile.base_url().to_owned());
+            named.extend(profile.provider().token_url.clone());
+        }
+        named.retain(|url| !url.is_empty());
+        named
+    }
+
+    /// Checks what the profile needs of the firm.
+    fn check(&self) -> Result<(), Problem> {
+        let at = |key: &str, why: String| Err((format!("casepeer.{key}"), why));
+        let profile = match self.profile() {
+            Ok(profile) => profile,
+            Err(wrong) => return at("profile", wrong.to_string()),
+        };
+        let is_used = |transport| profile.operations().any(|(_, used)| used == transport);
+        match self.base_url.as_str() {
+            "" if profile.base_url().is_empty() && is_used(Transport::Rest) => {
+                let why =
+                    format!("missing: the profile `{}` does not know the account's address", profile.name());
+                return at("base_url", why);
+            }
+            "" => {}
+            url => check_url(url).or_else(|why| at("base_url", why))?,
+        }
+        for (operation, transport) in profile.operations() {
+            let hook = self.hooks.get(operation);
+            if transport == Transport::ZapierHook && hook.is_none() {
+                let why = format!(
+                    "`{operation}` goes by a hook: add `\"{operation}\" = {{ env = \"…\" }}` with its address"
+                );
+                return at("hooks", why);
+            }
+            if let Some(hook) = hook {
+                check_url(hook.reveal())
+                    .or_else(|_| at("hooks", format!("`{operation}`: not an http(s) address")))?;
+            }
+        }
+        match &self.mail {
+            Some(mail) => mail.check().or_else(|(key, why)| at(key, why))?,
+            None if is_used(Transport::EmailBcc) => {
+                return at(
+                    "mail",
+                    "missing: the profile mails notes; add `mail = { server = …, from = … }`".into(),
+                );
+            }
+            None => {}
+        }
+        if let Some(unknown) = self.hooks.keys().find(|id| profile.transport(id) != Transport::ZapierHook) {
+            return at("hooks", format!("the profile `{}` carries no `{unknown}` by a hook", profile.name()));
+        }
+        if let CasePeerAuth::ClientCredentials { token_url, .. } = &self.auth {
+            check_url(token_url).or_else(|why| at("auth.token_url", why))?;
+        }
+        if let CasePeerAuth::ApiKey { r#in: KeyPlace::Header, name, .. } = &self.auth
+            && axum::http::HeaderName::try_from(name.as_str()).is_err()
+        {
+            return at("auth.name", format!("`{name}` is not a header's name"));
+        }
+        Ok(())
+    }
 }
 
 impl HighLevelFirmConfig {
@@ -161,13 +281,7 @@ impl FirmConfig {
         if self.casepeer.webhook_secrets.is_empty() {
             return at("casepeer.webhook_secrets", "no secret: no webhook could be accepted".into());
         }
-        if let Err(wrong) = Profile::built_in(&self.casepeer.profile) {
-            return at("casepeer.profile", wrong.to_string());
-        }
-        check_url(&self.casepeer.base_url).or_else(|why| at("casepeer.base_url", why))?;
-        if let CasePeerAuth::ClientCredentials { token_url, .. } = &self.casepeer.auth {
-            check_url(token_url).or_else(|why| at("casepeer.auth.token_url", why))?;
-        }
+        self.casepeer.check()?;
         let mut keys = std::collections::BTreeSet::new();
         for task in &self.sync.initial_tasks {
             if !keys.insert((&task.key, &task.case_type)) {

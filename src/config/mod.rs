@@ -4,6 +4,7 @@
 mod crypto;
 mod firm;
 mod highlevel;
+mod mail;
 mod reconcile;
 mod secret;
 mod secrets;
@@ -16,8 +17,9 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 pub use crypto::{CryptoConfig, KeyConfig};
-pub use firm::{CasePeerAuth, CasePeerConfig, FirmConfig, HighLevelFirmConfig, WorkflowHeader};
+pub use firm::{CasePeerAuth, CasePeerConfig, FirmConfig, HighLevelFirmConfig, KeyPlace, WorkflowHeader};
 pub use highlevel::HighLevelConfig;
+pub use mail::{MailConfig, MailEncryption};
 pub use reconcile::ReconcileConfig;
 pub use secret::{Secret, SecretKey};
 pub use secrets::NamedSecret;
@@ -51,15 +53,9 @@ pub struct Config {
 
 impl Config {
     /// The address of every service it names: requests go to their hosts only.
-    pub fn outbound(&self) -> impl Iterator<Item = &str> {
-        let firms = self.firms.iter().flat_map(|firm| {
-            let token_url = match &firm.casepeer.auth {
-                CasePeerAuth::ClientCredentials { token_url, .. } => Some(token_url.as_str()),
-                CasePeerAuth::BearerStatic { .. } => None,
-            };
-            std::iter::once(firm.casepeer.base_url.as_str()).chain(token_url)
-        });
-        std::iter::once(self.highlevel.base_url.as_str()).chain(firms)
+    pub fn outbound(&self) -> Vec<String> {
+        let firms = self.firms.iter().flat_map(|firm| firm.casepeer.outbound());
+        std::iter::once(self.highlevel.base_url.clone()).chain(firms).collect()
     }
 
     /// Checks what one value alone cannot show. Each finding names its key.

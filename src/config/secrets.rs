@@ -65,11 +65,17 @@ fn of_firm(firm: &FirmConfig) -> Vec<(&'static str, &Secret)> {
     );
     secrets.push(("casepeer.inbound_token", &casepeer.inbound_token));
     secrets.extend(casepeer.webhook_secrets.iter().map(|secret| ("casepeer.webhook_secrets", secret)));
-    secrets.push(match &casepeer.auth {
-        CasePeerAuth::BearerStatic { token } => ("casepeer.auth.token", token),
+    secrets.extend(match &casepeer.auth {
+        CasePeerAuth::None {} => None,
+        CasePeerAuth::ApiKey { key, .. } => Some(("casepeer.auth.key", key)),
+        CasePeerAuth::Basic { password, .. } => Some(("casepeer.auth.password", password)),
+        CasePeerAuth::BearerStatic { token } => Some(("casepeer.auth.token", token)),
         CasePeerAuth::ClientCredentials { client_secret, .. } => {
-            ("casepeer.auth.client_secret", client_secret)
+            Some(("casepeer.auth.client_secret", client_secret))
         }
     });
+    secrets.extend(casepeer.hooks.values().map(|hook| ("casepeer.hooks", hook)));
+    let mail = casepeer.mail.as_ref().and_then(|mail| mail.password.as_ref());
+    secrets.extend(mail.map(|password| ("casepeer.mail.password", password)));
     secrets
 }

@@ -7,6 +7,7 @@ mod event;
 mod ids;
 mod link;
 mod outcome;
+mod period;
 mod person;
 mod quota;
 mod record;
@@ -19,6 +20,7 @@ pub use event::{Event, Fact};
 pub use ids::{EventId, FirmId, RecordId, RecordKind, RecordRef, System};
 pub use link::{Base, Link, counterpart};
 pub use outcome::{CallClass, Cause, EventState, Outcome, ParkCause};
+pub use period::Period;
 pub use person::{Email, Field, Fields, Phone, split_name};
 pub use quota::{Allowance, Announced, Priority};
 pub use record::{

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::System;
 use super::ids::UnknownWord;
@@ -163,6 +163,18 @@ pub enum Outcome {
         /// Which connection.
         system: System,
         /// What happened.
+        why: String,
+    },
+    /// Somebody else carries it on and says when it is done.
+    HandedOff {
+        /// When a person is told, if nothing was said by then.
+        until: Timestamp,
+        /// What was handed over.
+        why: String,
+    },
+    /// A person must say what happened; nothing is sent again by itself.
+    InReview {
+        /// What is to be said.
         why: String,
     },
     /// Give up and show a person.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Fields, RecordKind, RecordRef};
+use super::{Fields, Link, RecordKind, RecordRef};
 
 /// A HighLevel contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,23 @@ pub struct Matter {
 }
 
 impl Matter {
+    /// The matter at the end of a link, where it cannot be read: what both sides agreed on last is all that is known.
+    pub fn as_agreed(link: &Link) -> Self {
+        Self {
+            record: link.casepeer.clone(),
+            lead: None,
+            case: None,
+            client: None,
+            external_ref: None,
+            fields: link.base.fields.clone(),
+            status: None,
+            case_type: None,
+            source: None,
+            retained_at: None,
+            version: None,
+        }
+    }
+
     /// The record whose name stands for the whole matter: the lead it began as, else itself.
     pub fn root(&self) -> &RecordRef {
         self.lead.as_ref().unwrap_or(&self.record)

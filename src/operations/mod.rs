@@ -7,6 +7,8 @@
 pub mod casepeer;
 pub mod highlevel;
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 /// An HTTP method.
@@ -49,6 +51,62 @@ pub enum Effect {
     Create,
 }
 
+/// What a request's body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+pub enum Content {
+    /// JSON.
+    #[default]
+    #[serde(rename = "application/json")]
+    Json,
+    /// JSON:API (<https://jsonapi.org/format/1.1/#content-negotiation>).
+    #[serde(rename = "application/vnd.api+json")]
+    JsonApi,
+    /// `name=value&…`.
+    #[serde(rename = "application/x-www-form-urlencoded")]
+    Form,
+}
+
+impl Content {
+    /// The media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::JsonApi => "application/vnd.api+json",
+            Self::Form => "application/x-www-form-urlencoded",
+        }
+    }
+
+    /// What is accepted in answer to it.
+    pub fn accepted(self) -> &'static str {
+        match self {
+            Self::Json | Self::Form => "application/json",
+            Self::JsonApi => "application/vnd.api+json",
+        }
+    }
+}
+
+/// What carries a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Carrier {
+    /// The vendor's API.
+    #[default]
+    Api,
+    /// A hook that only takes it; its address is a secret of the firm's.
+    Hook,
+    /// An e-mail.
+    Mail,
+}
+
+/// A read that must come before a request: it fills the places of the path that only the record knows, and shows
+/// whether somebody changed it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lookup {
+    /// The read.
+    pub request: Request,
+    /// The version the change was decided on; another one is a conflict.
+    pub version: Option<String>,
+}
+
 /// One call that is ready to be sent, but for the credential.
 #[derive(Clone, PartialEq)]
 pub struct Request {
@@ -59,13 +117,23 @@ pub struct Request {
     /// The path below the vendor's base URL, with ids filled in and escaped.
     pub path: String,
     /// The query, unescaped.
-    pub query: Vec<(&'static str, String)>,
+    pub query: Vec<(Cow<'static, str>, String)>,
     /// Headers the operation asks for.
-    pub headers: Vec<(&'static str, String)>,
-    /// The JSON body.
+    pub headers: Vec<(Cow<'static, str>, String)>,
+    /// The body's values.
     pub body: Option<Value>,
+    /// How they are written.
+    pub content: Content,
     /// What a repeat would do.
     pub effect: Effect,
+    /// What carries it.
+    pub carrier: Carrier,
+    /// What must be read first.
+    pub lookup: Option<Box<Lookup>>,
+    /// The id to look for among the records of the list that is answered.
+    pub picks: Option<String>,
+    /// How long it may take, if not as long as any.
+    pub timeout: Option<std::time::Duration>,
     /// The scope the credential must have been granted, where the vendor has scopes.
     pub scope: Option<&'static str>,
 }
@@ -78,17 +146,45 @@ impl std::fmt::Debug for Request {
 }
 
 impl Request {
+    /// A call of a vendor's API without query, headers or body.
+    pub fn new(operation: &'static str, method: Method, path: String, effect: Effect) -> Self {
+        Self {
+            operation,
+            method,
+            path,
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+            content: Content::default(),
+            effect,
+            carrier: Carrier::default(),
+            lookup: None,
+            picks: None,
+            scope: None,
+            timeout: None,
+        }
+    }
+
+    /// The body's bytes.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        let body = self.body.as_ref()?;
+        Some(match self.content {
+            Content::Json | Content::JsonApi => body.to_string().into_bytes(),
+            Content::Form => form(body).into_bytes(),
+        })
+    }
+
     /// The same request with a query parameter.
     #[must_use]
-    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.query.push((name, value.into()));
+    pub fn query(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
         self
     }
 
     /// The same request with a header.
     #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -100,6 +196,17 @@ impl Request {
     }
 }
 
+/// The values of a flat object as a form; what is no value of its own, such as a list, goes as JSON.
+fn form(body: &Value) -> String {
+    let encode = |text: &str| percent_encode(text).replace("%20", "+");
+    let pairs = body.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let pairs = pairs.map(|(name, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("{}={}", encode(name), encode(&value))
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
 /// An answer, read whole.
 #[derive(Clone)]
 pub struct Response {
@@ -107,6 +214,8 @@ pub struct Response {
     pub status: u16,
     /// `ETag`, the version of the record that was answered.
     pub etag: Option<String>,
+    /// `Link`, which leads to the next page.
+    pub link: Option<String>,
     /// The JSON body; null when there is none.
     pub body: Value,
 }
@@ -129,23 +238,37 @@ pub struct Unexpected {
 
 /// Fills `{name}` places of a path, in order, escaping each value as one path segment (RFC 3986 section 3.3).
 pub(crate) fn fill_path(template: &str, ids: &[&str]) -> String {
-    let mut path = String::with_capacity(template.len() + 40);
     let mut ids = ids.iter();
+    fill_places(template, |_| Some((*ids.next().expect("an id for every place of the path")).to_owned()))
+}
+
+/// Fills the `{name}` places of a path that have a value; the others stay.
+pub(crate) fn fill_places(template: &str, mut value_of: impl FnMut(&str) -> Option<String>) -> String {
+    let mut path = String::with_capacity(template.len() + 40);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         path.push_str(before);
-        let id = ids.next().expect("an id for every place of the path");
-        for byte in id.bytes() {
-            match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => path.push(char::from(byte)),
-                // A dot is allowed in a segment, but `..` would climb.
-                _ => path.push_str(&format!("%{byte:02X}")),
-            }
+        let (name, after) = after.split_once('}').expect("a closed place in the path");
+        match value_of(name) {
+            Some(value) => path.push_str(&percent_encode(&value)),
+            None => path.push_str(&format!("{{{name}}}")),
         }
-        rest = after.split_once('}').expect("a closed place in the path").1;
+        rest = after;
     }
     path.push_str(rest);
     path
+}
+
+/// Escapes everything that is not plain. A dot is allowed in a segment, but `..` would climb.
+fn percent_encode(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => escaped.push(char::from(byte)),
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
 }
 
 /// A text value of an answer; empty text is none.

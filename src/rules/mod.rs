@@ -2,14 +2,13 @@
 //!
 //! Data only: parsed with the configuration, checked there, evaluated by `plan`.
 
-mod due_in;
 mod status;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-pub use due_in::DueIn;
+pub use crate::domain::Period as DueIn;
 pub use status::{Milestone, StatusRule};
 
 /// `[firms.sync]`.

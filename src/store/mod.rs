@@ -68,6 +68,25 @@ fn corrupt(error: serde_json::Error) -> StoreError {
     StoreError::Corrupt(error.to_string())
 }
 
+/// The statement that takes those leases back whose turns broke off with their worker, given the parameter that is the
+/// present moment. Such an event goes on at once the first time, then after 1, 3, 9, 27 and, from then on, 81 seconds:
+/// one that brings the program down does so ever more rarely, and others that were under way each time do not use up
+/// their attempts together with it.
+macro_rules! take_back {
+    ($now:literal, $whose:literal) => {
+        concat!(
+            "UPDATE event SET failed_attempts = failed_attempts + 1, lease_owner = NULL, lease_until = NULL, \
+            reason = 'this program broke off while it worked on this event', \
+            state = CASE WHEN firm IN (SELECT firm FROM parking) THEN 'parked' WHEN failed_attempts = 0 THEN 'ready' \
+                ELSE 'retrying' END, \
+            due_at = CASE failed_attempts WHEN 0 THEN due_at WHEN 1 THEN ", $now, " + 1000 WHEN 2 THEN ", $now,
+            " + 3000 WHEN 3 THEN ", $now, " + 9000 WHEN 4 THEN ", $now, " + 27000 ELSE ", $now,
+            " + 81000 END WHERE state = 'running' AND ", $whose, " RETURNING person"
+        )
+    };
+}
+pub(in crate::store) use take_back;
+
 /// What is sealed once under each key that a store has used, so that a missing or exchanged key is noticed at the start
 /// and not with the first event.
 const SEAL_CHECK: &[u8] = b"casebridge seal check 1";

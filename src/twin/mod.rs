@@ -30,6 +30,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::casepeer::jsonapi::Dialect;
+use self::casepeer::zap::Hooks;
 pub use self::casepeer::{CasePeer, NewCase, NewLead, NewNote};
 pub use self::delivery::Delivery;
 use self::delivery::{Signer, Target};
@@ -55,6 +57,10 @@ pub struct TwinConfig {
     pub highlevel: SocketAddr,
     /// Where CASEpeer listens; port 0 takes any free one.
     pub casepeer: SocketAddr,
+    /// Where CASEpeer's JSON:API dialect listens; port 0 takes any free one.
+    pub jsonapi: SocketAddr,
+    /// Where the Zapier-like hooks listen; port 0 takes any free one.
+    pub hooks: SocketAddr,
     /// The base URL of the bridge's public listener; webhooks are only recorded until it is known.
     pub bridge: Option<String>,
     /// The id of HighLevel's one location.
@@ -78,6 +84,8 @@ impl TwinConfig {
         Self {
             highlevel: anywhere,
             casepeer: anywhere,
+            jsonapi: anywhere,
+            hooks: anywhere,
             bridge: None,
             location: DEFAULT_LOCATION.to_owned(),
             inbound_token: "twin-inbound".to_owned(),
@@ -110,6 +118,10 @@ impl Twin {
     pub async fn start(config: TwinConfig) -> io::Result<Self> {
         let highlevel_listener = TcpListener::bind(config.highlevel).await?;
         let casepeer_listener = TcpListener::bind(config.casepeer).await?;
+        let jsonapi_listener = TcpListener::bind(config.jsonapi).await?;
+        let hooks_listener = TcpListener::bind(config.hooks).await?;
+        let jsonapi_url = format!("http://{}/api/2", jsonapi_listener.local_addr()?);
+        let hooks_url = format!("http://{}/hooks", hooks_listener.local_addr()?);
         let highlevel_url = format!("http://{}", highlevel_listener.local_addr()?);
         let casepeer_url = format!("http://{}/api/v1", casepeer_listener.local_addr()?);
 
@@ -142,10 +154,16 @@ impl Twin {
         let servers = vec![
             tokio::spawn(server::serve(Arc::clone(&highlevel), highlevel_listener, stop.clone())),
             tokio::spawn(server::serve(Arc::clone(&casepeer), casepeer_listener, stop.clone())),
+            tokio::spawn(server::serve(
+                Arc::new(Dialect(Arc::clone(&casepeer))),
+                jsonapi_listener,
+                stop.clone(),
+            )),
+            tokio::spawn(server::serve(Arc::new(Hooks(Arc::clone(&casepeer))), hooks_listener, stop.clone())),
         ];
         let twin = Self {
             highlevel: HighLevel { vendor: highlevel, url: highlevel_url },
-            casepeer: CasePeer { vendor: casepeer, url: casepeer_url },
+            casepeer: CasePeer { vendor: casepeer, url: casepeer_url, jsonapi_url, hooks_url },
             inbound_token: config.inbound_token,
             webhook_secret: config.webhook_secret,
             stop,

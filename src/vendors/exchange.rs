@@ -36,6 +36,21 @@ pub struct HttpClient {
     clock: SharedClock,
 }
 
+/// What a request proves itself with.
+#[derive(Clone, Copy)]
+pub(super) enum Credential<'a> {
+    /// Nothing.
+    None,
+    /// `Authorization: Bearer`.
+    Bearer(&'a str),
+    /// `Authorization: Basic`.
+    Basic { user: &'a str, password: &'a str },
+    /// A header of the vendor's own.
+    Header { name: &'a str, value: &'a str },
+    /// A parameter of the address, which is in nobody's log but the vendor's.
+    Query { name: &'a str, value: &'a str },
+}
+
 /// An answer as it came, read whole.
 pub(super) struct Answer {
     pub(super) status: reqwest::StatusCode,
@@ -124,7 +139,7 @@ pub struct Failure {
     /// What happened, in words that name no person.
     pub detail: String,
     /// The answer, if there was one.
-    pub answer: Option<Response>,
+    pub answer: Option<Box<Response>>,
 }
 
 impl Failure {
@@ -206,19 +221,19 @@ impl HttpClient {
         &self.clock
     }
 
-    /// Sends a request below `base_url` with a bearer token and these exact body bytes.
+    /// Sends a request below `base_url` with a credential and these exact body bytes.
     pub(super) async fn send(
         &self,
         base_url: &str,
-        bearer: &str,
+        credential: Credential<'_>,
         request: &Request,
         body: Option<Vec<u8>>,
-        extra_headers: &[(&'static str, &str)],
+        extra_headers: &[(&str, &str)],
     ) -> Exchange {
         let started_at = self.clock.now();
         let timer = Instant::now();
         let mut limits = Announced::default();
-        let result = self.exchange(base_url, bearer, request, body, extra_headers, &mut limits).await;
+        let result = self.exchange(base_url, credential, request, body, extra_headers, &mut limits).await;
         Exchange {
             operation: request.operation,
             target: format!("{} {}", request.method.as_str(), request.path),
@@ -232,10 +247,10 @@ impl HttpClient {
     async fn exchange(
         &self,
         base_url: &str,
-        bearer: &str,
+        credential: Credential<'_>,
         request: &Request,
         body: Option<Vec<u8>>,
-        extra_headers: &[(&'static str, &str)],
+        extra_headers: &[(&str, &str)],
         limits: &mut Announced,
     ) -> Result<Response, Failure> {
         let url = format!("{}{}", base_url.trim_end_matches('/'), request.path);
@@ -244,20 +259,29 @@ impl HttpClient {
         let mut sending = self
             .client
             .request(method(request.method), url)
-            .bearer_auth(bearer)
-            .header("Accept", "application/json")
+            .header("Accept", request.content.accepted())
             .header("X-Request-Id", request_id());
+        sending = match credential {
+            Credential::None => sending,
+            Credential::Bearer(token) => sending.bearer_auth(token),
+            Credential::Basic { user, password } => sending.basic_auth(user, Some(password)),
+            Credential::Header { name, value } => sending.header(name, value),
+            Credential::Query { name, value } => sending.query(&[(name, value)]),
+        };
+        if let Some(timeout) = request.timeout {
+            sending = sending.timeout(timeout);
+        }
         if !request.query.is_empty() {
             sending = sending.query(&request.query);
         }
         for (name, value) in &request.headers {
-            sending = sending.header(*name, value);
+            sending = sending.header(&**name, value);
         }
         for (name, value) in extra_headers {
             sending = sending.header(*name, *value);
         }
         if let Some(body) = body {
-            sending = sending.header("Content-Type", "application/json").body(body);
+            sending = sending.header("Content-Type", request.content.media_type()).body(body);
         }
         let sent = async { self.execute(sending.build()?).await };
         let answer = sent.await.map_err(|none| none.failure(request.effect))?;
@@ -268,14 +292,14 @@ impl HttpClient {
     fn read(&self, answer: Answer, effect: Effect) -> Result<Response, Failure> {
         let status = answer.status.as_u16();
         let header = |name: &str| Some(answer.headers.get(name)?.to_str().ok()?.to_owned());
-        let etag = header("etag");
+        let (etag, link) = (header("etag"), header("link"));
         let retry_after = header("retry-after").and_then(|value| self.retry_after(&value));
         let redirected = answer
             .status
             .is_redirection()
             .then(|| guard::redirected(status, &answer.url, header(LOCATION.as_str()).as_deref()));
         let body = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-        let answer = Response { status, etag, body };
+        let answer = Response { status, etag, link, body };
         match classify(status, effect) {
             CallClass::Ok => Ok(answer),
             class => {
@@ -285,7 +309,7 @@ impl HttpClient {
                     None if message.is_empty() => format!("answered {status}"),
                     None => format!("answered {status}: {message}"),
                 };
-                Err(Failure { class, retry_after, detail, answer: Some(answer) })
+                Err(Failure { class, retry_after, detail, answer: Some(Box::new(answer)) })
             }
         }
     }

@@ -57,8 +57,8 @@ pub struct Guard {
 
 impl Guard {
     /// Lets requests go to the hosts of these addresses.
-    pub fn new<'a>(urls: impl IntoIterator<Item = &'a str>) -> Self {
-        let named = urls.into_iter().filter_map(|url| endpoint(&Url::parse(url).ok()?)).collect();
+    pub fn new(urls: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let named = urls.into_iter().filter_map(|url| endpoint(&Url::parse(url.as_ref()).ok()?)).collect();
         Self { named }
     }
 

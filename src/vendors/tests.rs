@@ -40,7 +40,10 @@ async fn requests(server: &MockServer) -> usize {
 
 async fn call(http: &HttpClient, base_url: &str) -> Result<u16, Failure> {
     let request = highlevel::get_location("loc");
-    http.send(base_url, "secret-bearer", &request, None, &[]).await.result.map(|answer| answer.status)
+    http.send(base_url, super::exchange::Credential::Bearer("secret-bearer"), &request, None, &[])
+        .await
+        .result
+        .map(|answer| answer.status)
 }
 
 async fn deliver(http: &HttpClient, url: &str) -> Result<u16, Failure> {

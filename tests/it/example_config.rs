@@ -32,6 +32,7 @@ fn secrets() -> BTreeMap<String, String> {
     });
     let value = |name: &str| match name {
         "CASEBRIDGE_KEY" => KEY.to_owned(),
+        _ if name.ends_with("_URL") => format!("{NOWHERE}/{name}"),
         _ => format!("{name}-0123456789abcdef"),
     };
     names.map(|name| (name.clone(), value(&name))).collect()
@@ -73,11 +74,16 @@ fn the_example_is_accepted_with_every_setting_on() {
     let config = directory.path().join("everything.toml");
     std::fs::write(&config, everything()).unwrap();
     let mut environment = secrets();
-    environment.insert("CASEBRIDGE_FIRMS__2__CASEPEER__BASE_URL".into(), NOWHERE.into());
-    for key in ["BASE_URL", "AUTH__TOKEN_URL"] {
-        environment.insert(format!("CASEBRIDGE_FIRMS__1__CASEPEER__{key}"), NOWHERE.into());
+    for key in [
+        "1__CASEPEER__BASE_URL",
+        "1__CASEPEER__AUTH__TOKEN_URL",
+        "3__CASEPEER__BASE_URL",
+        "4__CASEPEER__BASE_URL",
+        "5__CASEPEER__BASE_URL",
+    ] {
+        environment.insert(format!("CASEBRIDGE_FIRMS__{key}"), NOWHERE.into());
     }
-    assert_accepted(&check(&config, directory.path(), &environment), 3);
+    assert_accepted(&check(&config, directory.path(), &environment), 6);
 }
 
 #[test]

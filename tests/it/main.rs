@@ -8,6 +8,7 @@ mod example_config;
 mod house;
 mod independent;
 mod oauth;
+mod profiles;
 mod quotas;
 mod reconcile;
 mod secrets;

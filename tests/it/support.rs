@@ -91,6 +91,17 @@ impl Installation {
         Self::edited(vendors, sync, clock, |text, _| text)
     }
 
+    /// The same with these lines of `[firms.casepeer]`: profile, address, credential.
+    pub fn start_by_profile(
+        vendors: &Vendors<'_>,
+        casepeer: &CasePeerLines<'_>,
+        sync: &str,
+        clock: Arc<ManualClock>,
+    ) -> Self {
+        let text = |_, directory: &Path| configuration_text_by_profile(directory, vendors, casepeer, sync);
+        Self::edited(vendors, sync, clock, text)
+    }
+
     /// The same with another configuration file than the usual one, which is given with the directory for secrets.
     pub fn edited(
         vendors: &Vendors<'_>,
@@ -208,8 +219,32 @@ impl Installation {
     }
 }
 
-/// A configuration file without `[server]` and `[store]`. Keys and secrets are files beside it, as in a container.
+/// Lines of `[firms.casepeer]`, made with a function that keeps a secret in a file and gives its reference.
+pub type CasePeerLines<'a> = dyn Fn(&SecretFiles<'_>) -> String + 'a;
+
+/// Keeps a secret in a file of this name and gives its reference.
+pub type SecretFiles<'a> = dyn Fn(&str, &str) -> String + 'a;
+
+/// The lines for the published contract.
+fn contract<'a>(vendors: &'a Vendors<'a>) -> impl Fn(&SecretFiles<'_>) -> String + 'a {
+    |secret| {
+        let bearer = secret("bearer", vendors.casepeer_token);
+        let url = vendors.casepeer_url;
+        format!("base_url = {url:?}\nauth = {{ kind = \"bearer_static\", token = {bearer} }}")
+    }
+}
+
+/// A configuration as a file would have it, without `[server]` and `[store]`. Keys and secrets are files beside it.
 pub fn configuration_text(directory: &Path, vendors: &Vendors<'_>, sync: &str) -> String {
+    configuration_text_by_profile(directory, vendors, &contract(vendors), sync)
+}
+
+fn configuration_text_by_profile(
+    directory: &Path,
+    vendors: &Vendors<'_>,
+    casepeer: &CasePeerLines<'_>,
+    sync: &str,
+) -> String {
     let secret = |name: &str, value: &str| {
         let path = directory.join(name);
         std::fs::write(&path, value).unwrap();
@@ -222,7 +257,7 @@ pub fn configuration_text(directory: &Path, vendors: &Vendors<'_>, sync: &str) -
     let inbound = secret("inbound", vendors.inbound_token);
     let webhook = secret("webhook", vendors.webhook_secret);
     let older = secret("webhook-older", "the-secret-before-the-rotation");
-    let bearer = secret("bearer", vendors.casepeer_token);
+    let casepeer = casepeer(&secret);
     let highlevel_keys: Vec<_> =
         vendors.highlevel_key.split(',').map(|key| format!("\"ed25519:{key}\"")).collect();
     format!(
@@ -240,16 +275,14 @@ token = {token}
 workflow_token = {workflow}
 workflow_header = {{ name = "X-Bridge-Secret", secret = {workflow_header} }}
 [firms.casepeer]
-base_url = "{casepeer_url}"
 inbound_token = {inbound}
 webhook_secrets = [{webhook}, {older}]
-auth = {{ kind = "bearer_static", token = {bearer} }}
+{casepeer}
 {sync}
 "#,
         highlevel_url = vendors.highlevel_url,
         highlevel_keys = highlevel_keys.join(", "),
         location = vendors.location,
-        casepeer_url = vendors.casepeer_url,
     )
 }
 

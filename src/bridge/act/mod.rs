@@ -1,5 +1,6 @@
 //! Carrying commands out: each is one API call, written down before it is sent and after it is answered.
 
+mod again;
 mod look;
 mod request;
 mod result;
@@ -9,6 +10,7 @@ use jiff::SignedDuration;
 use self::look::Found;
 use super::session::{Session, Stop};
 use crate::domain::{CallClass, Command, EffectKey, Field, Fields, Plan, RecordKind, RecordRef, System};
+use crate::operations::casepeer::CannotSend;
 use crate::operations::{Effect, Request, highlevel};
 use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, LinkChange, Settled};
 use crate::vendors::{Exchange, Failure};
@@ -17,13 +19,32 @@ use crate::vendors::{Exchange, Failure};
 /// at the vendor takes.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(4);
 
-/// Carries the commands out in order; the number that were sent, not having been done before.
-pub(super) async fn act(session: &Session<'_>, plan: &Plan) -> Result<usize, Stop> {
-    let mut sent = 0;
+/// What became of a plan.
+#[derive(Debug, Default)]
+pub(super) struct Acted {
+    /// How many commands were sent, not having been done before.
+    pub(super) sent: usize,
+    /// What was left out because the account has no way to do it.
+    pub(super) left_out: Vec<String>,
+}
+
+/// Carries the commands out in order.
+pub(super) async fn act(session: &Session<'_>, plan: &Plan) -> Result<Acted, Stop> {
+    let mut acted = Acted::default();
     for planned in &plan.commands {
-        sent += usize::from(carry_out(session, &planned.command).await?);
+        match carry_out(session, &planned.command).await {
+            Ok(is_sent) => acted.sent += usize::from(is_sent),
+            Err(Stop::CannotSend(why @ CannotSend::Disabled { .. })) => {
+                acted.left_out.push(format!("left out: {} ({why})", planned.command.summary()));
+                // What follows belongs to the lead.
+                if matches!(planned.command, Command::CreateLead(_)) {
+                    break;
+                }
+            }
+            Err(stop) => return Err(stop),
+        }
     }
-    Ok(sent)
+    Ok(acted)
 }
 
 async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Stop> {
@@ -44,12 +65,16 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
         Begun::Rival => return Err(Stop::Rival),
         Begun::LeaseLost => return Err(Stop::LeaseLost),
     };
-    // CASEpeer's contract answers the same idempotency key with the first result; HighLevel has nothing like it.
-    if let (Some(ambiguity), System::HighLevel) = (ambiguity, system) {
-        if let Some(found) = look_again(session, command, &key, &body, ambiguity).await? {
-            complete(session, command, &key, Some(found), Fields::default(), None).await?;
-            return Ok(true);
-        }
+    let earlier = match (ambiguity, system) {
+        (Some(ambiguity), System::HighLevel) => look_again(session, command, &key, &body, ambiguity).await?,
+        (ambiguity, System::CasePeer) => again::before(session, command, &request, &key, ambiguity).await?,
+        (None, System::HighLevel) => None,
+    };
+    if let Some(found) = earlier {
+        complete(session, command, &key, Some(found), Fields::default(), None).await?;
+        return Ok(true);
+    }
+    if ambiguity.is_some() && !again::answers_the_same(session, system, &request) {
         held(session.store.send_again(session.lease, &key).await?)?;
     }
     // A process that was frozen in between may have lost its lease to one that has done this meanwhile.
@@ -58,9 +83,16 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
     }
     let exchange = send(session, system, &request, body.clone(), &idempotency_key).await;
     let call = session.record(system, &exchange, Some(&key)).await;
+    if let (Some(until), true) =
+        (again::confirmed_by(session, &request, session.now()), exchange.result.is_ok())
+    {
+        // The carrier took it, and no more is known: from here on it may have been carried out.
+        held(session.store.fail_effect(session.lease, &key, EffectFailure::Unknown, call).await?)?;
+        return Err(Stop::HandedOver { operation: request.operation, until });
+    }
     let failure = match result::read(command, &exchange) {
         Ok(Some(result)) => {
-            let is_current = request.body.as_ref().is_some_and(|json| json.to_string().into_bytes() == body);
+            let is_current = request.bytes().as_deref() == Some(&body);
             let filler = &session.firm.rules.name_filler;
             let fields = result::agreed_fields(command, &exchange, is_current, filler);
             complete(session, command, &key, result, fields, Some(call)).await?;
@@ -106,7 +138,7 @@ fn intent(session: &Session<'_>, command: &Command, request: &Request, key: &Eff
     };
     Intent {
         operation: request.operation,
-        body: request.body.as_ref().map(|json| json.to_string().into_bytes()).unwrap_or_default(),
+        body: request.bytes().unwrap_or_default(),
         is_create: request.effect == Effect::Create,
         idempotency_key: format!("{}/{key}", session.firm.id),
         match_keys: person.map(|fields| match_keys(session, fields)).unwrap_or_default(),

@@ -12,13 +12,13 @@ pub(super) async fn build(session: &Session<'_>, command: &Command) -> Result<(S
     let to_casepeer = |request| (System::CasePeer, request);
     Ok(match command {
         Command::Link(_) | Command::Agree { .. } => unreachable!("what is only remembered is no call"),
-        Command::CreateLead(new) => to_casepeer(casepeer::create_lead(profile, location, new)),
+        Command::CreateLead(new) => to_casepeer(casepeer::create_lead(profile, location, new)?),
         Command::CreateContact(new) => to_highlevel(highlevel::create_contact(location, new)),
         Command::UpdateContact { contact, fields, .. } => {
             to_highlevel(highlevel::update_contact(&contact.id, fields))
         }
         Command::UpdateMatter { matter, fields, version, .. } => {
-            to_casepeer(casepeer::update_matter(profile, matter, fields, version.as_deref()))
+            to_casepeer(casepeer::update_matter(profile, matter, fields, version.as_deref())?)
         }
         Command::AddTags { contact, tags, .. } => {
             to_highlevel(highlevel::add_tags(&resolve(session, contact).await?.id, tags))
@@ -29,7 +29,7 @@ pub(super) async fn build(session: &Session<'_>, command: &Command) -> Result<(S
                 System::HighLevel => to_highlevel(highlevel::create_task(&owner.id, new)),
                 System::CasePeer => {
                     let name = new.copy_of.as_ref().map(|original| external_ref(location, &original.id));
-                    to_casepeer(casepeer::create_task(profile, &owner, new, name.as_deref()))
+                    to_casepeer(casepeer::create_task(profile, &owner, new, name.as_deref())?)
                 }
             }
         }
@@ -37,7 +37,7 @@ pub(super) async fn build(session: &Session<'_>, command: &Command) -> Result<(S
             System::HighLevel => {
                 to_highlevel(highlevel::complete_task(&resolve(session, owner).await?.id, &task.id))
             }
-            System::CasePeer => to_casepeer(casepeer::complete_task(profile, &task.id)),
+            System::CasePeer => to_casepeer(casepeer::complete_task(profile, &task.id)?),
         },
         Command::CreateNote(new) => {
             let owner = resolve(session, &new.owner).await?;
@@ -45,8 +45,8 @@ pub(super) async fn build(session: &Session<'_>, command: &Command) -> Result<(S
                 System::HighLevel => to_highlevel(highlevel::create_note(&owner.id, &new.body)),
                 System::CasePeer => {
                     let name = external_ref(location, &new.copy_of.id);
-                    let category = new.category.as_deref();
-                    to_casepeer(casepeer::create_note(profile, &owner, &new.body, category, &name))
+                    let (category, now) = (new.category.as_deref(), session.now());
+                    to_casepeer(casepeer::create_note(profile, &owner, &new.body, category, &name, now)?)
                 }
             }
         }

@@ -94,7 +94,14 @@ async fn pairs(session: &Session<'_>, links: Vec<Link>) -> Result<Vec<Pair>, Sto
     let mut pairs: Vec<Pair> = Vec::new();
     for link in cases.into_iter().chain(leads) {
         let is_covered = pairs.iter().any(|pair| pair.matter.lead.as_ref() == Some(&link.casepeer));
-        if !is_covered && let Some(matter) = read_one_matter(session, &link.casepeer).await? {
+        let matter = async {
+            match session.firm.casepeer.profile().can_read(link.casepeer.kind) {
+                true => read_one_matter(session, &link.casepeer).await,
+                // What cannot be read is taken to be what both sides agreed on last.
+                false => Ok(Some(Matter::as_agreed(&link))),
+            }
+        };
+        if !is_covered && let Some(matter) = matter.await? {
             pairs.push(Pair { link, matter });
         }
     }
@@ -106,7 +113,7 @@ pub(super) async fn read_one_matter(
     session: &Session<'_>,
     record: &RecordRef,
 ) -> Result<Option<Matter>, Stop> {
-    let request = get_matter(session.firm.casepeer.profile(), record);
+    let request = get_matter(session.firm.casepeer.profile(), record)?;
     let Some(answer) = session.read_casepeer(&request).await? else { return Ok(None) };
     Ok(Some(read_matter(&answer, record.kind, &session.firm.rules.name_filler)?))
 }
@@ -116,7 +123,7 @@ async fn candidates(session: &Session<'_>, contact: &Contact) -> Result<Vec<Matt
     let profile = session.firm.casepeer.profile();
     let by = async |field, property: &'static str| -> Result<Vec<Matter>, Stop> {
         let Some(value) = contact.fields.get(field) else { return Ok(Vec::new()) };
-        let answer = session.read_casepeer(&find_leads(profile, property, value)).await?;
+        let answer = session.read_casepeer_if_it_can(find_leads(profile, property, value)).await?;
         Ok(answer.map(|answer| read_leads(&answer, &session.firm.rules.name_filler)).unwrap_or_default())
     };
     let (by_email, by_phone) = tokio::try_join!(by(Field::Email, "email"), by(Field::Phone, "phone"))?;

@@ -69,7 +69,7 @@ pub(super) async fn casepeer_task(
     task: &RecordRef,
     now: Timestamp,
 ) -> Result<Option<CopyView<Task>>, Stop> {
-    let request = casepeer::get_task(session.firm.casepeer.profile(), &task.id);
+    let request = casepeer::get_task(session.firm.casepeer.profile(), &task.id)?;
     let Some(answer) = session.read_casepeer(&request).await? else { return missing(session, task).await };
     let record = casepeer::read_task(&answer)?;
     let owner = record.owner.clone();
@@ -99,7 +99,7 @@ pub(super) async fn casepeer_note(
     let Some(owner) = owner else { return Err(ownerless(note)) };
     let mut cursor = None;
     for _ in 0..LISTED_PAGES {
-        let request = casepeer::list_notes(session.firm.casepeer.profile(), owner, cursor.as_deref());
+        let request = casepeer::list_notes(session.firm.casepeer.profile(), owner, cursor.as_deref())?;
         let Some(answer) = session.read_casepeer(&request).await? else { break };
         match casepeer::read_listed_note(&answer, &note.id, owner) {
             Ok(record) => return view(session, note, record, Some(owner.clone()), now).await.map(Some),

@@ -16,7 +16,7 @@ pub(super) async fn view(
     record: &RecordRef,
     now: Timestamp,
 ) -> Result<Option<MatterView>, Stop> {
-    let Some(matter) = contact::read_one_matter(session, record).await? else {
+    let Some(matter) = read(session, record).await? else {
         let links = session.store.links_of(&session.firm.id, std::slice::from_ref(record)).await?;
         return if links.is_empty() { Err(contact::not_there(record)) } else { Ok(None) };
     };
@@ -39,6 +39,15 @@ pub(super) async fn view(
         None => view.candidates = candidates(session, &view.matter, now).await?,
     }
     Ok(Some(view))
+}
+
+/// The matter as it is now, or where it cannot be read, as it was agreed on.
+async fn read(session: &Session<'_>, record: &RecordRef) -> Result<Option<Matter>, Stop> {
+    if session.firm.casepeer.profile().can_read(record.kind) {
+        return contact::read_one_matter(session, record).await;
+    }
+    let links = session.store.links_of(&session.firm.id, std::slice::from_ref(record)).await?;
+    Ok(links.iter().find(|link| link.highlevel.kind == RecordKind::Contact).map(Matter::as_agreed))
 }
 
 /// The contact a matter names, or else those HighLevel would call its duplicates.

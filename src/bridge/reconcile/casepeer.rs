@@ -8,7 +8,9 @@ use super::stream::{Mark, Stream};
 use super::{Progress, Sweep};
 use crate::domain::{RecordKind, System};
 use crate::operations::Response;
-use crate::operations::casepeer::{Listed, list_changed, next_page, read_listed_matters, read_listed_tasks};
+use crate::operations::casepeer::{
+    CannotSend, Listed, list_changed, next_page, read_listed_matters, read_listed_tasks,
+};
 use crate::store::Looked;
 
 /// The most pages of a list that are read in a sweep; the next one goes on there.
@@ -27,6 +29,16 @@ impl Sweep<'_> {
         let (since, mut cursor) = (self.since(&before), None);
         for _ in 0..PAGES {
             let request = list_changed(self.firm.casepeer.profile(), kind, Some(since), cursor.as_deref());
+            let request = match request {
+                Ok(request) => request,
+                Err(why @ (CannotSend::Disabled { .. } | CannotSend::NotSearchable { .. })) => {
+                    self.report.remarks.push(format!("{}: not looked at: {why}", stream.kind()));
+                    let mut found = std::mem::take(&mut page.found);
+                    found.line(stream.kind(), self.now).looked = Looked { at: 0, of: 1 };
+                    return self.save(found.into_record(None)).await;
+                }
+                Err(why) => return Err(why.into()),
+            };
             let Some(answer) = self.asker.read(System::CasePeer, &request).await? else {
                 return Err(Stop::NotThere("the account has no such list".into()));
             };

@@ -20,7 +20,10 @@ const PAGES: usize = 20;
 impl Sweep<'_> {
     pub(super) async fn notes(&mut self, before: Mark) -> Result<(), Stop> {
         let rules = &self.firm.rules.notes;
-        let (reads_highlevel, reads_casepeer) = (rules.to_casepeer, !rules.to_highlevel.is_empty());
+        let lists = |operation| self.firm.casepeer.profile().allows(operation);
+        let lists_notes = lists("note.list_on_lead") && lists("note.list_on_case");
+        let reads_highlevel = rules.to_casepeer;
+        let reads_casepeer = !rules.to_highlevel.is_empty() && lists_notes;
         let mut found = Found::default();
         self.count_heard(&mut found, HIGHLEVEL, RecordKind::Note, &before);
         self.count_heard(&mut found, CASEPEER, RecordKind::Note, &before);
@@ -90,7 +93,7 @@ impl Sweep<'_> {
     ) -> Result<(), Stop> {
         let mut cursor = None;
         for _ in 0..PAGES {
-            let request = casepeer::list_notes(self.firm.casepeer.profile(), matter, cursor.as_deref());
+            let request = casepeer::list_notes(self.firm.casepeer.profile(), matter, cursor.as_deref())?;
             let Some(answer) = self.asker.read(System::CasePeer, &request).await? else { break };
             let notes = read_listed_notes(&answer, matter);
             self.report.of(CASEPEER).read += notes.len() as u64;

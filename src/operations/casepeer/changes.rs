@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::matters::read_matter;
 use super::tasks::read_task;
-use super::{Profile, Request};
+use super::{CannotSend, Profile, Request};
 use crate::domain::{Matter, Note, RecordKind, RecordRef, Task};
 use crate::operations::{Response, text};
 
@@ -26,19 +26,19 @@ pub fn list_changed(
     kind: RecordKind,
     since: Option<Timestamp>,
     cursor: Option<&str>,
-) -> Request {
+) -> Result<Request, CannotSend> {
     let operation = match kind {
         RecordKind::Lead => "lead.list",
         RecordKind::Case => "case.list",
         _ => "task.list",
     };
-    let mut request = profile.request(operation, &[]).query("limit", "100");
-    if let Some(since) = since {
-        request = request.query("updated_since", format!("{since:.3}"));
-    }
+    let request = match since {
+        Some(since) => profile.search(operation, "updated_since", &format!("{since:.3}"))?,
+        None => profile.read(operation, None)?,
+    };
     match cursor {
-        Some(cursor) => request.query("cursor", cursor),
-        None => request,
+        Some(cursor) => profile.page(request, cursor),
+        None => Ok(request),
     }
 }
 
@@ -76,7 +76,7 @@ fn read_all<Record>(answer: &Response, read: impl Fn(&Response) -> Option<Record
     items
         .filter_map(|item| {
             let moment = |key| text(item, key).and_then(|at| at.parse().ok());
-            let alone = Response { status: 200, etag: None, body: item.clone() };
+            let alone = Response { status: 200, etag: None, link: None, body: item.clone() };
             Some(Listed {
                 record: read(&alone)?,
                 created_at: moment("created_at").or_else(|| moment("occurred_at")),

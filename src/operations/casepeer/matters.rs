@@ -1,8 +1,9 @@
 //! Leads and cases.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Profile, Request};
+use super::{CannotSend, Profile, Request};
 use crate::domain::{Field, Fields, Matter, NewLead, RecordKind, RecordRef, external_ref};
 use crate::operations::{Response, Unexpected, text};
 
@@ -25,7 +26,7 @@ enum Place {
 }
 
 /// Create a lead. Its `external_ref` names the contact, so that a second one for the same contact is refused.
-pub fn create_lead(profile: &Profile, location: &str, new: &NewLead) -> Request {
+pub fn create_lead(profile: &Profile, location: &str, new: &NewLead) -> Result<Request, CannotSend> {
     let mut fields = new.fields.clone();
     // CASEpeer requires both names.
     for field in [Field::FirstName, Field::LastName] {
@@ -43,12 +44,12 @@ pub fn create_lead(profile: &Profile, location: &str, new: &NewLead) -> Request 
     if let Some(source) = &new.source {
         body["source"] = json!({ "type": "HighLevel", "detail": source });
     }
-    profile.request("lead.create", &[]).json(body)
+    profile.write("lead.create", None, body, false, None)
 }
 
 /// Read a lead or a case.
-pub fn get_matter(profile: &Profile, matter: &RecordRef) -> Request {
-    profile.request(by_kind(matter, "lead.get", "case.get"), &[&matter.id])
+pub fn get_matter(profile: &Profile, matter: &RecordRef) -> Result<Request, CannotSend> {
+    profile.read(by_kind(matter, "lead.get", "case.get"), Some(&matter.id))
 }
 
 /// Set some fields of a lead's or case's client, provided that nobody changed it since `version` was read.
@@ -57,19 +58,14 @@ pub fn update_matter(
     matter: &RecordRef,
     fields: &Fields,
     version: Option<&str>,
-) -> Request {
-    let request = profile
-        .request(by_kind(matter, "lead.update", "case.update"), &[&matter.id])
-        .json(json!({ "client": client(fields) }));
-    match version {
-        Some(version) => request.header("If-Match", version),
-        None => request,
-    }
+) -> Result<Request, CannotSend> {
+    let operation = by_kind(matter, "lead.update", "case.update");
+    profile.write(operation, Some(&matter.id), json!({ "client": client(fields) }), true, version)
 }
 
 /// Look for leads by one property: `external_ref`, `email` or `phone`.
-pub fn find_leads(profile: &Profile, property: &'static str, value: &str) -> Request {
-    profile.request("lead.find", &[]).query(property, value)
+pub fn find_leads(profile: &Profile, property: &'static str, value: &str) -> Result<Request, CannotSend> {
+    profile.search("lead.find", property, value)
 }
 
 fn by_kind(matter: &RecordRef, lead: &'static str, case: &'static str) -> &'static str {
@@ -146,4 +142,28 @@ fn read_fields(client: &Value, filler: &str) -> Fields {
         }
     }
     fields
+}
+
+/// A lead that a search found, with what tells whether it is the one that was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundLead {
+    /// Which.
+    pub record: RecordRef,
+    /// When it was made, if the profile says where that stands.
+    pub created_at: Option<Timestamp>,
+    /// The client's last name.
+    pub last_name: Option<String>,
+}
+
+/// The leads in an answer to [`find_leads`], for looking whether a create was carried out.
+pub fn read_found_leads(answer: &Response) -> Vec<FoundLead> {
+    let items = answer.body.get("data").and_then(Value::as_array).into_iter().flatten();
+    let found = items.filter_map(|item| {
+        Some(FoundLead {
+            record: RecordRef::casepeer(RecordKind::Lead, text(item, "id")?),
+            created_at: text(item, "created_at").and_then(|at| at.parse().ok()),
+            last_name: item.get("client").and_then(|client| text(client, "last_name")),
+        })
+    });
+    found.collect()
 }

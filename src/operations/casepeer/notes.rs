@@ -1,8 +1,9 @@
 //! Notes of a lead or case. The contract lists them but does not read one by id.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Profile, Request};
+use super::{CannotSend, Profile, Request};
 use crate::domain::{Note, RecordKind, RecordRef};
 use crate::operations::{Response, Unexpected, text};
 
@@ -13,23 +14,25 @@ pub fn create_note(
     body: &str,
     category: Option<&str>,
     external_ref: &str,
-) -> Request {
+    written_at: Timestamp,
+) -> Result<Request, CannotSend> {
     let operation =
         if owner.kind == RecordKind::Case { "note.create_on_case" } else { "note.create_on_lead" };
-    let mut json = json!({ "body": body, "external_ref": external_ref });
+    let mut json =
+        json!({ "body": body, "external_ref": external_ref, "occurred_at": written_at.to_string() });
     if let Some(category) = category {
         json["category"] = category.into();
     }
-    profile.request(operation, &[&owner.id]).json(json)
+    profile.write(operation, Some(&owner.id), json, false, None)
 }
 
 /// Read one page of a lead's or case's notes.
-pub fn list_notes(profile: &Profile, owner: &RecordRef, cursor: Option<&str>) -> Request {
+pub fn list_notes(profile: &Profile, owner: &RecordRef, cursor: Option<&str>) -> Result<Request, CannotSend> {
     let operation = if owner.kind == RecordKind::Case { "note.list_on_case" } else { "note.list_on_lead" };
-    let request = profile.request(operation, &[&owner.id]).query("limit", "100");
+    let request = profile.read(operation, Some(&owner.id))?;
     match cursor {
-        Some(cursor) => request.query("cursor", cursor),
-        None => request,
+        Some(cursor) => profile.page(request, cursor),
+        None => Ok(request),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Profile, Request};
+use super::{CannotSend, Profile, Request};
 use crate::domain::{NewTask, RecordKind, RecordRef, Task};
 use crate::operations::{Response, Unexpected, text};
 
@@ -12,7 +12,7 @@ pub fn create_task(
     owner: &RecordRef,
     new: &NewTask,
     external_ref: Option<&str>,
-) -> Request {
+) -> Result<Request, CannotSend> {
     let key = if owner.kind == RecordKind::Case { "case_id" } else { "lead_id" };
     let mut body = json!({
         key: owner.id,
@@ -30,17 +30,17 @@ pub fn create_task(
             body[key] = value.into();
         }
     }
-    profile.request("task.create", &[]).json(body)
+    profile.write("task.create", None, body, false, None)
 }
 
 /// Read one task.
-pub fn get_task(profile: &Profile, id: &str) -> Request {
-    profile.request("task.get", &[id])
+pub fn get_task(profile: &Profile, id: &str) -> Result<Request, CannotSend> {
+    profile.read("task.get", Some(id))
 }
 
 /// Mark a task as done.
-pub fn complete_task(profile: &Profile, id: &str) -> Request {
-    profile.request("task.complete", &[id]).json(json!({ "completed": true }))
+pub fn complete_task(profile: &Profile, id: &str) -> Result<Request, CannotSend> {
+    profile.write("task.complete", Some(id), json!({ "completed": true }), true, None)
 }
 
 /// The task in an answer to [`get_task`] or [`create_task`].

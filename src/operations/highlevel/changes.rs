@@ -79,7 +79,7 @@ pub fn read_found_contacts(answer: &Response) -> Vec<FoundContact> {
     let items = answer.body.get("contacts").and_then(Value::as_array).into_iter().flatten();
     items
         .filter_map(|item| {
-            let alone = Response { status: 200, etag: None, body: json!({ "contact": item }) };
+            let alone = Response { status: 200, etag: None, link: None, body: json!({ "contact": item }) };
             Some(FoundContact {
                 contact: read_contact(&alone, &CustomFields::default()).ok()?,
                 updated_at: text(item, "dateUpdated").and_then(|at| at.parse().ok()),

@@ -56,14 +56,9 @@ impl Operation {
 
     fn request(&self, ids: &[&str]) -> Request {
         Request {
-            operation: self.id,
-            method: self.method,
-            path: fill_path(self.path, ids),
-            query: Vec::new(),
-            headers: vec![("Version", VERSION.to_owned())],
-            body: None,
-            effect: self.effect,
             scope: Some(self.scope),
+            ..Request::new(self.id, self.method, fill_path(self.path, ids), self.effect)
+                .header("Version", VERSION)
         }
     }
 }

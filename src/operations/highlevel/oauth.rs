@@ -80,7 +80,7 @@ mod tests {
     fn the_request_for_a_location_is_as_the_official_file_has_it() {
         let request = location_token();
         assert_eq!((request.method, request.path.as_str()), (Method::Post, "/oauth/locationToken"));
-        assert_eq!(request.headers, [("Version", "2021-07-28".to_owned())]);
+        assert_eq!(request.headers, [("Version".into(), "2021-07-28".to_owned())]);
         assert_eq!(location_form("c", "l"), [("companyId", "c"), ("locationId", "l")]);
     }
 
@@ -88,7 +88,7 @@ mod tests {
     fn locations_where_it_is_not_installed_are_left_out() {
         let body = json!({"locations": [{"_id": "a", "name": "A", "address": "", "isInstalled": true},
             {"_id": "b", "name": "B", "address": "", "isInstalled": false}, {"_id": "c", "name": "", "address": ""}]});
-        let answer = Response { status: 200, etag: None, body };
+        let answer = Response { status: 200, etag: None, link: None, body };
         let expected = vec![("a".to_owned(), Some("A".to_owned())), ("c".to_owned(), None)];
         assert_eq!(read_installed_locations(&answer), (expected, false));
     }

@@ -10,6 +10,7 @@ use super::rows::{Fault, event_id, from_millis, moment, small, word};
 use super::{lanes, receive};
 use crate::crypto::Keyring;
 use crate::domain::{FirmId, RecordRef};
+use crate::store::take_back;
 use crate::store::{Claim, ClaimRoom, Lease, Rejoined};
 
 /// The firms take turns, the least busy first, and within a firm the longest due comes first.
@@ -101,10 +102,7 @@ pub(super) async fn expire(
     firms: &[String],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let sql =
-        "UPDATE event SET failed_attempts = failed_attempts + 1, lease_owner = NULL, lease_until = NULL,
-            state = CASE WHEN firm IN (SELECT firm FROM parking) THEN 'parked' ELSE 'ready' END
-        WHERE state = 'running' AND lease_until < $1 AND firm = ANY($2) RETURNING person";
+    let sql = take_back!("$1", "lease_until < $1 AND firm = ANY($2)");
     let rows = sqlx::query(sql).bind(now.as_millisecond()).bind(firms).fetch_all(&mut *connection).await?;
     given_back(connection, &rows).await
 }
@@ -120,13 +118,16 @@ pub(super) async fn release(
     connection: &mut PgConnection,
     worker: &str,
     firms: &[String],
+    now: Timestamp,
 ) -> Result<u64, Fault> {
     // As when a lease runs out, a turn that never ended counts: see `expire`.
-    let sql =
-        "UPDATE event SET lease_owner = NULL, lease_until = NULL, failed_attempts = failed_attempts + 1,
-            state = CASE WHEN firm IN (SELECT firm FROM parking) THEN 'parked' ELSE 'ready' END
-        WHERE state = 'running' AND lease_owner = $1 AND firm = ANY($2) RETURNING person";
-    let rows = sqlx::query(sql).bind(worker).bind(firms).fetch_all(&mut *connection).await?;
+    let sql = take_back!("$3", "lease_owner = $1 AND firm = ANY($2)");
+    let rows = sqlx::query(sql)
+        .bind(worker)
+        .bind(firms)
+        .bind(now.as_millisecond())
+        .fetch_all(&mut *connection)
+        .await?;
     given_back(connection, &rows).await?;
     Ok(rows.len() as u64)
 }

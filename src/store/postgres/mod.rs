@@ -174,8 +174,8 @@ impl Store for PostgresStore {
 
     async fn release(&self, worker: &str) -> Result<u64, StoreError> {
         let firms = read(claims::firms_of(&self.core.pool, worker)).await?;
-        Ok(in_transaction!(&self.core, &firms, |connection, _now| claims::release(
-            connection, worker, &firms
+        Ok(in_transaction!(&self.core, &firms, |connection, now| claims::release(
+            connection, worker, &firms, now
         ))?)
     }
 

@@ -36,6 +36,12 @@ impl Turn {
             Outcome::Undelivered { cause, why } => {
                 Some(End { state: EventState::Undelivered, reason: Some(why), cause: Some(*cause) })
             }
+            Outcome::HandedOff { why, .. } => {
+                Some(End { state: EventState::HandedOff, reason: Some(why), cause: None })
+            }
+            Outcome::InReview { why } => {
+                Some(End { state: EventState::InReview, reason: Some(why), cause: None })
+            }
             Outcome::Parked { .. } | Outcome::RetryIn { .. } => None,
         }
     }
@@ -154,7 +160,11 @@ async fn settle(connection: &mut PgConnection, turn: &Turn, now: Timestamp) -> R
             let at = now.saturating_add(*pause).unwrap_or(Timestamp::MAX);
             (EventState::Retrying, why, at, i64::from(*counts))
         }
-        Outcome::Done | Outcome::NothingToDo { .. } | Outcome::Undelivered { .. } => {
+        Outcome::Done
+        | Outcome::NothingToDo { .. }
+        | Outcome::HandedOff { .. }
+        | Outcome::InReview { .. }
+        | Outcome::Undelivered { .. } => {
             let end = turn.end().expect("it lets its lane go on");
             self::end(connection, &[Held { turn, end, seq, person }], now).await?;
             return Ok(Settled::Yes);

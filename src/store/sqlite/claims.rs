@@ -9,6 +9,7 @@ use super::rows::{Id, Millis, Word};
 use super::{effects, lanes, listing, parking, receive};
 use crate::crypto::{CannotOpen, Keyring};
 use crate::domain::{EventState, FirmId, Outcome, RecordRef, System};
+use crate::store::take_back;
 use crate::store::{Claim, ClaimRoom, Lease, Rejoined, Settled, Settlement, StoreError};
 
 pub(super) fn claim(
@@ -20,10 +21,7 @@ pub(super) fn claim(
     now: Timestamp,
 ) -> Result<Vec<Claim>, StoreError> {
     // A turn that never ended counts: an event that brings the program down must not do so for ever.
-    let sql =
-        "UPDATE event SET lease_owner = NULL, lease_until = NULL, failed_attempts = failed_attempts + 1,
-            state = iif(firm IN (SELECT firm FROM parking), 'parked', 'ready')
-        WHERE state = 'running' AND lease_until < ? RETURNING person";
+    let sql = take_back!("?1", "lease_until < ?1");
     give_back(connection, sql, [Millis(now)])?;
     let until = Millis(now.saturating_add(lease).unwrap_or(Timestamp::MAX));
     let horizon: i64 = connection
@@ -115,6 +113,8 @@ pub(super) fn settle(
         Outcome::Done => (EventState::Done, None, None, now, 0),
         Outcome::NothingToDo { why } => (EventState::NothingToDo, Some(why), None, now, 0),
         Outcome::Undelivered { cause, why } => (EventState::Undelivered, Some(why), Some(*cause), now, 1),
+        Outcome::HandedOff { why, .. } => (EventState::HandedOff, Some(why), None, now, 0),
+        Outcome::InReview { why } => (EventState::InReview, Some(why), None, now, 0),
         Outcome::Parked { why, .. } => (EventState::Parked, Some(why), None, now, 0),
         Outcome::RetryIn { pause, why, counts } => {
             let at = &now.saturating_add(*pause).unwrap_or(Timestamp::MAX);
@@ -188,13 +188,10 @@ pub(super) fn rejoin(
     Ok(Rejoined::Moved)
 }
 
-pub(super) fn release(connection: &Connection, worker: &str) -> Result<u64, StoreError> {
+pub(super) fn release(connection: &Connection, worker: &str, now: Timestamp) -> Result<u64, StoreError> {
     // As when a lease runs out, a turn that never ended counts: see `claim`.
-    let sql =
-        "UPDATE event SET lease_owner = NULL, lease_until = NULL, failed_attempts = failed_attempts + 1,
-            state = iif(firm IN (SELECT firm FROM parking), 'parked', 'ready')
-        WHERE state = 'running' AND lease_owner = ? RETURNING person";
-    give_back(connection, sql, [worker])
+    let sql = take_back!("?2", "lease_owner = ?1");
+    give_back(connection, sql, params![worker, Millis(now)])
 }
 
 /// Ends leases, and leaves one head to each lane; how many leases those were.

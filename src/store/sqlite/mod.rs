@@ -243,8 +243,8 @@ impl Store for SqliteStore {
     }
 
     async fn release(&self, worker: &str) -> Result<u64, StoreError> {
-        let worker = worker.to_owned();
-        self.write(move |connection| claims::release(connection, &worker)).await
+        let (worker, now) = (worker.to_owned(), self.now());
+        self.write(move |connection| claims::release(connection, &worker, now)).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {

@@ -1,10 +1,12 @@
 //! The simulated CASEpeer side, speaking the published contract v1: its routes on one page.
-//! Beside it stands a Zapier-like hook, for firms that have no API.
+//! Beside it, on ports of their own, stand a JSON:API dialect and a Zapier-like hook, for firms that have another API
+//! or none.
 
 mod auth;
 mod cases;
 mod contacts;
 mod idempotency;
+pub(super) mod jsonapi;
 mod leads;
 mod lists;
 mod notes;
@@ -13,7 +15,7 @@ mod tasks;
 mod ui;
 mod validate;
 mod webhooks;
-mod zap;
+pub(super) mod zap;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -68,6 +70,22 @@ impl Vendor {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Does what a call of the account's API asks for.
+    fn by_api(&self, call: &Call, lag: i64, act: impl FnOnce(&mut Session<'_>) -> Answer) -> Reply {
+        let mut state = self.lock();
+        let mut session = Session {
+            state: &mut state,
+            common: &self.common,
+            now: self.common.clock.now(),
+            made_by: MadeBy::Api,
+            idempotency_key: call.header("idempotency-key").map(str::to_owned),
+            lag,
+        };
+        let reply = act(&mut session).unwrap_or_else(|refused| refused);
+        let id = call.header("x-request-id").map_or_else(|| state.ids.uuid(), str::to_owned);
+        traced(reply, &id)
+    }
+
     /// Does something as a person in CASEpeer's own screens.
     fn by_hand<T>(&self, act: impl FnOnce(&mut Session<'_>) -> T) -> T {
         let mut state = self.lock();
@@ -108,18 +126,7 @@ impl Api for Vendor {
     }
 
     fn answer(&self, call: &Call, lag: i64) -> Reply {
-        let mut state = self.lock();
-        let mut session = Session {
-            state: &mut state,
-            common: &self.common,
-            now: self.common.clock.now(),
-            made_by: MadeBy::Api,
-            idempotency_key: call.header("idempotency-key").map(str::to_owned),
-            lag,
-        };
-        let reply = answered(&mut session, call).unwrap_or_else(|refused| refused);
-        let id = call.header("x-request-id").map_or_else(|| state.ids.uuid(), str::to_owned);
-        traced(reply, &id)
+        self.by_api(call, lag, |session| answered(session, call))
     }
 
     fn refusal(&self, status: u16, message: &str) -> Reply {
@@ -148,7 +155,6 @@ impl Api for Vendor {
     }
 }
 
-/// Every response names the request it answers, every error too.
 fn traced(mut reply: Reply, id: &str) -> Reply {
     if let Some(request_id) = reply.body.pointer_mut("/error/request_id") {
         *request_id = id.into();
@@ -160,7 +166,6 @@ fn answered(session: &mut Session<'_>, call: &Call) -> Answer {
     match (call.method.as_str(), &call.segments()[..]) {
         ("GET", ["oauth", "authorize"]) => return auth::authorize(session, call),
         ("POST", ["oauth", "token"]) => return auth::token(session, call),
-        ("POST", ["zap", "catch", ..]) => return zap::catch(session, call),
         _ => {}
     }
     session.state.auth.check(call, session.now)?;

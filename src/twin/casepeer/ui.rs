@@ -16,6 +16,8 @@ use crate::twin::ledger::{self, Effect};
 pub struct CasePeer {
     pub(in crate::twin) vendor: Arc<Vendor>,
     pub(in crate::twin) url: String,
+    pub(in crate::twin) jsonapi_url: String,
+    pub(in crate::twin) hooks_url: String,
 }
 
 /// A lead to make; what is empty is left out.
@@ -89,7 +91,12 @@ impl CasePeer {
 
     /// The catch hook of a Zap; like Zapier's it needs no token, its address is the secret.
     pub fn zap_url(&self) -> String {
-        format!("{}/zap/catch/1/twin", self.url.trim_end_matches("/api/v1"))
+        format!("{}/catch/1/twin", self.hooks_url)
+    }
+
+    /// The base URL of the JSON:API dialect.
+    pub fn jsonapi_url(&self) -> String {
+        self.jsonapi_url.clone()
     }
 
     /// What the catch hook got, in order.

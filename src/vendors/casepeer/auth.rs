@@ -8,9 +8,9 @@ use oauth2::{
 };
 use tokio::sync::Mutex;
 
-use crate::config::{CasePeerAuth, Secret};
+use crate::config::{CasePeerAuth, KeyPlace, Secret};
 use crate::domain::CallClass;
-use crate::vendors::exchange::NoAnswer;
+use crate::vendors::exchange::{Credential, NoAnswer};
 use crate::vendors::{Failure, HttpClient};
 
 /// How long before its end a token is renewed.
@@ -36,9 +36,13 @@ impl Auth {
         Self { http, kind, current: Mutex::new(None) }
     }
 
-    pub(super) async fn token(&self) -> Result<Secret, Failure> {
+    /// The token of the moment, for the kinds of credential that have one.
+    pub(super) async fn token(&self) -> Result<Option<Secret>, Failure> {
         let (token_url, client_id, client_secret, scopes) = match &self.kind {
-            CasePeerAuth::BearerStatic { token } => return Ok(token.clone()),
+            CasePeerAuth::BearerStatic { token } => return Ok(Some(token.clone())),
+            CasePeerAuth::None {} | CasePeerAuth::ApiKey { .. } | CasePeerAuth::Basic { .. } => {
+                return Ok(None);
+            }
             CasePeerAuth::ClientCredentials { token_url, client_id, client_secret, scopes } => {
                 (token_url, client_id, client_secret, scopes)
             }
@@ -46,17 +50,34 @@ impl Auth {
         let mut current = self.current.lock().await;
         let now = self.http.clock().now();
         if let Some(known) = current.as_ref().filter(|known| now < known.renew_at) {
-            return Ok(known.token.clone());
+            return Ok(Some(known.token.clone()));
         }
         let fetched = self.fetch(token_url, client_id, client_secret, scopes).await?;
         let token = fetched.token.clone();
         *current = Some(fetched);
-        Ok(token)
+        Ok(Some(token))
+    }
+
+    /// What a request proves itself with.
+    pub(super) fn credential<'a>(&'a self, token: Option<&'a Secret>) -> Credential<'a> {
+        match (&self.kind, token) {
+            (CasePeerAuth::ApiKey { r#in: KeyPlace::Header, name, key, .. }, _) => {
+                Credential::Header { name, value: key.reveal() }
+            }
+            (CasePeerAuth::ApiKey { r#in: KeyPlace::Query, name, key, .. }, _) => {
+                Credential::Query { name, value: key.reveal() }
+            }
+            (CasePeerAuth::Basic { user, password }, _) => {
+                Credential::Basic { user, password: password.reveal() }
+            }
+            (_, Some(token)) => Credential::Bearer(token.reveal()),
+            (_, None) => Credential::None,
+        }
     }
 
     /// Drops a token that was refused, unless it was renewed meanwhile. Whether another try makes sense.
     pub(super) async fn forget(&self, refused: &Secret) -> bool {
-        if matches!(self.kind, CasePeerAuth::BearerStatic { .. }) {
+        if !matches!(self.kind, CasePeerAuth::ClientCredentials { .. }) {
             return false;
         }
         let mut current = self.current.lock().await;

@@ -1,26 +1,53 @@
-//! CASEpeer, for one account, as its profile says.
+//! CASEpeer, for one account, as its profile says: what goes in and comes out has our contract's form, and what lies
+//! between is the profile's.
 
 mod auth;
+mod mail;
+mod pace;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::Value;
 
 use self::auth::Auth;
-use super::{Exchange, Failure, HttpClient};
-use crate::config::CasePeerAuth;
-use crate::domain::Announced;
-use crate::operations::Request;
-use crate::operations::casepeer::Profile;
+use self::mail::Mailer;
+use self::pace::Pace;
+use super::exchange::Credential;
+use super::redact::harmless;
+use super::{Exchange, Failure, HttpClient, classify};
+use crate::config::{CasePeerConfig, Secret};
+use crate::domain::{Announced, CallClass};
+use crate::operations::casepeer::{Profile, Verdict, not_found, pick};
+use crate::operations::{Carrier, Effect, Request, Response, Unexpected};
+
+/// The most pages that are read to find one record.
+const MOST_PAGES: usize = 50;
 
 /// An authorised client of one account.
 pub struct CasePeerClient {
     http: HttpClient,
     base_url: String,
+    hooks: BTreeMap<String, Secret>,
+    mailer: Option<Mailer>,
     auth: Auth,
+    pace: Pace,
     profile: Profile,
 }
 
 impl CasePeerClient {
-    /// A client with this credential.
-    pub fn new(http: HttpClient, base_url: String, auth: CasePeerAuth, profile: Profile) -> Self {
-        Self { auth: Auth::new(http.clone(), auth), http, base_url, profile }
+    /// A client with a firm's address and credential. Without an address, the profile's own is used.
+    pub fn new(http: HttpClient, firm: &CasePeerConfig, profile: Profile) -> Self {
+        let base_url = if firm.base_url.is_empty() { profile.base_url() } else { &firm.base_url };
+        let (auth, pace) = (Auth::new(http.clone(), firm.auth.clone()), Pace::new(profile.limits()));
+        let mailer = firm.mail.as_ref().map(Mailer::new);
+        Self { auth, http, base_url: base_url.to_owned(), hooks: firm.hooks.clone(), mailer, pace, profile }
+    }
+
+    /// Where the account's API is.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
     }
 
     /// How the account is reached.
@@ -28,36 +55,199 @@ impl CasePeerClient {
         &self.profile
     }
 
-    /// Sends a request; `body` replaces the request's own with the exact bytes that were written down before. A
-    /// token that is refused is renewed once, where it can be.
+    /// Sends a request and reads its answer into our contract's form; `body` replaces the request's own with the exact
+    /// bytes that were written down before.
     pub async fn send(
         &self,
         request: &Request,
         body: Option<Vec<u8>>,
         idempotency_key: Option<&str>,
     ) -> Exchange {
-        let body = body.or_else(|| request.body.as_ref().map(|json| json.to_string().into_bytes()));
-        let headers: Vec<_> = idempotency_key.map(|key| ("Idempotency-Key", key)).into_iter().collect();
-        let started_at = self.http.clock().now();
-        let failed = |failure: Failure| Exchange {
-            operation: request.operation,
-            target: format!("{} {}", request.method.as_str(), request.path),
-            started_at,
-            duration: std::time::Duration::ZERO,
-            announced: Announced::default(),
-            result: Err(failure),
+        let call = Call { started_at: self.http.clock().now(), timer: Instant::now() };
+        if let Some(lookup) = &request.lookup {
+            let read = Box::pin(self.send(&lookup.request, None, None)).await;
+            let filled = match read.result {
+                Ok(record) => match changed(lookup.version.as_deref(), &record) {
+                    Some(conflict) => Err(conflict),
+                    None => {
+                        self.profile.fill_from(request, &record.body).map_err(|wrong| unusable(&wrong, None))
+                    }
+                },
+                Err(failure) => Err(failure),
+            };
+            return match filled {
+                Ok(request) => Box::pin(self.send(&request, body, idempotency_key)).await,
+                Err(failure) => call.failed(request, failure),
+            };
+        }
+        let exchange = self.send_as_it_is(request, body, idempotency_key).await;
+        match &request.picks {
+            Some(id) => self.look_for(id, request, exchange).await,
+            None => exchange,
+        }
+    }
+
+    /// Goes through the pages of a list to the record with this id.
+    async fn look_for(&self, id: &str, request: &Request, mut page: Exchange) -> Exchange {
+        for _ in 0..MOST_PAGES {
+            let Ok(answer) = &mut page.result else { return page };
+            if let Some(record) = pick(&answer.body, id) {
+                answer.body = record;
+                return page;
+            }
+            let Some(next) = self.profile.next_page(request, answer) else { break };
+            page = self.send_as_it_is(&next, None, None).await;
+        }
+        let answer = Response { status: 404, etag: None, link: None, body: not_found() };
+        let detail = "the record is not in the list".to_owned();
+        Exchange {
+            result: Err(Failure {
+                class: CallClass::Rejected,
+                retry_after: None,
+                detail,
+                answer: Some(Box::new(answer)),
+            }),
+            ..page
+        }
+    }
+
+    /// One exchange in the profile's form, its answer in ours.
+    async fn send_as_it_is(
+        &self,
+        request: &Request,
+        body: Option<Vec<u8>>,
+        idempotency_key: Option<&str>,
+    ) -> Exchange {
+        let exchange = self.send_raw(request, body, idempotency_key).await;
+        let result = match exchange.result {
+            Ok(answer) if !self.profile.is_success(request, answer.status) => {
+                let detail =
+                    format!("answered {}, which the profile does not take for success", answer.status);
+                Err(Failure {
+                    class: broken(request.effect),
+                    retry_after: None,
+                    detail,
+                    answer: Some(Box::new(answer)),
+                })
+            }
+            Ok(answer) if request.carrier == Carrier::Api => self
+                .profile
+                .read_answer(request, answer)
+                .map_err(|wrong| unusable(&wrong, Some(request.effect))),
+            Ok(answer) => Ok(Response { body: Value::Null, ..answer }),
+            Err(failure) => Err(self.in_our_form(failure, request.effect)),
         };
+        Exchange { result, ..exchange }
+    }
+
+    /// One exchange as it goes over the wire, nothing read into it. A token that is refused is renewed once, where it
+    /// can be.
+    pub async fn send_raw(
+        &self,
+        request: &Request,
+        body: Option<Vec<u8>>,
+        idempotency_key: Option<&str>,
+    ) -> Exchange {
+        let call = Call { started_at: self.http.clock().now(), timer: Instant::now() };
+        let body = body.or_else(|| request.bytes());
+        let headers: Vec<_> =
+            self.profile.idempotency_header(request.operation).zip(idempotency_key).into_iter().collect();
+        let _turn = self.pace.turn().await;
+        // The credential goes to nobody but the API.
+        match (request.carrier, self.hooks.get(request.operation), &self.mailer) {
+            (Carrier::Api, ..) => {}
+            (Carrier::Hook, Some(hook), _) => {
+                return self.http.send(hook.reveal(), Credential::None, request, body, &[]).await;
+            }
+            (Carrier::Mail, _, Some(mailer)) => {
+                return call.ended(request, mailer.send(body.as_deref(), idempotency_key).await);
+            }
+            _ => return call.failed(request, not_set_up(request.operation)),
+        }
         let token = match self.auth.token().await {
             Ok(token) => token,
-            Err(failure) => return failed(failure),
+            Err(failure) => return call.failed(request, failure),
         };
-        let exchange = self.http.send(&self.base_url, token.reveal(), request, body.clone(), &headers).await;
-        if exchange.status() != Some(401) || !self.auth.forget(&token).await {
+        let credential = self.auth.credential(token.as_ref());
+        let exchange = self.http.send(&self.base_url, credential, request, body.clone(), &headers).await;
+        let Some(token) = token.filter(|_| exchange.status() == Some(401)) else { return exchange };
+        if !self.auth.forget(&token).await {
             return exchange;
         }
         match self.auth.token().await {
-            Ok(token) => self.http.send(&self.base_url, token.reveal(), request, body, &headers).await,
-            Err(failure) => failed(failure),
+            Ok(token) => {
+                let credential = self.auth.credential(token.as_ref());
+                self.http.send(&self.base_url, credential, request, body, &headers).await
+            }
+            Err(failure) => call.failed(request, failure),
         }
     }
+
+    /// A refusal in our contract's form, classed as the profile says.
+    fn in_our_form(&self, failure: Failure, effect: Effect) -> Failure {
+        let Some(answer) = failure.answer else { return failure };
+        let answer = self.profile.read_refusal(*answer);
+        let class = match self.profile.verdict(answer.status) {
+            Verdict::Usual => failure.class,
+            Verdict::Retryable => classify(503, effect),
+            Verdict::Permanent => CallClass::Rejected,
+        };
+        let said = harmless(&answer.body);
+        let detail = match said.is_empty() || failure.detail.contains(&said) {
+            true => failure.detail,
+            false => format!("answered {}: {said}", answer.status),
+        };
+        Failure { class, retry_after: failure.retry_after, detail, answer: Some(Box::new(answer)) }
+    }
+}
+
+/// A call from its beginning.
+struct Call {
+    started_at: Timestamp,
+    timer: Instant,
+}
+
+impl Call {
+    fn failed(&self, request: &Request, failure: Failure) -> Exchange {
+        self.ended(request, Err(failure))
+    }
+
+    fn ended(&self, request: &Request, result: Result<Response, Failure>) -> Exchange {
+        Exchange {
+            operation: request.operation,
+            target: format!("{} {}", request.method.as_str(), request.path),
+            started_at: self.started_at,
+            duration: self.timer.elapsed().min(Duration::from_secs(3600)),
+            announced: Announced::default(),
+            result,
+        }
+    }
+}
+
+/// A conflict, if the record is not what the change was decided on.
+fn changed(version: Option<&str>, record: &Response) -> Option<Failure> {
+    (version.is_some() && record.etag.as_deref() != version).then(|| Failure {
+        class: CallClass::Conflict,
+        retry_after: None,
+        detail: "the record was changed meanwhile".into(),
+        answer: None,
+    })
+}
+
+/// An answer that does not hold what it should. What was asked for may have been done.
+fn unusable(wrong: &Unexpected, effect: Option<Effect>) -> Failure {
+    let class = effect.map_or(CallClass::Rejected, broken);
+    Failure { class, retry_after: None, detail: wrong.to_string(), answer: None }
+}
+
+fn broken(effect: Effect) -> CallClass {
+    match effect {
+        Effect::Create => CallClass::Ambiguous,
+        Effect::Read | Effect::Idempotent => CallClass::Rejected,
+    }
+}
+
+fn not_set_up(operation: &str) -> Failure {
+    let detail = format!("the firm's configuration has no hook or mail server for `{operation}`");
+    Failure { class: CallClass::Rejected, retry_after: None, detail, answer: None }
 }

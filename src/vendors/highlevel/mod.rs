@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 pub use self::oauth::{Grant, GrantedTo, OAuthClient, Surface, TokenError};
 pub use self::private::PrivateTokens;
+use super::exchange::Credential;
 use super::{Exchange, Failure, HttpClient};
 use crate::config::Secret;
 use crate::domain::Announced;
@@ -76,7 +77,7 @@ impl HighLevelClient {
     /// Sends a request; `body` replaces the request's own with the exact bytes that were written down before. A token
     /// that is refused is replaced by another, as long as there is one: what HighLevel answers with 401 it has not done.
     pub async fn send(&self, request: &Request, body: Option<Vec<u8>>) -> Exchange {
-        let body = body.or_else(|| request.body.as_ref().map(|json| json.to_string().into_bytes()));
+        let body = body.or_else(|| request.bytes());
         let started_at = self.http.clock().now();
         let mut granted = match self.tokens.token().await {
             Ok(granted) => granted,
@@ -87,7 +88,7 @@ impl HighLevelClient {
             if let Some(scope) = missing_scope(request, &granted) {
                 return unsent(request, started_at, self.not_granted(scope));
             }
-            let token = granted.token.reveal();
+            let token = Credential::Bearer(granted.token.reveal());
             let exchange = self.http.send(&self.base_url, token, request, body.clone(), &[]).await;
             if exchange.status() != Some(401) {
                 return exchange;

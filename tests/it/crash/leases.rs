@@ -132,6 +132,7 @@ async fn an_event_that_brings_the_program_down_is_given_up_after_ten_times_and_t
             () = store.reached() => {}
         }
         bridge.installation.restart().await;
+        bridge.installation.clock.advance(SignedDuration::from_secs(81));
     }
     bridge.highlevel.create_task(&contact, NewTask { title: "Call back".into(), ..NewTask::default() });
     bridge.settle().await;

@@ -10,6 +10,7 @@
 
 pub mod casepeer;
 pub mod highlevel;
+pub mod mycase;
 pub mod official;
 mod tests;
 

@@ -3,28 +3,33 @@
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Deserializer, de};
 
-/// How long after something a task is due: `2d`, `36h`, `1w`. A day is 24 hours.
+/// A span of time: `2d`, `36h`, `1w`. A day is 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DueIn(SignedDuration);
+pub struct Period(SignedDuration);
 
 /// The longest span, in days: anything beyond is a slip of the pen.
 const LONGEST_DAYS: i64 = 3_660;
 
-impl DueIn {
+impl Period {
+    /// How long it is.
+    pub fn duration(self) -> SignedDuration {
+        self.0
+    }
+
     /// The moment that long after `start`.
     pub fn after(self, start: Timestamp) -> Timestamp {
         start.saturating_add(self.0).unwrap_or(Timestamp::MAX)
     }
 }
 
-impl Default for DueIn {
+impl Default for Period {
     /// A day.
     fn default() -> Self {
         Self(SignedDuration::from_hours(24))
     }
 }
 
-impl<'de> Deserialize<'de> for DueIn {
+impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         let text = String::deserialize(source)?;
         let wrong =
@@ -44,9 +49,9 @@ mod tests {
 
     #[test]
     fn spans_read_as_people_write_them() {
-        let read = |text: &str| serde_json::from_value::<DueIn>(text.into());
-        assert_eq!(read("2d").unwrap(), DueIn(SignedDuration::from_hours(48)));
-        assert_eq!(read("1w").unwrap(), DueIn(SignedDuration::from_hours(7 * 24)));
+        let read = |text: &str| serde_json::from_value::<Period>(text.into());
+        assert_eq!(read("2d").unwrap(), Period(SignedDuration::from_hours(48)));
+        assert_eq!(read("1w").unwrap(), Period(SignedDuration::from_hours(7 * 24)));
         for wrong in ["soon", "-1d", "", "90000d", "1mo"] {
             assert!(read(wrong).unwrap_err().to_string().contains("span of time"), "{wrong}");
         }
