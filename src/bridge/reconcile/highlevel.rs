@@ -39,7 +39,7 @@ impl Sweep<'_> {
                 .filter_map(|found| {
                     let at = found.updated_at?;
                     let is_new = seen.insert((found.contact.record.id.clone(), at));
-                    is_new.then(|| Changed { record: Record::Contact(found.contact), at })
+                    is_new.then_some(Changed { record: Record::Contact(found.contact), at })
                 })
                 .collect();
             self.judge(&mut page, changes).await?;
