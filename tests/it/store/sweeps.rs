@@ -95,7 +95,7 @@ async fn the_loss_meter_adds_up_and_asks_the_healing_events(test: &TestStore) {
         unexplained: 1,
         coverage: 0.25,
     };
-    assert_eq!(losses(test).await, [expected.clone()]);
+    assert_eq!(losses(test).await, std::slice::from_ref(&expected));
     let claim = test.claim_one().await;
     test.settle(&claim, Outcome::Done).await;
     assert_eq!(losses(test).await, [LossRow { healed: 1, unexplained: 0, ..expected }]);
