@@ -20,6 +20,7 @@ mod database;
 mod flood;
 mod latency;
 mod load;
+mod matching;
 mod memory;
 mod queue;
 mod server;
@@ -52,9 +53,11 @@ enum Theme {
     Start,
     /// What a flood of forged webhooks does to good ones.
     Flood,
+    /// How well people are recognised.
+    Matching,
 }
 
-const THEMES: [Theme; 7] = [
+const THEMES: [Theme; 8] = [
     Theme::Acknowledge,
     Theme::Latency,
     Theme::Sync,
@@ -62,6 +65,7 @@ const THEMES: [Theme; 7] = [
     Theme::Memory,
     Theme::Start,
     Theme::Flood,
+    Theme::Matching,
 ];
 
 #[derive(Debug, clap::Parser)]
@@ -116,6 +120,7 @@ fn main() {
             Theme::Memory => memory::run(&plan, &mut report),
             Theme::Start => start::run(&plan, &mut report),
             Theme::Flood => flood::run(&plan, &mut report),
+            Theme::Matching => matching::run(&plan, &mut report),
         }
     }
     report.print();

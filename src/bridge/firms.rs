@@ -12,7 +12,7 @@ use super::connections::{Connections, FirmTokens};
 use super::quota::Meter;
 use crate::clock::SharedClock;
 use crate::config::{Config, FirmConfig, Secret};
-use crate::domain::{Allowance, FirmId, System};
+use crate::domain::{Allowance, FirmId, System, User};
 use crate::operations::highlevel::{CustomFields, Pipelines};
 use crate::rules::SyncRules;
 use crate::store::Holder;
@@ -41,6 +41,10 @@ pub struct Firm {
     casepeer_calls: Meter,
     pub(super) custom_fields: Cached<CustomFields>,
     pub(super) pipelines: Cached<Pipelines>,
+    pub(super) highlevel_users: Cached<Vec<User>>,
+    pub(super) casepeer_users: Cached<Vec<User>>,
+    pub(super) businesses: Cached<Vec<(String, String)>>,
+    pub(super) lost_reasons: Cached<Vec<(String, String)>>,
 }
 
 /// All firms, found by what a webhook says or by the secret of its URL.
@@ -147,6 +151,10 @@ impl Firm {
             casepeer_calls,
             custom_fields: Cached::default(),
             pipelines: Cached::default(),
+            highlevel_users: Cached::default(),
+            casepeer_users: Cached::default(),
+            businesses: Cached::default(),
+            lost_reasons: Cached::default(),
         })
     }
 }

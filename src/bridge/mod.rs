@@ -14,6 +14,7 @@ mod quota;
 mod receive;
 mod reconcile;
 mod replay;
+mod review;
 mod secrets;
 mod session;
 mod settle;
@@ -29,6 +30,7 @@ pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{Refused, WorkflowHeaders};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};
+pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
 pub use worker::{Worker, WorkerOptions};
 

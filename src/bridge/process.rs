@@ -5,7 +5,9 @@ use super::session::{Session, Stop};
 use super::settle::Circumstances;
 use super::{Bridge, Firm, act, prepare, reconcile, settle};
 use crate::crypto::random_fraction;
-use crate::domain::{Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, Priority, System};
+use crate::domain::{
+    Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, Priority, ReviewKind, System,
+};
 use crate::plan::plan;
 use crate::store::{CallRecord, Claim, PlanRecord, Settled, Settlement, StoreError};
 use crate::webhook::{Reading, Unreadable, casepeer, highlevel};
@@ -110,18 +112,30 @@ impl Bridge {
     ) -> Result<Outcome, Stop> {
         let mut plan = self.plan_for(session, event).await?;
         *made = Some(settle::plan_record(&plan));
-        let acted = act::act(session, &plan).await?;
+        let acted = act::act(session, &plan, event.source).await?;
         if !acted.left_out.is_empty() {
-            plan.remarks.extend(acted.left_out);
+            plan.remarks.extend(acted.left_out.iter().cloned());
             *made = Some(settle::plan_record(&plan));
         }
-        Ok(settle::carried_out(&plan, acted.sent))
+        Ok(settle::carried_out(&plan, &acted))
     }
 
     /// What would be done about an event now.
     pub(super) async fn plan_for(&self, session: &Session<'_>, event: &Event) -> Result<Plan, Stop> {
-        let snapshot = prepare::prepare(session, event.source, &event.fact, self.clock.now()).await?;
-        Ok(plan(event, &snapshot, &session.firm.rules))
+        let mut snapshot = prepare::prepare(session, event.source, &event.fact, self.clock.now()).await?;
+        let first = plan(event, &snapshot, &session.firm.rules);
+        if first.questions.is_empty() {
+            return Ok(first);
+        }
+        // Most events raise no question, so answers are looked for only by those that do.
+        // Who a stranger is was looked for with its snapshot.
+        let others = first.questions.iter().filter(|question| question.kind != ReviewKind::AmbiguousMatch);
+        let subjects: Vec<String> = others.map(|question| question.subject.clone()).collect();
+        if subjects.is_empty() {
+            return Ok(first);
+        }
+        snapshot.decisions = self.store.decisions(&session.firm.id, &subjects).await?;
+        Ok(if snapshot.decisions.is_empty() { first } else { plan(event, &snapshot, &session.firm.rules) })
     }
 }
 
@@ -152,7 +166,10 @@ fn summary(outcome: &Outcome) -> (EventState, Option<String>) {
             (EventState::Parked, Some(why))
         }
         Outcome::HandedOff { .. } => (EventState::HandedOff, None),
-        Outcome::InReview { why } => (EventState::InReview, Some(why.clone())),
+        Outcome::InReview { questions } => {
+            let why: Vec<&str> = questions.iter().map(|question| question.why.as_str()).collect();
+            (EventState::InReview, Some(why.join("; ")))
+        }
         Outcome::Undelivered { why, .. } => (EventState::Undelivered, Some(why.clone())),
     }
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
-use crate::domain::{CallClass, EffectKey, Priority, RecordRef, System};
+use crate::domain::{CallClass, EffectKey, Priority, Question, System};
 use crate::operations::casepeer::CannotSend;
 use crate::operations::{Request, Response, Unexpected};
 use crate::store::{CallRecord, Lease, SharedStore, StoreError};
@@ -58,21 +58,15 @@ pub(super) enum Stop {
         /// When it can be said.
         until: Timestamp,
     },
-    /// A create may have been carried out, and several records could be its result.
-    #[error("{0}: it was not answered, and several records could be its result")]
-    Ambiguous(String),
+    /// A create may have been carried out, and several records could be its result; a person must say.
+    #[error("{}", .0.why)]
+    Ambiguous(Box<Question>),
+    /// A person said to leave it.
+    #[error("a person said to leave it as it is")]
+    LeftAlone,
     /// A record was announced, but cannot be found.
     #[error("{0}")]
     NotThere(String),
-    /// HighLevel takes the person for one it knows, and the bridge does not.
-    #[error(
-        "HighLevel has {contact} with the same e-mail or phone and allows no second, but its name differs: correct one \
-         of the two, then replay"
-    )]
-    Duplicate {
-        /// The one it knows.
-        contact: RecordRef,
-    },
     /// The profile cannot do what was asked.
     #[error(transparent)]
     CannotSend(#[from] CannotSend),
@@ -84,19 +78,12 @@ pub(super) enum Stop {
         /// When it must be confirmed by.
         until: Timestamp,
     },
-    /// A create may have been carried out, and there is no way to see whether it was.
-    #[error(
-        "{operation} at {since} {what}: see in CASEpeer whether the record is there; the profile has no way to look, so it \
-         is not sent again by itself"
-    )]
-    NeverTwice {
-        /// What was asked.
-        operation: &'static str,
-        /// When.
-        since: Timestamp,
-        /// What did not come.
-        what: &'static str,
-    },
+    /// HighLevel takes the person for one it knows, and the bridge does not; a person must say.
+    #[error("{}", .0.why)]
+    Duplicate(Box<Question>),
+    /// A person must be asked first.
+    #[error("{}", .0.why)]
+    Ask(Box<Question>),
     /// A command needs a record that is not linked.
     #[error("{0} has no counterpart on the other side")]
     NoCounterpart(String),

@@ -2,8 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::act::Acted;
 use super::session::Stop;
-use crate::domain::{CallClass, Cause, MAX_ATTEMPTS, Outcome, ParkCause, Plan, System, retry_delay};
+use crate::domain::{
+    CallClass, Cause, FieldName, MAX_ATTEMPTS, Outcome, ParkCause, Plan, System, retry_delay,
+};
 use crate::store::{PlanRecord, PlannedRecord};
 use crate::vendors::Failure;
 
@@ -21,7 +24,7 @@ const LOOKS_FOR_MISSING: u32 = 3;
 const RIVAL_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 
 /// The outcome of a plan that was carried out.
-pub(super) fn carried_out(plan: &Plan, sent: usize) -> Outcome {
+pub(super) fn carried_out(plan: &Plan, acted: &Acted) -> Outcome {
     let why = || {
         let said = plan.remarks.iter().map(String::as_str);
         if !plan.remarks.is_empty() {
@@ -29,9 +32,20 @@ pub(super) fn carried_out(plan: &Plan, sent: usize) -> Outcome {
         }
         plan.commands.iter().map(|planned| planned.reason.as_str()).collect::<Vec<_>>().join("; ")
     };
+    if !plan.questions.is_empty() {
+        return Outcome::InReview { questions: plan.questions.clone() };
+    }
+    if !acted.dropped.is_empty() {
+        let titles: Vec<&str> = acted.dropped.iter().map(FieldName::title).collect();
+        let why = format!(
+            "HighLevel took the write and did not keep {}: another contact may have it, or it is not valid there",
+            titles.join(", ")
+        );
+        return Outcome::Undelivered { cause: Cause::Rejected, why };
+    }
     match &plan.unmet {
         Some(why) => Outcome::Undelivered { cause: Cause::Setup, why: why.clone() },
-        None if sent > 0 => Outcome::Done,
+        None if acted.sent > 0 => Outcome::Done,
         None if plan.remarks.is_empty() && plan.changes_something() => {
             Outcome::NothingToDo { why: "it was carried out before".into() }
         }
@@ -64,7 +78,8 @@ pub(super) struct Circumstances {
 /// | unreachable, timed out, ambiguous | again after the backoff, or later if the vendor says; uses an attempt |
 /// | changed meanwhile | again in half a second; uses an attempt |
 /// | announced but not there | again three times after the backoff, then undelivered |
-/// | HighLevel knows the person under another name | read afresh once, then undelivered |
+/// | HighLevel knows the person under another name | read afresh once, then in review |
+/// | a create may have happened, and several records could be its result | in review |
 /// | the store failed | again in 5 s; uses no attempt |
 /// | a rival creates the same person | again in a second; uses no attempt |
 /// | a create that may have happened | again when absence counts; uses no attempt |
@@ -88,12 +103,13 @@ pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
         }
         Stop::NotThere(_) => Outcome::Undelivered { cause: Cause::Missing, why },
         // Read afresh once: the other record may be the same person after all, made a moment ago.
-        Stop::Duplicate { .. } if at.failed_attempts == 0 => at.wait(RIVAL_PAUSE, why, true),
-        Stop::Duplicate { .. } => Outcome::Undelivered { cause: Cause::Ambiguous, why },
+        Stop::Duplicate(_) if at.failed_attempts == 0 => at.wait(RIVAL_PAUSE, why, true),
+        Stop::Duplicate(question) | Stop::Ambiguous(question) | Stop::Ask(question) => {
+            Outcome::InReview { questions: vec![(**question).clone()] }
+        }
+        Stop::LeftAlone => Outcome::NothingToDo { why },
         Stop::Unsure { until } => at.wait(until.duration_since(at.now).max(RIVAL_PAUSE), why, false),
-        Stop::Ambiguous(_) => Outcome::Undelivered { cause: Cause::Ambiguous, why },
         Stop::HandedOver { until, .. } => Outcome::HandedOff { until: *until, why },
-        Stop::NeverTwice { .. } => Outcome::InReview { why },
         Stop::CannotSend(_) => Outcome::Undelivered { cause: Cause::Setup, why },
         Stop::Store(_) => at.wait(STORE_PAUSE, why, false),
         Stop::Moved | Stop::LeaseLost => return None,
@@ -145,7 +161,9 @@ pub(super) fn plan_record(plan: &Plan) -> PlanRecord {
         effect_key: planned.command.effect_key().map(|key| key.0),
         reason: planned.reason.clone(),
     });
-    PlanRecord { commands: commands.collect(), remarks: plan.remarks.clone() }
+    let asked = plan.questions.iter().map(|question| &question.why);
+    let remarks = plan.remarks.iter().chain(asked).cloned();
+    PlanRecord { commands: commands.collect(), remarks: remarks.collect() }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Data goes to standard output, everything else to standard error.
 
 mod backfill;
+mod catalog;
 mod check;
 mod completions;
 mod demo;
@@ -9,8 +10,10 @@ mod failure;
 mod firms;
 mod healthcheck;
 mod output;
+mod people;
 mod profiles;
 mod reconcile;
+mod review;
 mod secrets;
 mod send;
 pub mod serve;
@@ -56,8 +59,14 @@ enum Verb {
     Backfill(backfill::Arguments),
     /// Compare both systems with what was received, and work on what no webhook told of; or show the loss meter.
     Reconcile(reconcile::Arguments),
+    /// Decide what only a person can: see both sides, and answer.
+    Review(review::Arguments),
+    /// See a person across both systems; link, merge, split.
+    People(people::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
+    /// See what can be called and waited for in both systems; call it by hand.
+    Catalog(catalog::Arguments),
     /// See how CASEpeer accounts are reached; check a profile of your own, and try an operation.
     Profiles(profiles::Arguments),
     /// See how old secrets are, make new ones, change them without a pause.
@@ -114,7 +123,10 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Events(arguments) => events::run(arguments).await,
         Verb::Backfill(arguments) => backfill::run(arguments).await,
         Verb::Reconcile(arguments) => reconcile::run(arguments).await,
+        Verb::Review(arguments) => review::run(arguments).await,
+        Verb::People(arguments) => people::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
+        Verb::Catalog(arguments) => catalog::run(arguments).await,
         Verb::Profiles(arguments) => profiles::run(arguments).await,
         Verb::Secrets(arguments) => secrets::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,

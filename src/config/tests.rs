@@ -146,7 +146,7 @@ fn a_firm_has_one_kind_of_credential_and_what_that_needs() {
     }
     let config = parse("c.toml", &(app.to_owned() + &by_browser), &Vec::new()).unwrap();
     assert!(config.firms[0].highlevel.private_tokens().is_empty());
-    assert_eq!(config.highlevel.scopes.len(), 7);
+    assert_eq!(config.highlevel.scopes.len(), 11);
     let config =
         parse("c.toml", &with("tokens = [{ env = \"PATH\" }, { env = \"HOME\" }]"), &Vec::new()).unwrap();
     assert_eq!(config.firms[0].highlevel.private_tokens().len(), 2);

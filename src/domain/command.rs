@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Base, Fields, Link, Opportunity, RecordKind, RecordRef};
+use super::{Base, Field, Fields, Link, Opportunity, Question, RecordKind, RecordRef};
 
 /// Names what a command achieves, unique in a firm and never derived from the delivery: a completed key is not carried
 /// out again, however it came about.
@@ -26,6 +26,8 @@ pub struct Plan {
     pub remarks: Vec<String>,
     /// What should be done but cannot be until a person acts.
     pub unmet: Option<String>,
+    /// What only a person can decide; the commands are carried out all the same.
+    pub questions: Vec<Question>,
 }
 
 impl Plan {
@@ -119,6 +121,33 @@ pub enum Command {
         /// What this achieves.
         effect: EffectKey,
     },
+    /// Take tags off a contact.
+    RemoveTags {
+        /// Which.
+        contact: RecordRef,
+        /// What to take off.
+        tags: Vec<String>,
+        /// What this achieves.
+        effect: EffectKey,
+    },
+    /// Create a business.
+    CreateBusiness {
+        /// What it is called.
+        name: String,
+        /// What this achieves.
+        effect: EffectKey,
+    },
+    /// Put a contact under a business.
+    JoinBusiness {
+        /// Which contact.
+        contact: RecordRef,
+        /// The matter whose source it is.
+        matter: RecordRef,
+        /// The business's name.
+        name: String,
+        /// The link's revision this was decided on.
+        revision: i64,
+    },
     /// Create a task.
     CreateTask(NewTask),
     /// Mark a task as done.
@@ -147,6 +176,15 @@ pub enum Command {
         /// The link's revision this was decided on.
         revision: i64,
     },
+    /// Say why a case's deal was lost.
+    SetLostReason {
+        /// The case.
+        case: RecordRef,
+        /// Where its deal is by then, with the reason.
+        to: Opportunity,
+        /// The link's revision this was decided on.
+        revision: i64,
+    },
 }
 
 /// A lead to create.
@@ -158,10 +196,6 @@ pub struct NewLead {
     pub fields: Fields,
     /// Stands in for a missing last name, which CASEpeer requires.
     pub last_name_filler: String,
-    /// Type of case, if the contact says.
-    pub case_type: Option<String>,
-    /// Where the lead came from.
-    pub source: Option<String>,
 }
 
 /// A contact to create.
@@ -173,8 +207,17 @@ pub struct NewContact {
     pub fields: Fields,
     /// Its tags.
     pub tags: Vec<String>,
-    /// Where the lead came from.
-    pub source: Option<String>,
+    /// What HighLevel refuses to have twice, as a person knows: it is left out, and kept as if it were agreed on.
+    pub withheld: Vec<Field>,
+}
+
+impl NewContact {
+    /// What is sent to HighLevel.
+    pub fn sent(&self) -> Fields {
+        let mut fields = self.fields.clone();
+        self.withheld.iter().for_each(|field| fields.remove(*field));
+        fields
+    }
 }
 
 /// A task to create.
@@ -194,6 +237,8 @@ pub struct NewTask {
     pub is_completed: bool,
     /// Who is to do it, in the receiving system's id.
     pub assignee: Option<String>,
+    /// CASEpeer's priority, when the task goes there.
+    pub priority: Option<String>,
     /// What this achieves.
     pub effect: EffectKey,
 }
@@ -209,8 +254,16 @@ impl fmt::Debug for NewTask {
 pub struct NewNote {
     /// Whose.
     pub owner: Target,
-    /// The note on the other side this is a copy of.
-    pub copy_of: RecordRef,
+    /// The note on the other side this is a copy of, if any.
+    pub copy_of: Option<RecordRef>,
+    /// What this achieves.
+    pub effect: EffectKey,
+    /// What it is called in CASEpeer, behind the location.
+    pub name: String,
+    /// The receiving system's user who wrote it.
+    pub author: Option<String>,
+    /// When it was written.
+    pub written_at: Option<Timestamp>,
     /// What it says.
     pub body: String,
     /// CASEpeer's category, when the note goes there.
@@ -219,7 +272,7 @@ pub struct NewNote {
 
 impl fmt::Debug for NewNote {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "NewNote(copy of {}, on {:?})", self.copy_of, self.owner)
+        write!(out, "NewNote({}, on {:?})", self.effect, self.owner)
     }
 }
 
@@ -259,7 +312,14 @@ impl Command {
             Self::AddTags { effect, .. } => return Some(effect.clone()),
             Self::CreateTask(new) => return Some(new.effect.clone()),
             Self::CompleteTask { task, revision, .. } => format!("complete:{task}@{revision}"),
-            Self::CreateNote(new) => format!("copy-of:{}", new.copy_of),
+            Self::CreateNote(new) => return Some(new.effect.clone()),
+            Self::RemoveTags { effect, .. } | Self::CreateBusiness { effect, .. } => {
+                return Some(effect.clone());
+            }
+            Self::JoinBusiness { contact, matter, revision, .. } => {
+                format!("business-of:{contact}:from:{matter}@{revision}")
+            }
+            Self::SetLostReason { case, revision, .. } => format!("lost-reason:{case}@{revision}"),
             Self::CreateOpportunity(new) => format!("opportunity-of:{}", new.case),
             Self::UpdateOpportunity { opportunity, revision, .. } => {
                 format!("stage:{opportunity}@{revision}")
@@ -278,6 +338,10 @@ impl Command {
             Self::UpdateContact { contact, fields, .. } => format!("set {} of {contact}", titles(fields)),
             Self::UpdateMatter { matter, fields, .. } => format!("set {} of {matter}", titles(fields)),
             Self::AddTags { tags, .. } => format!("add the tag {}", tags.join(", ")),
+            Self::RemoveTags { tags, .. } => format!("take off the tag {}", tags.join(", ")),
+            Self::CreateBusiness { .. } => "create a business in HighLevel".into(),
+            Self::JoinBusiness { contact, .. } => format!("put {contact} under its business"),
+            Self::SetLostReason { case, .. } => format!("say why the deal of {case} was lost"),
             Self::CreateTask(new) => format!("create a task in {}", new.owner.side().title()),
             Self::CompleteTask { task, .. } => format!("complete {task}"),
             Self::CreateNote(new) => format!("create a note in {}", new.owner.side().title()),
@@ -288,7 +352,7 @@ impl Command {
 }
 
 fn titles(fields: &Fields) -> String {
-    fields.iter().map(|(field, _)| field.title()).collect::<Vec<_>>().join(", ")
+    fields.iter().map(|(name, _)| name.title()).collect::<Vec<_>>().join(", ")
 }
 
 impl Target {

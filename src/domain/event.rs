@@ -27,6 +27,18 @@ pub enum Fact {
         /// Which.
         contact: RecordRef,
     },
+    /// A contact was deleted in HighLevel, or merged into another.
+    ContactDeleted {
+        /// Which.
+        contact: RecordRef,
+    },
+    /// An appointment was made, moved or cancelled in HighLevel.
+    AppointmentChanged {
+        /// Which.
+        appointment: RecordRef,
+        /// Whose it is, if the webhook says.
+        owner: Option<RecordRef>,
+    },
     /// A contact's data changed in HighLevel.
     ContactUpdated {
         /// Which.
@@ -83,7 +95,10 @@ impl Fact {
     /// The record it is about.
     pub fn subject(&self) -> &RecordRef {
         match self {
-            Self::ContactCreated { contact } | Self::ContactUpdated { contact } => contact,
+            Self::ContactCreated { contact }
+            | Self::ContactUpdated { contact }
+            | Self::ContactDeleted { contact } => contact,
+            Self::AppointmentChanged { appointment, .. } => appointment,
             Self::LeadCreated { lead } | Self::LeadUpdated { lead } => lead,
             Self::CaseCreated { case, .. } | Self::CaseStatusChanged { case, .. } => case,
             Self::TaskCreated { task, .. } | Self::TaskCompleted { task, .. } => task,

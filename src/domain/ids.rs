@@ -91,10 +91,12 @@ pub enum RecordKind {
     Note,
     /// A deal in a HighLevel pipeline.
     Opportunity,
+    /// An appointment in HighLevel.
+    Appointment,
 }
 
 impl RecordKind {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::Contact, "contact"),
         (Self::Lead, "lead"),
         (Self::Case, "case"),
@@ -102,6 +104,7 @@ impl RecordKind {
         (Self::Task, "task"),
         (Self::Note, "note"),
         (Self::Opportunity, "opportunity"),
+        (Self::Appointment, "appointment"),
     ];
 
     /// The name used in rows and effect keys.
@@ -218,5 +221,34 @@ impl FromStr for EventId {
     type Err = uuid::Error;
     fn from_str(text: &str) -> Result<Self, uuid::Error> {
         text.parse().map(Self)
+    }
+}
+
+/// One question to a person. Time-ordered (UUID version 7, RFC 9562).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReviewId(pub Uuid);
+
+impl fmt::Display for ReviewId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+impl FromStr for ReviewId {
+    type Err = uuid::Error;
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        text.parse().map(Self)
+    }
+}
+
+/// One person across both systems: whose lane an event is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PersonId(pub i64);
+
+impl fmt::Display for PersonId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
     }
 }

@@ -26,6 +26,11 @@ impl Link {
         Self { highlevel, casepeer, origin, base, revision: 0 }
     }
 
+    /// Whether both records are there: a link of a record that was deleted stays as its tombstone.
+    pub fn is_live(&self) -> bool {
+        !self.base.is_deleted
+    }
+
     /// The record on one side.
     pub fn on(&self, system: System) -> &RecordRef {
         match system {
@@ -39,7 +44,8 @@ impl Link {
 /// on under its newest case, or its newest lead while there is no case.
 pub fn counterpart<'a>(links: &'a [Link], record: &RecordRef) -> Option<&'a RecordRef> {
     let there = record.system.opposite();
-    let others = links.iter().filter(|link| link.on(record.system) == record).map(|link| link.on(there));
+    let live = links.iter().filter(|link| link.is_live() && link.on(record.system) == record);
+    let others = live.map(|link| link.on(there));
     let newest = |kind| others.clone().rfind(|other| other.kind == kind);
     match there {
         System::HighLevel => newest(RecordKind::Contact),
@@ -62,6 +68,27 @@ pub struct Base {
     /// Whether the initial tasks of a matter that began in CASEpeer have been seen to; nothing if it gets none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_tasks: Option<bool>,
+    /// Why a person's two records were taken for one; nothing if one was made for the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<Matched>,
+    /// The tags that the status put on the contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
+    /// The business that the contact was put under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub business: Option<String>,
+    /// Whether HighLevel's record was deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_deleted: bool,
+}
+
+/// Why two records were taken for one person's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Matched {
+    /// How likely they are one person, in per mille.
+    pub score: u16,
+    /// What spoke for it and what against, in words that name no person.
+    pub reasons: Vec<String>,
 }
 
 impl Base {
@@ -81,6 +108,12 @@ impl Base {
         Self { initial_tasks: Some(are_seen_to), ..self }
     }
 
+    /// The same base of a link that was found by matching.
+    #[must_use]
+    pub fn with_match(self, matched: Matched) -> Self {
+        Self { matched: Some(matched), ..self }
+    }
+
     /// A base that knows where a deal was put.
     pub fn of_opportunity(opportunity: Opportunity) -> Self {
         Self { opportunity: Some(opportunity), ..Self::default() }
@@ -97,6 +130,16 @@ impl Base {
         }
         if newer.initial_tasks.is_some() {
             self.initial_tasks = newer.initial_tasks;
+        }
+        if newer.tags.is_some() {
+            self.tags.clone_from(&newer.tags);
+        }
+        if newer.business.is_some() {
+            self.business.clone_from(&newer.business);
+        }
+        self.is_deleted |= newer.is_deleted;
+        if newer.matched.is_some() {
+            self.matched.clone_from(&newer.matched);
         }
     }
 }

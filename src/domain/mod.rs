@@ -4,6 +4,7 @@
 mod backoff;
 mod command;
 mod event;
+mod field;
 mod ids;
 mod link;
 mod outcome;
@@ -11,18 +12,26 @@ mod period;
 mod person;
 mod quota;
 mod record;
+mod review;
+mod text;
+mod user;
 
 pub use backoff::{MAX_ATTEMPTS, retry_delay};
 pub use command::{
     Command, EffectKey, NewContact, NewLead, NewNote, NewOpportunity, NewTask, Plan, Planned, Target,
 };
 pub use event::{Event, Fact};
-pub use ids::{EventId, FirmId, RecordId, RecordKind, RecordRef, System};
-pub use link::{Base, Link, counterpart};
+pub use field::{Field, FieldName, Scope};
+pub use ids::{EventId, FirmId, PersonId, RecordId, RecordKind, RecordRef, ReviewId, System, UnknownWord};
+pub use link::{Base, Link, Matched, counterpart};
 pub use outcome::{CallClass, Cause, EventState, Outcome, ParkCause};
 pub use period::Period;
-pub use person::{Email, Field, Fields, Phone, split_name};
+pub use person::{Email, Fields, Phone, split_name};
 pub use quota::{Allowance, Announced, Priority};
 pub use record::{
-    Contact, Matter, Note, Opportunity, OpportunityStatus, Task, external_ref, parse_external_ref,
+    Appointment, Contact, Matter, Note, Opportunity, OpportunityStatus, Task, external_ref,
+    parse_external_ref,
 };
+pub use review::{Decision, Details, Difference, Question, Resolution, ReviewAction, ReviewKind, Shown};
+pub use text::{LONGEST_TEXT, plain, shortened};
+pub use user::{User, Users};

@@ -1,12 +1,8 @@
 //! How things end: an event's state, a call's class.
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::{SignedDuration, Timestamp};
 
-use super::System;
-use super::ids::UnknownWord;
+use super::{Question, System};
 
 macro_rules! closed_list {
     ($(#[$meta:meta])* $name:ident as $list:literal { $($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -25,20 +21,23 @@ macro_rules! closed_list {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, out: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 out.write_str(self.as_str())
             }
         }
 
-        impl FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
-                Self::ALL.iter().find(|one| one.as_str() == word).copied().ok_or_else(|| UnknownWord::new($list, word))
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::domain::UnknownWord;
+            fn from_str(word: &str) -> Result<Self, Self::Err> {
+                let found = Self::ALL.iter().find(|one| one.as_str() == word);
+                found.copied().ok_or_else(|| Self::Err::new($list, word))
             }
         }
     };
 }
+
+pub(super) use closed_list;
 
 closed_list! {
     /// Where an event stands.
@@ -172,10 +171,10 @@ pub enum Outcome {
         /// What was handed over.
         why: String,
     },
-    /// A person must say what happened; nothing is sent again by itself.
+    /// Ask a person, and go on with the answer.
     InReview {
-        /// What is to be said.
-        why: String,
+        /// What; at least one.
+        questions: Vec<Question>,
     },
     /// Give up and show a person.
     Undelivered {

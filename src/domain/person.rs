@@ -6,76 +6,30 @@ use std::collections::btree_map::Entry;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-/// A field that exists on both sides and may be kept in step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Field {
-    /// Given name.
-    FirstName,
-    /// Family name.
-    LastName,
-    /// E-mail address.
-    Email,
-    /// Telephone number.
-    Phone,
-    /// Street and number.
-    Street,
-    /// City.
-    City,
-    /// State or province.
-    State,
-    /// Postal code.
-    PostalCode,
-}
-
-impl Field {
-    /// Every field, in the order a person would read them.
-    pub const ALL: [Self; 8] = [
-        Self::FirstName,
-        Self::LastName,
-        Self::Email,
-        Self::Phone,
-        Self::Street,
-        Self::City,
-        Self::State,
-        Self::PostalCode,
-    ];
-
-    /// The name in words.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::FirstName => "first name",
-            Self::LastName => "last name",
-            Self::Email => "e-mail",
-            Self::Phone => "phone",
-            Self::Street => "street",
-            Self::City => "city",
-            Self::State => "state",
-            Self::PostalCode => "postal code",
-        }
-    }
-}
+use super::{Field, FieldName};
 
 /// The values of a person's fields, each in its canonical form. A field without a value is absent, never empty.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Fields(BTreeMap<Field, String>);
+pub struct Fields(BTreeMap<FieldName, String>);
 
 impl Fields {
     /// Puts a value into its canonical form and keeps it; blank text clears nothing and adds nothing.
-    pub fn set(&mut self, field: Field, raw: &str) {
-        let value = match field {
-            Field::Email => Email::parse(raw).map_or_else(|| tidy(raw), |email| email.0),
-            Field::Phone => Phone::parse(raw).map_or_else(|| tidy(raw), |phone| phone.0),
+    pub fn set(&mut self, name: impl Into<FieldName>, raw: &str) {
+        let name = name.into();
+        let value = match name {
+            FieldName::Known(Field::Email) => Email::parse(raw).map_or_else(|| tidy(raw), |email| email.0),
+            FieldName::Known(Field::Phone) => Phone::parse(raw).map_or_else(|| tidy(raw), |phone| phone.0),
+            FieldName::Known(Field::DateOfBirth | Field::DateOfLoss | Field::SignedAt) => date(&tidy(raw)),
             _ => tidy(raw),
         };
         if !value.is_empty() {
-            self.0.insert(field, value);
+            self.0.insert(name, value);
         }
     }
 
     /// [`Fields::set`] for a value that may be missing.
-    pub fn set_if_some(&mut self, field: Field, raw: Option<&str>) {
+    pub fn set_if_some(&mut self, field: impl Into<FieldName>, raw: Option<&str>) {
         if let Some(raw) = raw {
             self.set(field, raw);
         }
@@ -83,30 +37,40 @@ impl Fields {
 
     /// The same fields with one more.
     #[must_use]
-    pub fn with(mut self, field: Field, raw: &str) -> Self {
+    pub fn with(mut self, field: impl Into<FieldName>, raw: &str) -> Self {
         self.set(field, raw);
         self
     }
 
     /// One value.
     pub fn get(&self, field: Field) -> Option<&str> {
-        self.0.get(&field).map(String::as_str)
+        self.value(&FieldName::Known(field))
+    }
+
+    /// One value, of any field.
+    pub fn value(&self, name: &FieldName) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
     }
 
     /// Drops one value.
-    pub fn remove(&mut self, field: Field) {
-        self.0.remove(&field);
+    pub fn remove(&mut self, name: impl Into<FieldName>) {
+        self.0.remove(&name.into());
     }
 
     /// Keeps a value that is already canonical, as when it was read from the other side.
-    pub fn put(&mut self, field: Field, value: String) {
-        self.0.insert(field, value);
+    pub fn put(&mut self, name: impl Into<FieldName>, value: String) {
+        self.0.insert(name.into(), value);
+    }
+
+    /// Keeps only the values that `keeps` says yes to.
+    pub fn retain(&mut self, mut keeps: impl FnMut(&FieldName, &str) -> bool) {
+        self.0.retain(|name, value| keeps(name, value));
     }
 
     /// Takes over every value of `newer`.
     pub fn overlay(&mut self, newer: &Self) {
         for (field, value) in &newer.0 {
-            match self.0.entry(*field) {
+            match self.0.entry(field.clone()) {
                 Entry::Occupied(mut slot) => slot.get_mut().clone_from(value),
                 Entry::Vacant(slot) => drop(slot.insert(value.clone())),
             }
@@ -114,8 +78,8 @@ impl Fields {
     }
 
     /// The fields that have a value.
-    pub fn iter(&self) -> impl Iterator<Item = (Field, &str)> {
-        self.0.iter().map(|(field, value)| (*field, value.as_str()))
+    pub fn iter(&self) -> impl Iterator<Item = (&FieldName, &str)> {
+        self.0.iter().map(|(name, value)| (name, value.as_str()))
     }
 
     /// Whether no field has a value.
@@ -132,13 +96,25 @@ impl Fields {
 impl std::fmt::Debug for Fields {
     /// Names the fields, never their values: these are people.
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_set().entries(self.0.keys()).finish()
+        out.debug_set().entries(self.0.keys().map(FieldName::title)).finish()
     }
 }
 
 /// Unicode in its compatible composed form (full-width digits become digits), runs of white space as one space.
 fn tidy(raw: &str) -> String {
     raw.nfkc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A day as `YYYY-MM-DD`, also if it comes with a time or in the American order; anything else as it is.
+fn date(text: &str) -> String {
+    let american = || jiff::civil::Date::strptime("%m/%d/%Y", text).ok();
+    let whole = || text.get(..10).and_then(|day| day.parse::<jiff::civil::Date>().ok());
+    // HighLevel's date fields come in milliseconds, too.
+    let counted = || {
+        let millis = text.parse().ok().filter(|millis: &i64| millis.abs() > 99_999_999)?;
+        Some(jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(millis).ok()?).date())
+    };
+    whole().or_else(american).or_else(counted).map_or_else(|| text.to_owned(), |day| day.to_string())
 }
 
 /// An e-mail address, lower-cased: mailboxes that differ only by case are the same person's in practice.
@@ -209,7 +185,7 @@ mod tests {
     #[test]
     fn debug_output_names_no_person() {
         let shown = format!("{:?}", Fields::default().with(Field::FirstName, "Ada"));
-        assert_eq!(shown, "{FirstName}");
+        assert_eq!(shown, "{\"first name\"}");
     }
 
     #[test]

@@ -19,8 +19,31 @@ pub struct Contact {
     pub source: Option<String>,
     /// When HighLevel says it was added.
     pub added_at: Option<Timestamp>,
+    /// When HighLevel says it was changed last; its tasks and notes do not count there.
+    pub updated_at: Option<Timestamp>,
     /// Custom fields by key, where the location's definitions name one.
     pub custom: BTreeMap<String, String>,
+    /// The business it belongs to.
+    pub business: Option<String>,
+    /// The user it is assigned to.
+    pub assignee: Option<String>,
+}
+
+impl Contact {
+    /// A contact of which nothing is known yet.
+    pub fn new(record: RecordRef) -> Self {
+        Self {
+            record,
+            fields: Fields::default(),
+            tags: Vec::new(),
+            source: None,
+            added_at: None,
+            updated_at: None,
+            custom: BTreeMap::new(),
+            business: None,
+            assignee: None,
+        }
+    }
 }
 
 /// A CASEpeer lead or case: in the law's word, a matter.
@@ -46,6 +69,14 @@ pub struct Matter {
     pub source: Option<String>,
     /// When the firm was retained: the person has signed.
     pub retained_at: Option<String>,
+    /// Why the firm turned it down, in the firm's words.
+    pub reject_reason: Option<String>,
+    /// Who works on it: users by role.
+    pub assignees: BTreeMap<String, String>,
+    /// Values of the firm's own fields by key.
+    pub custom: BTreeMap<String, String>,
+    /// When CASEpeer says it was changed last.
+    pub updated_at: Option<Timestamp>,
     /// Tag that a write must carry so as not to overwrite somebody else's (RFC 9110 section 13.1.1).
     pub version: Option<String>,
 }
@@ -53,17 +84,26 @@ pub struct Matter {
 impl Matter {
     /// The matter at the end of a link, where it cannot be read: what both sides agreed on last is all that is known.
     pub fn as_agreed(link: &Link) -> Self {
+        Self { fields: link.base.fields.clone(), ..Self::new(link.casepeer.clone()) }
+    }
+
+    /// A lead or case of which nothing is known yet.
+    pub fn new(record: RecordRef) -> Self {
         Self {
-            record: link.casepeer.clone(),
+            record,
             lead: None,
             case: None,
             client: None,
             external_ref: None,
-            fields: link.base.fields.clone(),
+            fields: Fields::default(),
             status: None,
             case_type: None,
             source: None,
             retained_at: None,
+            reject_reason: None,
+            assignees: BTreeMap::new(),
+            custom: BTreeMap::new(),
+            updated_at: None,
             version: None,
         }
     }
@@ -87,6 +127,12 @@ pub struct Task {
     pub body: Option<String>,
     /// When it is due.
     pub due_at: Option<Timestamp>,
+    /// When it is due, as CASEpeer wrote it, where that is a day or has no time zone.
+    pub due_text: Option<String>,
+    /// CASEpeer's priority.
+    pub priority: Option<String>,
+    /// The user who is to do it.
+    pub assignee: Option<String>,
     /// Whether it is done.
     pub is_completed: bool,
     /// What the creator called it.
@@ -113,8 +159,31 @@ pub struct Note {
     pub category: Option<String>,
     /// What the creator called it.
     pub external_ref: Option<String>,
-    /// When HighLevel says it was added.
+    /// The user who wrote it.
+    pub author: Option<String>,
+    /// When it was written.
     pub added_at: Option<Timestamp>,
+}
+
+/// An appointment in HighLevel.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Appointment {
+    /// Which one.
+    pub record: RecordRef,
+    /// Whose it is.
+    pub owner: Option<RecordRef>,
+    /// What it is called.
+    pub title: String,
+    /// `confirmed`, `cancelled` and the like.
+    pub status: Option<String>,
+    /// When it begins.
+    pub starts_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Appointment {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Appointment({}, status: {:?})", self.record, self.status)
+    }
 }
 
 impl std::fmt::Debug for Note {
@@ -146,6 +215,9 @@ pub struct Opportunity {
     pub stage: String,
     /// Open, won, lost or abandoned.
     pub status: OpportunityStatus,
+    /// Why it was lost: HighLevel's id of the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_reason: Option<String>,
 }
 
 /// How we name a HighLevel record inside CASEpeer: `ghl:{location}:{id}`.

@@ -82,6 +82,13 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
             metrics::gauge!("casebridge_events", "state" => state.as_str()).set(counts.of(*state) as f64);
         }
     }
+    if let Ok(open) = shared.bridge.store.open_reviews().await {
+        for kind in crate::domain::ReviewKind::ALL {
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts stay far below 2^53")]
+            metrics::gauge!("casebridge_reviews_open", "kind" => kind.as_str())
+                .set(open.get(kind).copied().unwrap_or_default() as f64);
+        }
+    }
     if let Ok(parkings) = shared.bridge.store.parkings().await {
         for cause in crate::domain::ParkCause::ALL {
             let firms = parkings.iter().filter(|parking| parking.cause == *cause).count();

@@ -17,6 +17,7 @@ use super::{admin, api, connect, health, webhooks};
         (name = "health", description = "Both listeners: for the load balancer and the orchestrator."),
         (name = "events", description = "Admin listener: what came and what was made of it."),
         (name = "firms", description = "Admin listener: firms, their connections, and where the app is installed."),
+        (name = "review", description = "Admin listener: what only a person can decide."),
         (name = "operation", description = "Admin listener: quotas, secrets' ages, metrics and this description."),
     ),
     paths(
@@ -36,6 +37,9 @@ use super::{admin, api, connect, health, webhooks};
         api::secrets::list,
         api::firms::list,
         api::firms::installations,
+        api::review::list,
+        api::review::show,
+        api::review::resolve,
         admin::metrics,
         json,
     )

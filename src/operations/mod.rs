@@ -5,6 +5,7 @@
 //! and a profile says how that is put on the wire.
 
 pub mod casepeer;
+pub mod catalog;
 pub mod highlevel;
 
 use std::borrow::Cow;

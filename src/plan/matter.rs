@@ -1,8 +1,9 @@
 //! A lead was created or changed in CASEpeer.
 
-use super::contact::merge_pair;
-use super::matching::evidence;
+use super::matching::{Known, contact_of};
+use super::pair::{fields_for_highlevel, merge_pair};
 use super::snapshot::{MatterView, Pair, Snapshot};
+use super::users;
 use crate::domain::{Base, Command, EffectKey, Link, NewContact, NewTask, Plan, RecordRef, System, Target};
 use crate::rules::SyncRules;
 
@@ -28,7 +29,8 @@ pub(super) fn plan(view: &MatterView, occasion: Occasion, snapshot: &Snapshot, r
     if own.casepeer != link.casepeer {
         plan.add(Command::Link(own.clone()), format!("{} was {}", own.casepeer, link.casepeer));
     }
-    merge_pair(&mut plan, contact, &Pair { link: own, matter: view.matter.clone() }, rules);
+    let pair = Pair { link: own, matter: view.matter.clone(), standing: view.standing };
+    merge_pair(&mut plan, contact, &pair, snapshot, rules);
     // Once: a template that the firm adds later is for later matters. A new matter's contact may have been told of, and
     // linked as a look-alike, before its own event was done, as when the answer that it was created never came.
     let are_due = match link.base.initial_tasks {
@@ -56,30 +58,33 @@ fn own_link(link: &Link, matter: &RecordRef) -> Link {
 pub(super) fn introduce(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
     let matter = &view.matter;
     let mut plan = Plan::default();
-    let known =
-        view.candidates.iter().find_map(|one| Some((one, evidence(one, matter, &snapshot.location)?)));
-    let origin = if let Some((contact, evidence)) = known {
-        let origin = evidence.origin();
-        let base = match origin {
-            System::CasePeer => Base::default().with_initial_tasks(false),
-            System::HighLevel => Base::default(),
-        };
-        let link = Link::new(contact.record.clone(), matter.record.clone(), origin, base);
-        plan.add(
-            Command::Link(link.clone()),
-            format!("{} is the same person: {}", contact.record, evidence.words()),
-        );
-        merge_pair(&mut plan, contact, &Pair { link, matter: matter.clone() }, rules);
-        origin
-    } else {
-        let contact = NewContact {
-            matter: matter.record.clone(),
-            fields: matter.fields.clone(),
-            tags: vec![SYNCED_TAG.into()],
-            source: matter.source.clone(),
-        };
-        plan.add(Command::CreateContact(contact), "HighLevel does not know this client");
-        System::CasePeer
+    let origin = match contact_of(view, snapshot) {
+        Known::LeftAlone => return Plan::nothing("a person said to leave it as it is"),
+        Known::Asked(question) => return Plan { questions: vec![*question], ..Plan::default() },
+        Known::As(contacts) => {
+            let Some((contact, likeness)) = contacts.into_iter().next() else { return plan };
+            let base = match likeness.origin {
+                System::CasePeer => Base::default().with_initial_tasks(false),
+                System::HighLevel => Base::default(),
+            };
+            let base = base.with_match(likeness.matched());
+            let link = Link::new(contact.record.clone(), matter.record.clone(), likeness.origin, base);
+            let reason = format!("{} is the same person: {}", contact.record, likeness.words());
+            plan.add(Command::Link(link.clone()), reason);
+            let pair = Pair { link, matter: matter.clone(), standing: view.standing };
+            merge_pair(&mut plan, contact, &pair, snapshot, rules);
+            likeness.origin
+        }
+        Known::Nobody { withheld } => {
+            let contact = NewContact {
+                matter: matter.record.clone(),
+                fields: fields_for_highlevel(matter, snapshot, rules),
+                tags: vec![SYNCED_TAG.into()],
+                withheld,
+            };
+            plan.add(Command::CreateContact(contact), "HighLevel does not know this client");
+            System::CasePeer
+        }
     };
     if origin == System::CasePeer {
         initial_tasks(&mut plan, view, snapshot, rules);
@@ -99,7 +104,8 @@ fn initial_tasks(plan: &mut Plan, view: &MatterView, snapshot: &Snapshot, rules:
             body: template.body.clone(),
             due_at: template.due_in.after(snapshot.now),
             is_completed: false,
-            assignee: template.assignee.clone(),
+            assignee: users::by_template(template.assignee.as_deref(), matter, snapshot, rules),
+            priority: None,
             effect: EffectKey(format!("task:{}:{}", matter.root(), template.key)),
         };
         plan.add(Command::CreateTask(task), format!("initial task `{}` of this case type", template.key));

@@ -4,18 +4,22 @@
 //! nothing but its arguments: `bridge::prepare` reads the systems and the store beforehand, `bridge::act` carries the
 //! commands out afterwards, and an effect key keeps a command from being carried out twice.
 
+mod appointment;
 mod contact;
-mod matching;
+mod deleted;
+pub mod matching;
 mod matter;
 mod merge;
 mod note;
+mod pair;
 mod snapshot;
 mod status;
 mod task;
+mod users;
 
 use self::matter::Occasion;
-pub use merge::{Merged, merge};
-pub use snapshot::{ContactView, CopyView, MatterView, Owner, Pair, Snapshot, View};
+pub use merge::{Merged, Sides, Verdict, Why, decide, merge};
+pub use snapshot::{ContactView, CopyView, DeletedView, MatterView, Owner, Pair, Snapshot, Standing, View};
 
 use crate::domain::{Event, Fact, Plan, System};
 use crate::rules::SyncRules;
@@ -41,6 +45,8 @@ pub fn plan(event: &Event, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
             System::HighLevel => task::to_casepeer(view, snapshot, rules),
             System::CasePeer => task::to_highlevel(view, snapshot, rules),
         },
+        (View::Appointment(view), _) => appointment::plan(view, snapshot, rules),
+        (View::Deleted(view), _) => deleted::plan(view, snapshot, rules),
         (View::Note(view), _) => match event.source {
             System::HighLevel => note::to_casepeer(view, snapshot, rules),
             System::CasePeer => note::to_highlevel(view, snapshot, rules),

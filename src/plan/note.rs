@@ -1,8 +1,10 @@
 //! A note was written on either side.
 
 use super::snapshot::{CopyView, Owner, Snapshot};
+use super::users;
 use crate::domain::{
-    Base, Command, Link, NewNote, Note, Plan, RecordKind, System, Target, parse_external_ref,
+    Base, Command, Link, NewNote, Note, Plan, RecordKind, System, Target, parse_external_ref, plain,
+    shortened,
 };
 use crate::rules::SyncRules;
 
@@ -26,7 +28,7 @@ pub(super) fn to_casepeer(view: &CopyView<Note>, snapshot: &Snapshot, rules: &Sy
         }
         Owner::Matter(_) | Owner::Missing => return Plan::nothing("HighLevel does not say whose note it is"),
     };
-    copy_to_casepeer(&mut plan, &view.record, owner, rules);
+    copy_to_casepeer(&mut plan, &view.record, owner, snapshot, rules);
     plan
 }
 
@@ -53,13 +55,26 @@ pub(super) fn to_highlevel(view: &CopyView<Note>, snapshot: &Snapshot, rules: &S
     }
     let (mut plan, owner) = match &view.owner {
         Owner::Linked { there, .. } => (Plan::default(), Target::Record(there.clone())),
-        Owner::Matter(matter) => (
-            super::matter::introduce(matter, snapshot, rules),
-            Target::CounterpartOf(matter.matter.record.clone()),
-        ),
+        Owner::Matter(matter) => {
+            let plan = super::matter::introduce(matter, snapshot, rules);
+            if plan.commands.is_empty() {
+                return plan;
+            }
+            (plan, Target::CounterpartOf(matter.matter.record.clone()))
+        }
         Owner::Contact(_) | Owner::Missing => return Plan::nothing("CASEpeer does not say whose note it is"),
     };
-    let copy = NewNote { owner, copy_of: note.record.clone(), body: note.body.clone(), category: None };
+    let author = users::counterpart(System::CasePeer, note.author.as_deref(), snapshot, rules);
+    let copy = NewNote {
+        owner,
+        copy_of: Some(note.record.clone()),
+        effect: note.record.copy_effect(),
+        name: note.record.id.clone(),
+        body: body_for_highlevel(note, snapshot, rules),
+        author,
+        written_at: None,
+        category: None,
+    };
     plan.add(Command::CreateNote(copy), "the firm shares notes of this category");
     plan
 }
@@ -68,16 +83,51 @@ fn settled_by_link_or_origin(view: &CopyView<Note>) -> Option<Plan> {
     (view.link.is_some() || view.is_ours).then(|| Plan::nothing("both sides have it already"))
 }
 
+/// HighLevel dates a note when it is made and knows only its own users: who wrote it, and when, stands below the text.
+fn body_for_highlevel(note: &Note, snapshot: &Snapshot, rules: &SyncRules) -> String {
+    let text = shortened(plain(&note.body), System::CasePeer.title());
+    let Some(author) = users::name(System::CasePeer, note.author.as_deref(), snapshot) else { return text };
+    match note.added_at {
+        Some(at) => format!("{text}\n\n{author}, {} (CASEpeer)", rules.time_zone.words(at)),
+        None => format!("{text}\n\n{author} (CASEpeer)"),
+    }
+}
+
 /// Plans the copy of a HighLevel note.
-pub(super) fn copy_to_casepeer(plan: &mut Plan, note: &Note, owner: Target, rules: &SyncRules) {
+pub(super) fn copy_to_casepeer(
+    plan: &mut Plan,
+    note: &Note,
+    owner: Target,
+    snapshot: &Snapshot,
+    rules: &SyncRules,
+) {
     if !rules.notes.to_casepeer {
         return;
     }
-    let category = rules.notes.category.clone();
-    let copy = NewNote { owner, copy_of: note.record.clone(), body: note.body.clone(), category };
+    let text = shortened(plain(&note.body), System::HighLevel.title());
+    if text.is_empty() {
+        plan.remark("the note has no text");
+        return;
+    }
+    let author = users::counterpart(System::HighLevel, note.author.as_deref(), snapshot, rules);
+    // Somebody whom CASEpeer does not know cannot be its author there.
+    let unknown = match author {
+        Some(_) => None,
+        None => users::name(System::HighLevel, note.author.as_deref(), snapshot),
+    };
+    let copy = NewNote {
+        owner,
+        copy_of: Some(note.record.clone()),
+        effect: note.record.copy_effect(),
+        name: note.record.id.clone(),
+        body: unknown.map_or(text.clone(), |name| format!("{text}\n\n{name} (HighLevel)")),
+        author,
+        written_at: note.added_at,
+        category: rules.notes.category.clone(),
+    };
     plan.add(Command::CreateNote(copy), "CASEpeer has no copy of it");
 }
 
 fn is_copy_of(command: &Command, note: &Note) -> bool {
-    matches!(command, Command::CreateNote(new) if new.copy_of == note.record)
+    matches!(command, Command::CreateNote(new) if new.copy_of.as_ref() == Some(&note.record))
 }

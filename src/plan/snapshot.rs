@@ -1,8 +1,13 @@
 //! Everything a decision may look at.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use crate::domain::{Contact, Link, Matter, Note, RecordRef, Task};
+use crate::domain::{
+    Appointment, Contact, Decision, Link, Matter, Note, RecordKind, RecordRef, ReviewKind, Task, Users,
+    counterpart,
+};
 use crate::operations::highlevel::Pipelines;
 
 /// Both systems and the store, as they were when the event was prepared.
@@ -12,8 +17,23 @@ pub struct Snapshot {
     pub now: Timestamp,
     /// The firm's HighLevel location.
     pub location: String,
+    /// The keys of the location's custom fields of contacts.
+    pub custom_fields: BTreeSet<String>,
+    /// The users of both systems, if what was seen names one.
+    pub users: Users,
+    /// The location's businesses, ids and names, if the firm makes any.
+    pub businesses: Vec<(String, String)>,
     /// What was seen.
     pub view: View,
+    /// What people decided about the questions that this snapshot raises, the newest first.
+    pub decisions: Vec<Decision>,
+}
+
+impl Snapshot {
+    /// What was decided last about a question.
+    pub fn decision(&self, kind: ReviewKind, subject: &str) -> Option<&Decision> {
+        self.decisions.iter().find(|decision| decision.kind == kind && decision.subject == subject)
+    }
 }
 
 /// What was seen, by what the event is about.
@@ -29,6 +49,19 @@ pub enum View {
     Task(CopyView<Task>),
     /// A note of either side.
     Note(CopyView<Note>),
+    /// An appointment in HighLevel.
+    Appointment(CopyView<Appointment>),
+    /// A contact that was deleted in HighLevel.
+    Deleted(DeletedView),
+}
+
+/// A contact that was deleted, or merged into another, and the matters it leaves behind.
+#[derive(Debug, Clone)]
+pub struct DeletedView {
+    /// Which it was.
+    pub contact: RecordRef,
+    /// Its matters as they are now, each with the contact that HighLevel knows for its person, if any.
+    pub orphans: Vec<(Pair, Option<Contact>)>,
 }
 
 /// A contact, and what is known of it in CASEpeer.
@@ -38,8 +71,14 @@ pub struct ContactView {
     pub contact: Contact,
     /// The matters it is linked to, as they are now.
     pub pairs: Vec<Pair>,
-    /// For a contact without a link: leads that name it or share its e-mail or phone.
+    /// For a contact without a link: leads and cases that name it or share its e-mail or phone.
     pub candidates: Vec<Matter>,
+    /// How many more there are that could be its person's.
+    pub left_off: usize,
+    /// What people decided about who it is, the newest first.
+    pub decisions: Vec<Decision>,
+    /// For a contact without a link, if the firm makes leads by pipeline: those it has an opportunity in, by name and id.
+    pub pipelines: Vec<String>,
     /// For a contact without a link: its open tasks.
     pub tasks: Vec<Task>,
     /// For a contact without a link: its notes.
@@ -53,6 +92,38 @@ pub struct Pair {
     pub link: Link,
     /// The lead or case as it is now.
     pub matter: Matter,
+    /// Which of the person's matters it is.
+    pub standing: Standing,
+}
+
+/// Which of a person's matters one is. What is a matter's own, such as its type, must not wander from one accident to
+/// another by way of the contact they share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The only one.
+    Only,
+    /// The newest of several: the contact shows what is its own.
+    Newest,
+    /// One that a newer one has taken the place of.
+    Older,
+}
+
+impl Standing {
+    /// Which one this is among the links of a contact.
+    pub fn of(matter: &Matter, links: &[Link]) -> Self {
+        let same = |record: &RecordRef| {
+            [Some(&matter.record), matter.lead.as_ref(), matter.case.as_ref()].contains(&Some(record))
+        };
+        let is_matter = |link: &&Link| {
+            link.is_live() && matches!(link.casepeer.kind, RecordKind::Lead | RecordKind::Case)
+        };
+        let mut others = links.iter().filter(is_matter).filter(|link| !same(&link.casepeer));
+        if others.next().is_none() {
+            return Self::Only;
+        }
+        let newest = links.first().and_then(|link| counterpart(links, &link.highlevel));
+        if newest.is_none_or(same) { Self::Newest } else { Self::Older }
+    }
 }
 
 /// A lead or case, and what is known of its client in HighLevel.
@@ -64,12 +135,20 @@ pub struct MatterView {
     pub link: Option<Link>,
     /// The contact at the link's other end as it is now.
     pub contact: Option<Contact>,
+    /// Which of that contact's matters it is.
+    pub standing: Standing,
     /// For a matter without a link: contacts it names, or that share its e-mail or phone.
     pub candidates: Vec<Contact>,
+    /// How many more there are that could be its client's.
+    pub left_off: usize,
+    /// What people decided about who it is, the newest first.
+    pub decisions: Vec<Decision>,
     /// The link of its opportunity.
     pub opportunity: Option<Link>,
     /// The location's pipelines, when the status names one.
     pub pipelines: Option<Pipelines>,
+    /// The location's reasons for losing a deal, ids and names, when the case was turned down.
+    pub lost_reasons: Vec<(String, String)>,
 }
 
 /// A task or note, its copy's link, and whose it is.

@@ -17,6 +17,9 @@ pub(super) fn plan(
     rules: &SyncRules,
 ) -> Plan {
     let mut plan = super::matter::plan(view, occasion, snapshot, rules);
+    if plan.commands.is_empty() && view.link.is_none() {
+        return plan;
+    }
     let said = told.and_then(|status| rules.status(status)?.milestone);
     // A firm may skip the status that means "signed", but it dates the retainer.
     let dated = view.matter.retained_at.as_ref().map(|_| Milestone::Signed);
@@ -26,7 +29,7 @@ pub(super) fn plan(
     match view.matter.status.as_deref() {
         None => plan.remark("the case has no status"),
         Some(status) => match rules.status(status) {
-            Some(rule) => opportunity(&mut plan, view, rule),
+            Some(rule) => opportunity(&mut plan, view, rule, rules),
             None => {
                 plan.remark(format!("status `{status}` is not in the firm's map: nothing is changed for it"))
             }
@@ -46,7 +49,7 @@ fn latch(plan: &mut Plan, view: &MatterView, milestone: Milestone) {
     plan.add(tags, format!("the case reached `{}`", milestone.as_str()));
 }
 
-fn opportunity(plan: &mut Plan, view: &MatterView, rule: &StatusRule) {
+fn opportunity(plan: &mut Plan, view: &MatterView, rule: &StatusRule, rules: &SyncRules) {
     let (Some(pipeline), Some(stage)) = (&rule.pipeline, &rule.stage) else { return };
     let case = &view.matter.record;
     debug_assert!(case.kind == RecordKind::Case);
@@ -60,7 +63,10 @@ fn opportunity(plan: &mut Plan, view: &MatterView, rule: &StatusRule) {
         pipeline: pipeline.to_owned(),
         stage: stage.to_owned(),
         status: rule.opportunity.unwrap_or(OpportunityStatus::Open),
+        lost_reason: None,
     };
+    let lost = lost(view, &to, rules);
+    let revision = view.opportunity.as_ref().map_or(0, |link| link.revision);
     match &view.opportunity {
         None => {
             let name = [Field::FirstName, Field::LastName]
@@ -69,12 +75,13 @@ fn opportunity(plan: &mut Plan, view: &MatterView, rule: &StatusRule) {
                 case: case.clone(),
                 contact: Target::CounterpartOf(case.clone()),
                 name: name.join(" ").trim().to_owned(),
-                to,
+                to: to.clone(),
             };
             plan.add(Command::CreateOpportunity(new), "the case has no opportunity yet");
         }
-        Some(link) if link.base.opportunity.as_ref() == Some(&to) => {
+        Some(link) if link.base.opportunity.as_ref() == Some(lost.as_ref().unwrap_or(&to)) => {
             plan.remark("the opportunity is where the status says");
+            return;
         }
         Some(link) => {
             let update = Command::UpdateOpportunity {
@@ -86,4 +93,16 @@ fn opportunity(plan: &mut Plan, view: &MatterView, rule: &StatusRule) {
             plan.add(update, "the status says so");
         }
     }
+    if let Some(to) = lost {
+        plan.add(Command::SetLostReason { case: case.clone(), to, revision }, "CASEpeer says why");
+    }
+}
+
+/// Where a lost deal is, with the reason that HighLevel has for CASEpeer's, if it has one.
+fn lost(view: &MatterView, to: &Opportunity, rules: &SyncRules) -> Option<Opportunity> {
+    let reason = view.matter.reject_reason.as_deref().filter(|_| to.status == OpportunityStatus::Lost)?;
+    let wanted = rules.lost_reason(reason);
+    let is_it = |(id, name): &&(String, String)| id == wanted || name.eq_ignore_ascii_case(wanted);
+    let (id, _) = view.lost_reasons.iter().find(is_it)?;
+    Some(Opportunity { lost_reason: Some(id.clone()), ..to.clone() })
 }

@@ -1,8 +1,11 @@
 //! A task was created or completed on either side.
 
+use jiff::Timestamp;
+
 use super::snapshot::{CopyView, Owner, Snapshot};
+use super::users;
 use crate::domain::{
-    Base, Command, Link, NewTask, Plan, RecordKind, System, Target, Task, parse_external_ref,
+    Base, Command, Link, NewTask, Plan, RecordKind, System, Target, Task, parse_external_ref, plain,
 };
 use crate::rules::SyncRules;
 
@@ -49,20 +52,24 @@ pub(super) fn to_highlevel(view: &CopyView<Task>, snapshot: &Snapshot, rules: &S
     }
     let (mut plan, owner) = match &view.owner {
         Owner::Linked { there, .. } => (Plan::default(), Target::Record(there.clone())),
-        Owner::Matter(matter) => (
-            super::matter::introduce(matter, snapshot, rules),
-            Target::CounterpartOf(matter.matter.record.clone()),
-        ),
+        Owner::Matter(matter) => {
+            let plan = super::matter::introduce(matter, snapshot, rules);
+            if plan.commands.is_empty() {
+                return plan;
+            }
+            (plan, Target::CounterpartOf(matter.matter.record.clone()))
+        }
         Owner::Contact(_) | Owner::Missing => return Plan::nothing("CASEpeer does not say whose task it is"),
     };
     let copy = NewTask {
         owner,
         copy_of: Some(task.record.clone()),
-        title: if rules.tasks.text_to_highlevel { task.title.clone() } else { WITHHELD_TITLE.into() },
-        body: if rules.tasks.text_to_highlevel { task.body.clone() } else { None },
-        due_at: task.due_at.unwrap_or_else(|| rules.tasks.default_due_in.after(snapshot.now)),
+        title: marked(task, rules),
+        body: task.body.as_deref().filter(|_| rules.tasks.text_to_highlevel).map(plain),
+        due_at: due(task, snapshot, rules),
         is_completed: task.is_completed,
-        assignee: None,
+        assignee: users::counterpart(System::CasePeer, task.assignee.as_deref(), snapshot, rules),
+        priority: None,
         effect: task.record.copy_effect(),
     };
     plan.add(Command::CreateTask(copy), "HighLevel has no copy of it");
@@ -102,17 +109,46 @@ pub(super) fn copy_to_casepeer(
     snapshot: &Snapshot,
     rules: &SyncRules,
 ) {
+    let (priority, title) = unmarked(&task.title, rules);
     let copy = NewTask {
         owner,
         copy_of: Some(task.record.clone()),
-        title: task.title.clone(),
-        body: task.body.clone(),
-        due_at: task.due_at.unwrap_or_else(|| rules.tasks.default_due_in.after(snapshot.now)),
+        title: title.to_owned(),
+        body: task.body.as_deref().map(plain),
+        due_at: due(task, snapshot, rules),
         is_completed: task.is_completed,
-        assignee: None,
+        assignee: users::counterpart(System::HighLevel, task.assignee.as_deref(), snapshot, rules),
+        priority,
         effect: task.record.copy_effect(),
     };
     plan.add(Command::CreateTask(copy), "CASEpeer has no copy of it");
+}
+
+/// When it is due. A day, or a time without a zone, is the firm's own.
+fn due(task: &Task, snapshot: &Snapshot, rules: &SyncRules) -> Timestamp {
+    let local = || task.due_text.as_deref().and_then(|written| rules.time_zone.moment(written));
+    task.due_at.or_else(local).unwrap_or_else(|| rules.tasks.default_due_in.after(snapshot.now))
+}
+
+/// The title in HighLevel, which knows no priorities: the firm's mark stands before it.
+fn marked(task: &Task, rules: &SyncRules) -> String {
+    let title = if rules.tasks.text_to_highlevel { plain(&task.title) } else { WITHHELD_TITLE.into() };
+    let mark = task.priority.as_ref().and_then(|priority| rules.tasks.priorities.get(priority));
+    mark.map_or(title.clone(), |mark| format!("{mark} {title}"))
+}
+
+/// The priority that a mark before the title stands for, and the title without it.
+fn unmarked<'a>(title: &'a str, rules: &SyncRules) -> (Option<String>, &'a str) {
+    let marks = rules.tasks.priorities.iter().filter(|(_, mark)| !mark.is_empty());
+    let found = marks.filter_map(|(priority, mark)| {
+        let rest = title.strip_prefix(mark.as_str())?.trim_start();
+        (!rest.is_empty()).then(|| (mark.len(), priority.clone(), rest))
+    });
+    // The longest mark: `!!` is not `!` and something.
+    match found.max_by_key(|(length, ..)| *length) {
+        Some((_, priority, rest)) => (Some(priority), rest),
+        None => (None, title),
+    }
 }
 
 fn is_copy_of(command: &Command, task: &Task) -> bool {

@@ -2,14 +2,25 @@
 //!
 //! Data only: parsed with the configuration, checked there, evaluated by `plan`.
 
+mod condition;
+mod fields;
+mod leads;
 mod status;
+mod suggest;
+mod zone;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 pub use crate::domain::Period as DueIn;
+pub use condition::{Condition, Facts, Operator, Test};
+pub use fields::{
+    Direction, FieldRule, FieldRules, FieldSettings, Owner, Owners, Policy, Stage, WriteRule, why_protected,
+};
+pub use leads::{ContactFacts, LeadsFrom};
 pub use status::{Milestone, StatusRule};
+pub use zone::TimeZone;
 
 /// `[firms.sync]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -19,6 +30,20 @@ pub struct SyncRules {
     pub leads_from: LeadsFrom,
     /// Stands in CASEpeer for a first or last name that HighLevel does not know.
     pub name_filler: String,
+    /// Which fields are kept in step, and whose value stands.
+    pub fields: FieldRules,
+    /// How often one pair may be written both ways within an hour before a person is asked: something else writes, too.
+    pub hop_budget: u32,
+    /// By which a day without a time is read.
+    pub time_zone: TimeZone,
+    /// What CASEpeer's reasons for turning a case down are called in HighLevel, where the names differ.
+    pub lost_reasons: BTreeMap<String, String>,
+    /// Which sources are businesses.
+    pub businesses: BusinessRules,
+    /// What becomes of appointments.
+    pub appointments: AppointmentRules,
+    /// Where a case is opened in CASEpeer: an address with `{id}` in it.
+    pub case_url: Option<String>,
     /// Tasks that a new lead of a case type starts with, in HighLevel.
     pub initial_tasks: Vec<InitialTask>,
     /// What the firm's CASEpeer statuses mean, by name.
@@ -34,6 +59,13 @@ impl Default for SyncRules {
         Self {
             leads_from: LeadsFrom::All,
             name_filler: "Unknown".into(),
+            fields: FieldRules::default(),
+            hop_budget: 30,
+            time_zone: TimeZone::default(),
+            lost_reasons: BTreeMap::new(),
+            businesses: BusinessRules::default(),
+            appointments: AppointmentRules::default(),
+            case_url: None,
             initial_tasks: Vec::new(),
             statuses: BTreeMap::new(),
             notes: NoteRules::default(),
@@ -54,18 +86,20 @@ impl SyncRules {
         })
     }
 
+    /// HighLevel's name for CASEpeer's reason for turning a case down.
+    pub fn lost_reason<'a>(&'a self, reason: &'a str) -> &'a str {
+        fields::look_up(&self.lost_reasons, reason).unwrap_or(reason)
+    }
+
+    /// Whether a general source is a business.
+    pub fn is_business(&self, source_type: &str) -> bool {
+        self.businesses.source_types.iter().any(|known| known.eq_ignore_ascii_case(source_type))
+    }
+
     /// What a status means, if the firm has said so.
     pub fn status(&self, name: &str) -> Option<&StatusRule> {
         self.statuses.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, rule)| rule)
     }
-}
-
-/// Which contacts become leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LeadsFrom {
-    /// Every contact that can be reached.
-    All,
 }
 
 /// `[[firms.sync.initial_tasks]]`.
@@ -83,8 +117,39 @@ pub struct InitialTask {
     /// How long after the lead it is due.
     #[serde(default)]
     pub due_in: DueIn,
-    /// The HighLevel user who is to do it.
+    /// Who is to do it: a HighLevel user by id or e-mail, or `role:case_manager` for whoever has that role in the
+    /// matter and works under the same e-mail in HighLevel.
     pub assignee: Option<String>,
+}
+
+/// `[firms.sync.businesses]`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BusinessRules {
+    /// CASEpeer's general sources, such as "Attorney Referral", whose particular source is a business: contacts are
+    /// put under the HighLevel business of that name.
+    pub source_types: Vec<String>,
+}
+
+/// `[firms.sync.appointments]`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AppointmentRules {
+    /// What a HighLevel appointment becomes in CASEpeer.
+    pub create: AppointmentAs,
+}
+
+/// What a HighLevel appointment becomes in CASEpeer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AppointmentAs {
+    /// A note, and another for each change.
+    #[default]
+    Note,
+    /// A task that is due when it begins, and a note for each change.
+    Task,
+    /// Nothing.
+    Nothing,
 }
 
 /// `[firms.sync.notes]`.
@@ -112,6 +177,10 @@ impl Default for NoteRules {
 pub struct TaskRules {
     /// When a copied task without a due date is due.
     pub default_due_in: DueIn,
+    /// What stands before the title in HighLevel, which knows no priorities, for each of CASEpeer's.
+    pub priorities: BTreeMap<String, String>,
+    /// People whose e-mails differ: CASEpeer's to HighLevel's. Those with the same in both need not be listed.
+    pub assignees: BTreeMap<String, String>,
     /// Whether the title and body of CASEpeer's tasks may be read in HighLevel. They are free text that may speak of
     /// treatment; where this is off, the copy there is called "Task in CASEpeer".
     pub text_to_highlevel: bool,

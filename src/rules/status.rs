@@ -16,6 +16,9 @@ pub struct StatusRule {
     pub stage: Option<String>,
     /// What the opportunity's status becomes.
     pub opportunity: Option<OpportunityStatus>,
+    /// Tags that the contact has as long as the case has this status.
+    #[serde(default)]
+    pub tags: Vec<String>,
 }
 
 /// A step of a case's life that marketing wants to know of.

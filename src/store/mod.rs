@@ -16,8 +16,10 @@
 
 pub mod copy;
 mod credentials;
+mod people;
 pub mod postgres;
 mod quotas;
+mod review;
 mod secrets;
 pub mod sqlite;
 mod sweeps;
@@ -34,7 +36,9 @@ pub use credentials::{
     Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned,
     Saved, Tokens,
 };
+pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
+pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
 pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
@@ -113,7 +117,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Credentials + Quotas + Secrets + Sweeps + Send + Sync {
+pub trait Store: Credentials + People + Quotas + Review + Secrets + Sweeps + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.
@@ -181,6 +185,13 @@ pub trait Store: Credentials + Quotas + Secrets + Sweeps + Send + Sync {
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError>;
     /// Which of these effects have been carried out.
     async fn completed(&self, firm: &FirmId, keys: &[EffectKey]) -> Result<BTreeSet<EffectKey>, StoreError>;
+    /// How many of these effects were carried out after this moment.
+    async fn completed_since(
+        &self,
+        firm: &FirmId,
+        keys: &[EffectKey],
+        since: Timestamp,
+    ) -> Result<usize, StoreError>;
 
     // Parking.
 

@@ -43,7 +43,7 @@ pub struct SealedPlace {
 
 impl SealedPlace {
     /// Every place there is; a test compares it with the migrations.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self {
             table: "payload",
             column: "sealed_body",
@@ -79,6 +79,20 @@ impl SealedPlace {
             join: "",
             key: &["credential.holder"],
             id: None,
+        },
+        Self {
+            table: "review",
+            column: "sealed_details",
+            join: "",
+            key: &["review.seq"],
+            id: Some("review.id"),
+        },
+        Self {
+            table: "review",
+            column: "sealed_resolution",
+            join: "",
+            key: &["review.seq"],
+            id: Some("review.id"),
         },
         Self { table: "kept_key", column: "sealed_key", join: "", key: &["kept_key.name"], id: None },
     ];

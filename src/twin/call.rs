@@ -64,6 +64,14 @@ impl Call {
         if self.body.is_empty() { Ok(json!({})) } else { serde_json::from_slice(&self.body) }
     }
 
+    /// Takes properties off a JSON body.
+    pub(super) fn leave_out(&mut self, names: &[String]) {
+        if let Ok(Value::Object(mut body)) = self.json() {
+            body.retain(|name, _| !names.contains(name));
+            self.body = Value::Object(body).to_string().into();
+        }
+    }
+
     /// The body as a form, or as a JSON object of strings (HighLevel's SDK sends forms, scripts often JSON).
     pub(super) fn form(&self) -> Vec<(String, String)> {
         if let Ok(Value::Object(fields)) = serde_json::from_slice(&self.body) {

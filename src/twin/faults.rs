@@ -66,6 +66,11 @@ pub enum Misbehaviour {
     /// The effect happens and the answer is 422 (HighLevel's issue 64).
     #[serde(rename = "created_but_422")]
     CreatedBut422,
+    /// The body's properties of these names are not taken, without a word: the answer is a success.
+    IgnoredProperties {
+        /// Their names.
+        names: Vec<String>,
+    },
     /// Searches do not show records younger than this.
     SearchLag {
         /// The age in seconds at which a record shows.
@@ -133,6 +138,13 @@ impl Fault {
     /// A fault after which the effect has happened and no answer comes.
     pub fn timeout_after() -> Self {
         Self::new(Misbehaviour::TimeoutAfter { hold_milliseconds: hold_milliseconds() })
+    }
+
+    /// A fault that takes the request and leaves these properties of its body out.
+    pub fn ignored_properties(names: &[&str]) -> Self {
+        Self::new(Misbehaviour::IgnoredProperties {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+        })
     }
 
     /// Limits it to requests of this method whose path starts so.

@@ -93,7 +93,7 @@ async fn handle<A: Api>(
     ConnectInfo(line): ConnectInfo<Line>,
     request: Request<Body>,
 ) -> Response {
-    let call = Call::read(request, A::BASE).await;
+    let mut call = Call::read(request, A::BASE).await;
     if let Some(response) = api.control(&call) {
         return response;
     }
@@ -117,6 +117,7 @@ async fn handle<A: Api>(
         Some(Misbehaviour::TimeoutBefore { hold_milliseconds }) => {
             return line.cut_after(*hold_milliseconds).await;
         }
+        Some(Misbehaviour::IgnoredProperties { names }) => call.leave_out(names),
         Some(Misbehaviour::SearchLag { seconds }) => lag = *seconds,
         Some(Misbehaviour::RevokedToken) => {
             if let Some(token) = call.bearer() {

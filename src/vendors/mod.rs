@@ -1,6 +1,7 @@
 //! The vendors' APIs as authorised HTTP clients. What is called is data from [`crate::operations`]; here it is sent,
 //! timed, and its result classed. Nothing is retried here: the queue retries, visibly and durably.
 
+pub mod action;
 mod announced;
 pub mod casepeer;
 mod classify;

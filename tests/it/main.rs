@@ -2,11 +2,14 @@
 
 mod admin;
 mod backfill;
+mod catalog;
 mod crash;
 mod demo;
 mod example_config;
 mod house;
+mod identity;
 mod independent;
+mod matching;
 mod oauth;
 mod profiles;
 mod quotas;
@@ -18,5 +21,6 @@ mod store;
 mod story;
 mod stub;
 mod support;
+mod sync;
 mod undelivered;
 mod webhooks;

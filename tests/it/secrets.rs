@@ -196,7 +196,12 @@ fn debug_shows_neither_bodies_nor_names_nor_secrets() {
         case: RecordRef::casepeer(RecordKind::Case, "K-1"),
         contact: Target::Record(RecordRef::highlevel(RecordKind::Contact, "c1")),
         name: "Ada Byron".into(),
-        to: Opportunity { pipeline: "p".into(), stage: "s".into(), status: OpportunityStatus::Open },
+        to: Opportunity {
+            pipeline: "p".into(),
+            stage: "s".into(),
+            status: OpportunityStatus::Open,
+            lost_reason: None,
+        },
     };
     let secret = config::Secret::new("Ada");
     let all = format!("{arrival:?} {intent:?} {begun:?} {claim:?} {opportunity:?} {secret:?}");

@@ -135,8 +135,18 @@ async fn every_published_sample_is_taken_once_and_never_unproven() {
 #[tokio::test]
 async fn every_documented_type_is_known_by_name_and_what_no_rule_is_about_is_settled() {
     let receiver = Receiver::start();
-    let acted_on =
-        ["ContactCreate", "ContactUpdate", "ContactTagUpdate", "TaskCreate", "TaskComplete", "NoteCreate"];
+    let acted_on = [
+        "AppointmentCreate",
+        "AppointmentUpdate",
+        "ContactCreate",
+        "ContactDelete",
+        "ContactDndUpdate",
+        "ContactTagUpdate",
+        "ContactUpdate",
+        "NoteCreate",
+        "TaskComplete",
+        "TaskCreate",
+    ];
     let (acted_on, others): (Vec<_>, Vec<_>) =
         DOCUMENTED.into_iter().partition(|kind| acted_on.contains(kind));
     for (kinds, expected) in [(others, Some("no rule for this type")), (acted_on, None)] {

@@ -3,9 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::session::{Session, Stop};
-use super::look;
-use crate::domain::{Command, EffectKey, Field, NewLead, RecordRef, System, external_ref};
-use crate::operations::casepeer::{FindKey, FoundLead, Idempotency, find_leads, read_found_leads};
+use super::{ask, look};
+use crate::domain::{
+    Command, Details, EffectKey, Field, NewLead, Question, RecordKind, RecordRef, ReviewAction, ReviewKind,
+    System, external_ref,
+};
+use crate::operations::casepeer::{FindKey, FoundLead, Idempotency, find_matters, read_found_leads};
 use crate::operations::{Carrier, Effect, Request};
 use crate::store::Ambiguity;
 
@@ -27,16 +30,17 @@ pub(super) async fn before(
     if let (Some(ambiguity), Some(until)) =
         (ambiguity, ambiguity.and_then(|known| confirmed_by(session, request, known.since)))
     {
-        return Err(match session.now() < until {
-            true => Stop::HandedOver { operation, until },
-            false => never_twice(operation, ambiguity, "was handed over and not confirmed"),
-        });
+        if session.now() < until {
+            return Err(Stop::HandedOver { operation, until });
+        }
+        let asked = (ReviewKind::OverdueHandOff, "was handed over and not confirmed");
+        return never_twice(session, operation, key, ambiguity, asked).await;
     }
     match (session.firm.casepeer.profile().idempotency(operation), command, ambiguity) {
         (Idempotency::Header { .. }, ..) => Ok(None),
         (Idempotency::FindBeforeCreate { keys, window }, Command::CreateLead(new), None) => {
             let earliest = session.now().saturating_sub(window.duration()).unwrap_or(Timestamp::MIN);
-            one(find(session, new, keys, earliest).await?, command)
+            one(session, command, key, find(session, new, keys, earliest).await?).await
         }
         (_, _, None) => Ok(None),
         (Idempotency::FindBeforeCreate { keys, .. }, Command::CreateLead(new), Some(known)) => {
@@ -45,7 +49,10 @@ pub(super) async fn before(
         (Idempotency::ExternalRefField, Command::CreateLead(new), Some(known)) => {
             look_again(session, command, new, &[FindKey::ExternalRef], key, known).await
         }
-        (_, _, Some(known)) => Err(never_twice(operation, known, "was not answered")),
+        (_, _, Some(known)) => {
+            let asked = (ReviewKind::AmbiguousCreate, "was not answered");
+            never_twice(session, operation, key, known, asked).await
+        }
     }
 }
 
@@ -66,8 +73,29 @@ pub(super) fn answers_the_same(session: &Session<'_>, system: System, request: &
         && session.firm.casepeer.profile().idempotency_header(request.operation).is_some()
 }
 
-fn never_twice(operation: &'static str, known: Ambiguity, what: &'static str) -> Stop {
-    Stop::NeverTwice { operation, since: known.since, what }
+/// A create may have been carried out, and there is no way to look: what a person said since then, or the question.
+async fn never_twice(
+    session: &Session<'_>,
+    operation: &'static str,
+    key: &EffectKey,
+    known: Ambiguity,
+    (kind, what): (ReviewKind, &'static str),
+) -> Result<Option<RecordRef>, Stop> {
+    let subject = key.to_string();
+    let decisions = session.store.decisions(&session.firm.id, std::slice::from_ref(&subject)).await?;
+    // What was said of an earlier try does not hold for this one.
+    let decision = decisions.iter().find(|decision| decision.kind == kind && decision.at >= known.since);
+    match decision.map(|decision| decision.resolution.action) {
+        Some(ReviewAction::Create | ReviewAction::Retry) => return Ok(None),
+        Some(ReviewAction::Ignore | ReviewAction::Done) => return Err(Stop::LeftAlone),
+        _ => {}
+    }
+    let why = format!(
+        "{operation} at {} {what}: see in CASEpeer whether the record is there; the profile has no way to look, so it \
+         is not sent again by itself",
+        known.since
+    );
+    Err(Stop::Ask(Box::new(Question { kind, subject, why, details: Details::default() })))
 }
 
 /// As at HighLevel: absence counts only after some time and two looks.
@@ -80,8 +108,9 @@ async fn look_again(
     known: Ambiguity,
 ) -> Result<Option<RecordRef>, Stop> {
     let earliest = known.begun_at.saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN);
-    if let Some(found) = one(find(session, new, keys, earliest).await?, command)? {
-        return Ok(Some(found));
+    let found = find(session, new, keys, earliest).await?;
+    if !found.is_empty() {
+        return one(session, command, key, found).await;
     }
     session.store.note_look(session.lease, key).await?;
     let certain_at = known.since.saturating_add(look::ABSENCE_COUNTS_AFTER).unwrap_or(Timestamp::MAX);
@@ -108,7 +137,8 @@ async fn find(
             FindKey::PhoneAndLastName => ("phone", new.fields.get(Field::Phone)),
         };
         let Some(value) = value else { continue };
-        let answer = session.read_casepeer_if_it_can(find_leads(profile, property, value)).await?;
+        let answer =
+            session.read_casepeer_if_it_can(find_matters(profile, RecordKind::Lead, property, value)).await?;
         let alike = answer.map(|answer| read_found_leads(&answer)).unwrap_or_default();
         for lead in alike.into_iter().filter(|lead| is_it(lead, *key, new, earliest)) {
             let links = session.store.links_of(&session.firm.id, std::slice::from_ref(&lead.record)).await?;
@@ -133,9 +163,15 @@ fn is_it(lead: &FoundLead, key: FindKey, new: &NewLead, earliest: Timestamp) -> 
     }
 }
 
-fn one(mut found: Vec<RecordRef>, command: &Command) -> Result<Option<RecordRef>, Stop> {
+/// The one that was found; of several, the one a person says it is.
+async fn one(
+    session: &Session<'_>,
+    command: &Command,
+    key: &EffectKey,
+    mut found: Vec<RecordRef>,
+) -> Result<Option<RecordRef>, Stop> {
     match found.len() {
         0 | 1 => Ok(found.pop()),
-        _ => Err(Stop::Ambiguous(command.summary())),
+        _ => ask::which(session, command, key, &found).await,
     }
 }

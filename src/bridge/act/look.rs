@@ -23,7 +23,7 @@ pub(super) enum Found {
     /// Nothing of the kind.
     Nothing,
     /// Several: a person must say which.
-    Several,
+    Several(Vec<RecordRef>),
 }
 
 /// Looks for what a command may have made in HighLevel. `sent` is the body that was written down first: what would be
@@ -50,10 +50,10 @@ pub(super) async fn look(
             ours.push(record);
         }
     }
-    Ok(match (ours.pop(), ours.is_empty()) {
-        (None, _) => Found::Nothing,
-        (Some(one), true) => Found::One(one),
-        (Some(_), false) => Found::Several,
+    Ok(match ours.len() {
+        0 => Found::Nothing,
+        1 => Found::One(ours.remove(0)),
+        _ => Found::Several(ours),
     })
 }
 

@@ -1,15 +1,20 @@
 //! Carrying commands out: each is one API call, written down before it is sent and after it is answered.
 
 mod again;
+mod ask;
+mod hops;
 mod look;
 mod request;
 mod result;
+mod verify;
 
 use jiff::SignedDuration;
 
 use self::look::Found;
 use super::session::{Session, Stop};
-use crate::domain::{CallClass, Command, EffectKey, Field, Fields, Plan, RecordKind, RecordRef, System};
+use crate::domain::{
+    Base, CallClass, Command, EffectKey, Field, FieldName, Fields, Link, Plan, RecordKind, RecordRef, System,
+};
 use crate::operations::casepeer::CannotSend;
 use crate::operations::{Effect, Request, highlevel};
 use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, LinkChange, Settled};
@@ -26,13 +31,15 @@ pub(super) struct Acted {
     pub(super) sent: usize,
     /// What was left out because the account has no way to do it.
     pub(super) left_out: Vec<String>,
+    /// What HighLevel took and did not keep.
+    pub(super) dropped: Vec<FieldName>,
 }
 
-/// Carries the commands out in order.
-pub(super) async fn act(session: &Session<'_>, plan: &Plan) -> Result<Acted, Stop> {
+/// Carries the commands out in order, for an event of this system.
+pub(super) async fn act(session: &Session<'_>, plan: &Plan, source: System) -> Result<Acted, Stop> {
     let mut acted = Acted::default();
     for planned in &plan.commands {
-        match carry_out(session, &planned.command).await {
+        match carry_out(session, &planned.command, source, &mut acted.dropped).await {
             Ok(is_sent) => acted.sent += usize::from(is_sent),
             Err(Stop::CannotSend(why @ CannotSend::Disabled { .. })) => {
                 acted.left_out.push(format!("left out: {} ({why})", planned.command.summary()));
@@ -47,11 +54,17 @@ pub(super) async fn act(session: &Session<'_>, plan: &Plan) -> Result<Acted, Sto
     Ok(acted)
 }
 
-async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Stop> {
+async fn carry_out(
+    session: &Session<'_>,
+    command: &Command,
+    source: System,
+    dropped: &mut Vec<FieldName>,
+) -> Result<bool, Stop> {
     let Some(key) = command.effect_key() else {
         held(session.store.save_links(session.lease, remembered(command)).await?)?;
         return Ok(false);
     };
+    hops::check(session, command).await?;
     let (system, request) = request::build(session, command).await?;
     session.spend(system).await?;
     let begun_at = session.now();
@@ -93,9 +106,17 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
     let failure = match result::read(command, &exchange) {
         Ok(Some(result)) => {
             let is_current = request.bytes().as_deref() == Some(&body);
-            let filler = &session.firm.rules.name_filler;
-            let fields = result::agreed_fields(command, &exchange, is_current, filler);
-            complete(session, command, &key, result, fields, Some(call)).await?;
+            let fields = result::agreed_fields(command, &exchange, is_current, &session.firm.rules);
+            let lost = verify::dropped(session, command, result.as_ref()).await;
+            // As if it had been refused: a replay writes them again. What an event of HighLevel wrote counts as done, or
+            // HighLevel's echo of each try would be the next one's cause.
+            if source == System::CasePeer && verify::are_all(command, &lost) {
+                held(session.store.fail_effect(session.lease, &key, EffectFailure::Refused, call).await?)?;
+                dropped.extend(lost);
+                return Ok(true);
+            }
+            complete_but(session, command, &key, result, fields, Some(call), &lost).await?;
+            dropped.extend(lost);
             return Ok(true);
         }
         Ok(None) => exchange.result.err(),
@@ -122,10 +143,10 @@ async fn carry_out(session: &Session<'_>, command: &Command) -> Result<bool, Sto
             return Ok(true);
         }
     }
-    if let (Command::CreateContact(_), Some(answer)) = (command, &failure.answer)
+    if let (Command::CreateContact(new), Some(answer)) = (command, &failure.answer)
         && let Some(id) = highlevel::duplicate_of(answer)
     {
-        return Err(Stop::Duplicate { contact: RecordRef::highlevel(RecordKind::Contact, id) });
+        return Err(ask::whether_same(session, new, &id).await?);
     }
     Err(Stop::Vendor { system, operation: exchange.operation, failure: Box::new(failure) })
 }
@@ -161,7 +182,7 @@ async fn look_again(
 ) -> Result<Option<RecordRef>, Stop> {
     match look::look(session, command, sent, ambiguity).await? {
         Found::One(record) => Ok(Some(record)),
-        Found::Several => Err(Stop::Ambiguous(command.summary())),
+        Found::Several(records) => ask::which(session, command, key, &records).await,
         Found::Nothing => {
             session.store.note_look(session.lease, key).await?;
             let certain_at = ambiguity.since.saturating_add(look::ABSENCE_COUNTS_AFTER);
@@ -190,7 +211,33 @@ async fn complete(
     fields: Fields,
     call: Option<CallRecord>,
 ) -> Result<(), Stop> {
-    let links = result::links(command, result.as_ref(), fields);
+    complete_but(session, command, key, result, fields, call, &[]).await
+}
+
+/// [`complete`], but for fields that were not kept: nothing is agreed on about these.
+async fn complete_but(
+    session: &Session<'_>,
+    command: &Command,
+    key: &EffectKey,
+    result: Option<RecordRef>,
+    fields: Fields,
+    call: Option<CallRecord>,
+    lost: &[FieldName],
+) -> Result<(), Stop> {
+    let mut links = result::links(command, result.as_ref(), fields);
+    if let Command::SetLostReason { case, to, .. } = command {
+        let known = session.store.links_of(&session.firm.id, std::slice::from_ref(case)).await?;
+        let deals = known.into_iter().filter(|link| link.highlevel.kind == RecordKind::Opportunity);
+        links.extend(deals.map(|deal| LinkChange::Agree {
+            highlevel: deal.highlevel,
+            casepeer: deal.casepeer,
+            base: Base::of_opportunity(to.clone()),
+        }));
+    }
+    for change in &mut links {
+        let (LinkChange::Link(Link { base, .. }) | LinkChange::Agree { base, .. }) = change;
+        base.fields.retain(|name, _| !lost.contains(name));
+    }
     held(session.store.complete_effect(session.lease, key, result, links, call).await?)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::domain::{Base, Command, Fields, Link, RecordKind, RecordRef, System};
 use crate::operations::{Response, Unexpected, casepeer, highlevel};
+use crate::rules::SyncRules;
 use crate::store::LinkChange;
 use crate::vendors::Exchange;
 
@@ -20,15 +21,18 @@ pub(super) fn agreed_fields(
     command: &Command,
     exchange: &Exchange,
     is_current: bool,
-    filler: &str,
+    rules: &SyncRules,
 ) -> Fields {
     let answer = exchange.result.as_ref().ok();
     match command {
         Command::CreateLead(new) if is_current && answer.is_some() => new.fields.clone(),
         Command::CreateContact(new) if is_current && answer.is_some() => new.fields.clone(),
         Command::CreateLead(_) => answer
-            .and_then(|answer| casepeer::read_matter(answer, RecordKind::Lead, filler).ok())
-            .map(|matter| matter.fields)
+            .and_then(|answer| casepeer::read_matter(answer, RecordKind::Lead, &rules.name_filler).ok())
+            .map(|mut matter| {
+                rules.fields.complete_matter(&mut matter, rules.case_url.as_deref());
+                matter.fields
+            })
             .unwrap_or_default(),
         Command::CreateContact(_) => answer
             .and_then(|answer| highlevel::read_contact(answer, &highlevel::CustomFields::default()).ok())
@@ -82,13 +86,19 @@ pub(super) fn links(command: &Command, result: Option<&RecordRef>, fields: Field
             let Some(original) = &new.copy_of else { return Vec::new() };
             link(original, task, Base::of_task(new.is_completed))
         }
-        (Command::CreateNote(new), Some(note)) => link(&new.copy_of, note, Base::default()),
+        (Command::CreateNote(new), Some(note)) => {
+            let Some(original) = &new.copy_of else { return Vec::new() };
+            link(original, note, Base::default())
+        }
         (Command::CreateOpportunity(new), Some(opportunity)) => {
             link(&new.case, opportunity, Base::of_opportunity(new.to.clone()))
         }
         (Command::UpdateContact { contact, matter, fields, .. }, _)
         | (Command::UpdateMatter { contact, matter, fields, .. }, _) => {
             agree(contact, matter, Base::of_fields(fields.clone()))
+        }
+        (Command::JoinBusiness { contact, matter, name, .. }, _) => {
+            agree(contact, matter, Base { business: Some(name.clone()), ..Base::default() })
         }
         (Command::CompleteTask { task, source, .. }, _) => agree(source, task, Base::of_task(true)),
         (Command::UpdateOpportunity { opportunity, case, to, .. }, _) => {

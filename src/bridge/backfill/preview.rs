@@ -20,6 +20,9 @@ pub(super) fn expected(plan: &Plan) -> (Expected, String) {
             .find(|planned| is_it(&planned.command))
             .map(|planned| format!("{}: {}", planned.command.summary(), planned.reason))
     };
+    if let Some(question) = plan.questions.first() {
+        return (Expected::Ambiguous, question.why.clone());
+    }
     let creates = find(|command| matches!(command, Command::CreateLead(_) | Command::CreateContact(_)));
     let links = find(|command| matches!(command, Command::Link(_)));
     let differs =

@@ -1,18 +1,22 @@
 //! Reading a contact and what CASEpeer knows of it.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 use super::super::session::{Session, Stop};
-use crate::domain::{Contact, Field, Link, Matter, Note, RecordKind, RecordRef, Task};
-use crate::operations::casepeer::{find_leads, get_matter, read_leads, read_matter};
+use super::matter;
+use crate::domain::{Contact, Decision, Field, Link, Matter, Note, RecordKind, RecordRef, ReviewKind, Task};
+use crate::operations::casepeer::{find_matters, get_matter, read_matter, read_matters};
 use crate::operations::highlevel::{
-    CustomFields, get_contact, get_custom_fields, list_notes, list_tasks, read_contact, read_custom_fields,
-    read_notes, read_tasks,
+    CustomFields, contact_opportunities, get_contact, get_custom_fields, list_notes, list_tasks,
+    read_contact, read_custom_fields, read_notes, read_pipeline_ids, read_tasks,
 };
-use crate::plan::{ContactView, Pair};
+use crate::plan::matching::{Verdict, likeness, match_subject};
+use crate::plan::{ContactView, DeletedView, Pair, Standing, View};
 
-/// The most look-alikes that are read.
-const MOST_CANDIDATES: usize = 5;
+/// The most look-alikes that are shown; more are counted, so that none of them becomes a second record unseen.
+pub(super) const MOST_CANDIDATES: usize = 5;
 
 /// The contact as it is now; nothing if it, or every matter it was linked to, has been deleted.
 pub(super) async fn view(
@@ -28,14 +32,20 @@ pub(super) async fn view(
     if !links.is_empty() {
         return linked(session, contact, links).await;
     }
-    let (candidates, tasks, notes) =
-        tokio::try_join!(candidates(session, &contact), open_tasks(session, id), notes(session, id))?;
+    let decisions = decisions(session, &record).await?;
+    let ((candidates, left_off), pipelines, tasks, notes) = tokio::try_join!(
+        candidates(session, &contact, meant(&decisions)),
+        pipelines(session, id, now),
+        open_tasks(session, id),
+        notes(session, id)
+    )?;
     // A contact of our own making may have been linked meanwhile: its tasks are then our own too.
     let links = matter_links(session, &record).await?;
     if !links.is_empty() {
         return linked(session, contact, links).await;
     }
-    Ok(Some(ContactView { contact, pairs: Vec::new(), candidates, tasks, notes }))
+    let pairs = Vec::new();
+    Ok(Some(ContactView { contact, pairs, candidates, left_off, decisions, pipelines, tasks, notes }))
 }
 
 async fn linked(
@@ -44,13 +54,34 @@ async fn linked(
     links: Vec<Link>,
 ) -> Result<Option<ContactView>, Stop> {
     let pairs = pairs(session, links).await?;
-    let view = ContactView { contact, pairs, candidates: Vec::new(), tasks: Vec::new(), notes: Vec::new() };
+    let (candidates, pipelines, tasks, notes, decisions) = Default::default();
+    let view = ContactView { contact, pairs, candidates, left_off: 0, decisions, pipelines, tasks, notes };
     Ok((!view.pairs.is_empty()).then_some(view))
 }
 
 async fn matter_links(session: &Session<'_>, record: &RecordRef) -> Result<Vec<Link>, Stop> {
     let links = session.store.links_of(&session.firm.id, std::slice::from_ref(record)).await?;
     Ok(links.into_iter().filter(|link| is_matter(&link.casepeer)).collect())
+}
+
+/// A contact that is said to be deleted, and who HighLevel has for the people of its matters now: a contact that was
+/// merged into another is told of as deleted.
+pub(super) async fn deleted(
+    session: &Session<'_>,
+    contact: &RecordRef,
+    now: Timestamp,
+) -> Result<Option<View>, Stop> {
+    if read(session, &contact.id, now).await?.is_some() {
+        return Ok(view(session, &contact.id, now).await?.map(Box::new).map(View::Contact));
+    }
+    let mut links = matter_links(session, contact).await?;
+    links.retain(Link::is_live);
+    let mut orphans = Vec::new();
+    for pair in pairs(session, links).await? {
+        let survivor = matter::survivor(session, &pair.matter, contact, now).await?;
+        orphans.push((pair, survivor));
+    }
+    Ok(Some(View::Deleted(DeletedView { contact: contact.clone(), orphans })))
 }
 
 /// A record that nothing is known of but its webhook.
@@ -62,24 +93,24 @@ pub(super) fn not_there(record: &RecordRef) -> Stop {
     ))
 }
 
-fn is_matter(record: &RecordRef) -> bool {
+pub(super) fn is_matter(record: &RecordRef) -> bool {
     matches!(record.kind, RecordKind::Lead | RecordKind::Case)
 }
 
 /// The contact as it is now.
 pub(super) async fn read(session: &Session<'_>, id: &str, now: Timestamp) -> Result<Option<Contact>, Stop> {
     let Some(answer) = session.read_highlevel(&get_contact(id)).await? else { return Ok(None) };
-    let has_custom_values = answer
-        .body
-        .pointer("/contact/customFields")
-        .and_then(|list| list.as_array())
-        .is_some_and(|list| !list.is_empty());
-    let definitions =
-        if has_custom_values { custom_fields(session, now).await? } else { CustomFields::default() };
-    Ok(Some(read_contact(&answer, &definitions)?))
+    let definitions = custom_fields(session, now).await?;
+    let mut contact = read_contact(&answer, &definitions)?;
+    session.firm.rules.fields.complete_contact(&mut contact);
+    Ok(Some(contact))
 }
 
-async fn custom_fields(session: &Session<'_>, now: Timestamp) -> Result<CustomFields, Stop> {
+/// The definitions of the location's custom fields.
+pub(in crate::bridge) async fn custom_fields(
+    session: &Session<'_>,
+    now: Timestamp,
+) -> Result<CustomFields, Stop> {
     let read = async {
         let answer = session.read_highlevel_if_granted(&get_custom_fields(&session.firm.location)).await?;
         Ok(answer.map(|answer| read_custom_fields(&answer)).unwrap_or_default())
@@ -89,6 +120,7 @@ async fn custom_fields(session: &Session<'_>, now: Timestamp) -> Result<CustomFi
 
 /// The matters at the ends of these links. A lead that became a linked case is that case.
 async fn pairs(session: &Session<'_>, links: Vec<Link>) -> Result<Vec<Pair>, Stop> {
+    let all = links.clone();
     let (cases, leads): (Vec<_>, Vec<_>) =
         links.into_iter().partition(|link| link.casepeer.kind == RecordKind::Case);
     let mut pairs: Vec<Pair> = Vec::new();
@@ -102,7 +134,8 @@ async fn pairs(session: &Session<'_>, links: Vec<Link>) -> Result<Vec<Pair>, Sto
             }
         };
         if !is_covered && let Some(matter) = matter.await? {
-            pairs.push(Pair { link, matter });
+            let standing = Standing::of(&matter, &all);
+            pairs.push(Pair { link, matter, standing });
         }
     }
     Ok(pairs)
@@ -115,29 +148,81 @@ pub(super) async fn read_one_matter(
 ) -> Result<Option<Matter>, Stop> {
     let request = get_matter(session.firm.casepeer.profile(), record)?;
     let Some(answer) = session.read_casepeer(&request).await? else { return Ok(None) };
-    Ok(Some(read_matter(&answer, record.kind, &session.firm.rules.name_filler)?))
+    let rules = &session.firm.rules;
+    let mut matter = read_matter(&answer, record.kind, &rules.name_filler)?;
+    rules.fields.complete_matter(&mut matter, rules.case_url.as_deref());
+    Ok(Some(matter))
 }
 
-/// Leads with the contact's e-mail or phone. Each is read by itself, since only that tells its version.
-async fn candidates(session: &Session<'_>, contact: &Contact) -> Result<Vec<Matter>, Stop> {
-    let profile = session.firm.casepeer.profile();
-    let by = async |field, property: &'static str| -> Result<Vec<Matter>, Stop> {
-        let Some(value) = contact.fields.get(field) else { return Ok(Vec::new()) };
-        let answer = session.read_casepeer_if_it_can(find_leads(profile, property, value)).await?;
-        Ok(answer.map(|answer| read_leads(&answer, &session.firm.rules.name_filler)).unwrap_or_default())
+/// What people decided about who this record is, the newest first.
+pub(super) async fn decisions(session: &Session<'_>, record: &RecordRef) -> Result<Vec<Decision>, Stop> {
+    let mut decisions = session.store.decisions(&session.firm.id, &[match_subject(record)]).await?;
+    decisions.retain(|decision| decision.kind == ReviewKind::AmbiguousMatch);
+    Ok(decisions)
+}
+
+/// The record that a person said is the one meant.
+pub(super) fn meant(decisions: &[Decision]) -> Option<&RecordRef> {
+    decisions.first()?.resolution.record.as_ref()
+}
+
+/// Leads and cases with the contact's e-mail or phone that could be its person's, those most alike first, and how many
+/// more there are. Each is read by itself, since only that tells its version.
+async fn candidates(
+    session: &Session<'_>,
+    contact: &Contact,
+    meant: Option<&RecordRef>,
+) -> Result<(Vec<Matter>, usize), Stop> {
+    let (profile, filler) = (session.firm.casepeer.profile(), &session.firm.rules.name_filler);
+    let by = async |kind, field, property: &'static str| -> Result<(Vec<Matter>, bool), Stop> {
+        let Some(value) = contact.fields.get(field) else { return Ok((Vec::new(), false)) };
+        let answer = session.read_casepeer_if_it_can(find_matters(profile, kind, property, value)).await?;
+        Ok(answer.map(|answer| read_matters(&answer, kind, filler)).unwrap_or_default())
     };
-    let (by_email, by_phone) = tokio::try_join!(by(Field::Email, "email"), by(Field::Phone, "phone"))?;
-    let mut found: Vec<RecordRef> = Vec::new();
-    for matter in by_email.into_iter().chain(by_phone) {
-        if !found.contains(&matter.record) && found.len() < MOST_CANDIDATES {
-            found.push(matter.record);
+    let mut alike: Vec<(u16, Matter)> = Vec::new();
+    let (mut left_off, mut is_certain) = (0, false);
+    for kind in [RecordKind::Lead, RecordKind::Case] {
+        // A person whose lead is known is linked, and other cases as they are heard of.
+        if is_certain {
+            break;
+        }
+        let (by_email, by_phone) =
+            tokio::try_join!(by(kind, Field::Email, "email"), by(kind, Field::Phone, "phone"))?;
+        for (matters, has_more) in [by_email, by_phone] {
+            left_off += usize::from(has_more);
+            for matter in matters {
+                let comparison = likeness(contact, &matter, &session.firm.location).comparison;
+                let is_new = alike.iter().all(|(_, known)| known.record != matter.record);
+                is_certain |= comparison.verdict == Verdict::Same;
+                if is_new && comparison.verdict != Verdict::Different {
+                    alike.push((comparison.score, matter));
+                }
+            }
         }
     }
-    let mut candidates = Vec::with_capacity(found.len());
-    for record in found {
+    alike.sort_by_key(|(score, _)| Reverse(*score));
+    left_off += alike.len().saturating_sub(MOST_CANDIDATES);
+    let mut records: Vec<RecordRef> =
+        alike.into_iter().take(MOST_CANDIDATES).map(|(_, matter)| matter.record).collect();
+    records.extend(meant.filter(|meant| !records.contains(meant)).cloned());
+    let mut candidates = Vec::with_capacity(records.len());
+    for record in records {
         candidates.extend(read_one_matter(session, &record).await?);
     }
-    Ok(candidates)
+    Ok((candidates, left_off))
+}
+
+/// The pipelines the contact has an opportunity in, by id and name, if the firm's rule looks at them.
+async fn pipelines(session: &Session<'_>, contact: &str, now: Timestamp) -> Result<Vec<String>, Stop> {
+    if !session.firm.rules.leads_from.needs_pipelines() {
+        return Ok(Vec::new());
+    }
+    let request = contact_opportunities(&session.firm.location, contact);
+    let answer = session.read_highlevel(&request).await?;
+    let ids = answer.map(|answer| read_pipeline_ids(&answer)).unwrap_or_default();
+    let all = matter::all_pipelines(session, now).await?;
+    let names: Vec<String> = ids.iter().filter_map(|id| all.name_of(id).map(str::to_owned)).collect();
+    Ok(ids.into_iter().chain(names).collect())
 }
 
 async fn open_tasks(session: &Session<'_>, contact: &str) -> Result<Vec<Task>, Stop> {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::super::session::{Session, Stop};
 use super::{contact, matter};
-use crate::domain::{Note, RecordKind, RecordRef, Task, counterpart};
+use crate::domain::{Appointment, Note, RecordKind, RecordRef, Task, counterpart};
 use crate::operations::{casepeer, highlevel};
 use crate::plan::{CopyView, Owner};
 use crate::store::Rejoined;
@@ -108,6 +108,20 @@ pub(super) async fn casepeer_note(
         }
     }
     missing(session, note).await
+}
+
+/// An appointment as it is now; nothing if it has been deleted.
+pub(super) async fn appointment(
+    session: &Session<'_>,
+    appointment: &RecordRef,
+    owner: Option<&RecordRef>,
+    now: Timestamp,
+) -> Result<Option<CopyView<Appointment>>, Stop> {
+    let answer = session.read_highlevel(&highlevel::get_appointment(&appointment.id)).await?;
+    let Some(answer) = answer else { return Ok(None) };
+    let record = highlevel::read_appointment(&answer)?;
+    let owner = record.owner.clone().or_else(|| owner.cloned());
+    view(session, appointment, record, owner, now).await.map(Some)
 }
 
 fn ownerless(note: &RecordRef) -> Stop {

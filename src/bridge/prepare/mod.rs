@@ -2,12 +2,18 @@
 
 mod contact;
 mod copies;
+mod lists;
 mod matter;
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+pub(super) use contact::custom_fields;
+pub(super) use lists::businesses;
+
 use super::session::{Session, Stop};
-use crate::domain::{Fact, System};
+use crate::domain::{Fact, System, Users};
 use crate::plan::{Snapshot, View};
 
 /// Takes the snapshot an event is planned on.
@@ -20,6 +26,10 @@ pub(super) async fn prepare(
     let view = match fact {
         Fact::ContactCreated { contact } | Fact::ContactUpdated { contact } => {
             contact::view(session, &contact.id, now).await?.map(Box::new).map(View::Contact)
+        }
+        Fact::ContactDeleted { contact } => contact::deleted(session, contact, now).await?,
+        Fact::AppointmentChanged { appointment, owner } => {
+            copies::appointment(session, appointment, owner.as_ref(), now).await?.map(View::Appointment)
         }
         Fact::LeadCreated { lead: matter }
         | Fact::LeadUpdated { lead: matter }
@@ -42,5 +52,20 @@ pub(super) async fn prepare(
             }
         },
     };
-    Ok(Snapshot { now, location: session.firm.location.clone(), view: view.unwrap_or(View::Gone) })
+    let location = session.firm.location.clone();
+    let mut snapshot = Snapshot {
+        now,
+        location,
+        custom_fields: BTreeSet::new(),
+        users: Users::default(),
+        businesses: Vec::new(),
+        view: view.unwrap_or(View::Gone),
+        decisions: Vec::new(),
+    };
+    if !matches!(snapshot.view, View::Gone) {
+        snapshot.custom_fields = custom_fields(session, now).await?.keys().map(str::to_owned).collect();
+        snapshot.users = lists::users(session, &snapshot.view, now).await?;
+        snapshot.businesses = lists::known_businesses(session, now).await?;
+    }
+    Ok(snapshot)
 }

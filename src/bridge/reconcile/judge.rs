@@ -242,6 +242,7 @@ fn contact_in_step(own: &[&Link], fields: &Fields) -> bool {
     of(kind).next().is_some() && of(kind).all(|link| agree(&link.base.fields, fields))
 }
 
+/// Whether what both sides agreed on is still so. What they never agreed on is no sign of a webhook that did not come.
 fn agree(base: &Fields, fields: &Fields) -> bool {
-    Field::ALL.iter().all(|field| base.get(*field) == fields.get(*field))
+    Field::ALL.iter().all(|field| base.get(*field).is_none() || base.get(*field) == fields.get(*field))
 }

@@ -4,6 +4,7 @@ pub(super) mod events;
 pub(super) mod firms;
 pub(super) mod losses;
 pub(super) mod quotas;
+pub(super) mod review;
 pub(super) mod secrets;
 
 use axum::http::StatusCode;
@@ -11,6 +12,7 @@ use axum::http::StatusCode;
 use super::problem::Problem;
 use crate::store::StoreError;
 
+/// The answer while the store cannot give one.
 fn unavailable(error: StoreError) -> Problem {
     tracing::error!("the store could not answer: {error}");
     Problem::busy_as(StatusCode::SERVICE_UNAVAILABLE)

@@ -66,6 +66,7 @@ pub fn read_listed_notes(answer: &Response, owner: &RecordRef) -> Vec<Listed<Not
             body: text(&item.body, "body").unwrap_or_default(),
             category: text(&item.body, "category"),
             external_ref: text(&item.body, "external_ref"),
+            author: text(&item.body, "author_id"),
             added_at: None,
         })
     })

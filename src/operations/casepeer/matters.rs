@@ -1,50 +1,72 @@
 //! Leads and cases.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{CannotSend, Profile, Request};
-use crate::domain::{Field, Fields, Matter, NewLead, RecordKind, RecordRef, external_ref};
+use crate::domain::{Field, FieldName, Fields, Matter, RecordKind, RecordRef, external_ref};
 use crate::operations::{Response, Unexpected, text};
 
-/// A field's key under `client`, or under its `address`.
-const KEYS: [(Field, Place, &str); 8] = [
-    (Field::FirstName, Place::Client, "first_name"),
-    (Field::LastName, Place::Client, "last_name"),
-    (Field::Email, Place::Client, "email"),
-    (Field::Phone, Place::Client, "phone"),
-    (Field::Street, Place::Address, "line1"),
-    (Field::City, Place::Address, "city"),
-    (Field::State, Place::Address, "state"),
-    (Field::PostalCode, Place::Address, "zip"),
+/// Where a field stands in a lead or case.
+const PLACES: [(Field, &[&str]); 18] = [
+    (Field::FirstName, &["client", "first_name"]),
+    (Field::LastName, &["client", "last_name"]),
+    (Field::Email, &["client", "email"]),
+    (Field::Phone, &["client", "phone"]),
+    (Field::DateOfBirth, &["client", "date_of_birth"]),
+    (Field::Language, &["client", "language"]),
+    (Field::Street, &["client", "address", "line1"]),
+    (Field::City, &["client", "address", "city"]),
+    (Field::State, &["client", "address", "state"]),
+    (Field::PostalCode, &["client", "address", "zip"]),
+    (Field::CaseType, &["case_type"]),
+    (Field::DateOfLoss, &["date_of_loss"]),
+    (Field::IncidentStreet, &["incident", "address"]),
+    (Field::IncidentCity, &["incident", "city"]),
+    (Field::IncidentState, &["incident", "state"]),
+    (Field::Summary, &["summary"]),
+    (Field::SourceType, &["source", "type"]),
+    (Field::Source, &["source", "detail"]),
 ];
 
-#[derive(PartialEq)]
-enum Place {
-    Client,
-    Address,
+/// The general source of what has only a particular one.
+const SOURCE_TYPE: &str = "HighLevel";
+
+/// Values of the firm's own fields by key.
+pub type Custom = BTreeMap<String, String>;
+
+/// A lead to create, as CASEpeer's contract has it.
+#[derive(Debug)]
+pub struct LeadBody<'a> {
+    /// What it is called here, so that a second one for the same contact is refused.
+    pub external_ref: String,
+    /// What it starts with.
+    pub fields: &'a Fields,
+    /// Values of the firm's own fields.
+    pub custom: &'a Custom,
+    /// Stands for a missing name.
+    pub filler: &'a str,
 }
 
-/// Create a lead. Its `external_ref` names the contact, so that a second one for the same contact is refused.
-pub fn create_lead(profile: &Profile, location: &str, new: &NewLead) -> Result<Request, CannotSend> {
-    let mut fields = new.fields.clone();
+/// Create a lead.
+pub fn create_lead(profile: &Profile, lead: &LeadBody<'_>) -> Result<Request, CannotSend> {
+    let mut fields = lead.fields.clone();
     // CASEpeer requires both names.
     for field in [Field::FirstName, Field::LastName] {
         if fields.get(field).is_none() {
-            fields.put(field, new.last_name_filler.clone());
+            fields.put(field, lead.filler.to_owned());
         }
     }
-    let mut body = json!({
-        "external_ref": external_ref(location, &new.contact.id),
-        "client": client(&fields),
-    });
-    if let Some(case_type) = &new.case_type {
-        body["case_type"] = case_type.as_str().into();
-    }
-    if let Some(source) = &new.source {
-        body["source"] = json!({ "type": "HighLevel", "detail": source });
-    }
-    profile.write("lead.create", None, body, false, None)
+    let mut body = values(&fields, lead.custom);
+    body.insert("external_ref".into(), lead.external_ref.as_str().into());
+    profile.write("lead.create", None, body.into(), false, None)
+}
+
+/// The external reference of a lead that is made for this contact.
+pub fn lead_ref(location: &str, contact: &RecordRef) -> String {
+    external_ref(location, &contact.id)
 }
 
 /// Read a lead or a case.
@@ -52,37 +74,60 @@ pub fn get_matter(profile: &Profile, matter: &RecordRef) -> Result<Request, Cann
     profile.read(by_kind(matter, "lead.get", "case.get"), Some(&matter.id))
 }
 
-/// Set some fields of a lead's or case's client, provided that nobody changed it since `version` was read.
+/// Set some fields of a lead or case and its client, provided that nobody changed it since `version` was read.
 pub fn update_matter(
     profile: &Profile,
     matter: &RecordRef,
     fields: &Fields,
+    custom: &Custom,
     version: Option<&str>,
 ) -> Result<Request, CannotSend> {
     let operation = by_kind(matter, "lead.update", "case.update");
-    profile.write(operation, Some(&matter.id), json!({ "client": client(fields) }), true, version)
+    profile.write(operation, Some(&matter.id), values(fields, custom).into(), true, version)
 }
 
-/// Look for leads by one property: `external_ref`, `email` or `phone`.
-pub fn find_leads(profile: &Profile, property: &'static str, value: &str) -> Result<Request, CannotSend> {
-    profile.search("lead.find", property, value)
+/// Look for leads or cases by one property: `external_ref`, `email` or `phone`.
+pub fn find_matters(
+    profile: &Profile,
+    kind: RecordKind,
+    property: &'static str,
+    value: &str,
+) -> Result<Request, CannotSend> {
+    let operation = if kind == RecordKind::Case { "case.find" } else { "lead.find" };
+    profile.search(operation, property, value)
 }
 
 fn by_kind(matter: &RecordRef, lead: &'static str, case: &'static str) -> &'static str {
     if matter.kind == RecordKind::Case { case } else { lead }
 }
 
-fn client(fields: &Fields) -> Value {
-    let part = |place: Place| -> Map<String, Value> {
-        let keys = KEYS.iter().filter(|(_, of, _)| *of == place);
-        keys.filter_map(|(field, _, key)| Some(((*key).to_owned(), fields.get(*field)?.into()))).collect()
-    };
-    let mut client = part(Place::Client);
-    let address = part(Place::Address);
-    if !address.is_empty() {
-        client.insert("address".into(), address.into());
+fn values(fields: &Fields, custom: &Custom) -> Map<String, Value> {
+    let mut body = Map::new();
+    for (field, place) in PLACES {
+        if let Some(value) = fields.get(field) {
+            put(&mut body, place, value);
+        }
     }
-    client.into()
+    if fields.get(Field::Source).is_some() && fields.get(Field::SourceType).is_none() {
+        put(&mut body, &["source", "type"], SOURCE_TYPE);
+    }
+    for (key, value) in custom {
+        put(&mut body, &["custom", key], value);
+    }
+    body
+}
+
+fn put(object: &mut Map<String, Value>, place: &[&str], value: &str) {
+    match place {
+        [] => {}
+        [key] => drop(object.insert((*key).to_owned(), value.into())),
+        [key, rest @ ..] => {
+            let inner = object.entry(*key).or_insert_with(|| json!({}));
+            if let Value::Object(inner) = inner {
+                put(inner, rest, value);
+            }
+        }
+    }
 }
 
 /// The lead or case in an answer to [`get_matter`]. A name that is only the filler is no name.
@@ -90,10 +135,11 @@ pub fn read_matter(answer: &Response, kind: RecordKind, filler: &str) -> Result<
     read_one(&answer.body, kind, answer.etag.clone(), filler)
 }
 
-/// The leads in an answer to [`find_leads`].
-pub fn read_leads(answer: &Response, filler: &str) -> Vec<Matter> {
+/// The leads or cases in an answer to [`find_matters`], and whether there are more.
+pub fn read_matters(answer: &Response, kind: RecordKind, filler: &str) -> (Vec<Matter>, bool) {
     let items = answer.body.get("data").and_then(Value::as_array).into_iter().flatten();
-    items.filter_map(|item| read_one(item, RecordKind::Lead, None, filler).ok()).collect()
+    let has_more = answer.body.pointer("/page/next_cursor").is_some_and(|next| !next.is_null());
+    (items.filter_map(|item| read_one(item, kind, None, filler).ok()).collect(), has_more)
 }
 
 /// The new lead's id in an answer to [`create_lead`].
@@ -118,27 +164,41 @@ fn read_one(
         case: related("case_id", RecordKind::Case),
         client: text(client, "id").map(|id| RecordRef::casepeer(RecordKind::Client, id)),
         external_ref: text(body, "external_ref"),
-        fields: read_fields(client, filler),
+        fields: read_fields(body, filler),
         status: text(body, "status"),
         case_type: text(body, "case_type"),
         source: text(source, "detail").or_else(|| text(source, "type")),
         retained_at: text(body, "retained_at"),
+        reject_reason: text(body, "reject_reason"),
+        assignees: texts(body, "assignees"),
+        custom: texts(body, "custom"),
+        updated_at: text(body, "updated_at").and_then(|updated| updated.parse().ok()),
         version: etag,
     })
 }
 
-fn read_fields(client: &Value, filler: &str) -> Fields {
+/// The values of an object that are text or numbers.
+fn texts(body: &Value, key: &str) -> BTreeMap<String, String> {
+    let Some(object) = body.get(key) else { return BTreeMap::new() };
+    let keys = object.as_object().into_iter().flat_map(Map::keys);
+    keys.filter_map(|key| Some((key.clone(), text(object, key)?))).collect()
+}
+
+fn read_fields(body: &Value, filler: &str) -> Fields {
     let mut fields = Fields::default();
-    for (field, place, key) in KEYS {
-        let object = match place {
-            Place::Client => client,
-            Place::Address => client.get("address").unwrap_or(&Value::Null),
-        };
-        fields.set_if_some(field, text(object, key).as_deref());
+    for (field, place) in PLACES {
+        let (key, path) = place.split_last().expect("a place has a key");
+        let object = path.iter().try_fold(body, |object, step| object.get(step));
+        fields.set_if_some(field, object.and_then(|object| text(object, key)).as_deref());
+    }
+    // A lead whose source is told in general only came from there.
+    if fields.get(Field::Source).is_none() {
+        let general = fields.get(Field::SourceType).map(str::to_owned);
+        fields.set_if_some(Field::Source, general.as_deref());
     }
     for field in [Field::FirstName, Field::LastName] {
         if fields.get(field) == Some(filler) {
-            fields.remove(field);
+            fields.remove(FieldName::from(field));
         }
     }
     fields
@@ -155,7 +215,7 @@ pub struct FoundLead {
     pub last_name: Option<String>,
 }
 
-/// The leads in an answer to [`find_leads`], for looking whether a create was carried out.
+/// The leads in an answer to [`find_matters`], for looking whether a create was carried out.
 pub fn read_found_leads(answer: &Response) -> Vec<FoundLead> {
     let items = answer.body.get("data").and_then(Value::as_array).into_iter().flatten();
     let found = items.filter_map(|item| {

@@ -9,13 +9,14 @@ mod matters;
 mod notes;
 mod profile;
 mod tasks;
+mod users;
 
 pub use changes::{
     Listed, list_changed, next_page, read_listed_matters, read_listed_notes, read_listed_tasks,
 };
 pub use matters::{
-    FoundLead, create_lead, find_leads, get_matter, read_created_lead, read_found_leads, read_leads,
-    read_matter, update_matter,
+    Custom, FoundLead, LeadBody, create_lead, find_matters, get_matter, lead_ref, read_created_lead,
+    read_found_leads, read_matter, read_matters, update_matter,
 };
 pub use notes::{create_note, list_notes, read_created_note, read_listed_note};
 pub use profile::{
@@ -23,6 +24,7 @@ pub use profile::{
     InvalidProfile, Limits, Pkce, Profile, Provider, TokenBody, Transport, Verdict, not_found, pick,
 };
 pub use tasks::{complete_task, create_task, get_task, read_task};
+pub use users::{list_users, read_users};
 
 use serde_json::Value;
 

@@ -4,24 +4,27 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{CannotSend, Profile, Request};
-use crate::domain::{Note, RecordKind, RecordRef};
+use crate::domain::{NewNote, Note, RecordKind, RecordRef};
 use crate::operations::{Response, Unexpected, text};
 
-/// Create a note on a lead or case.
+/// Create a note on a lead or case. One that does not say when it was written was written `now`.
 pub fn create_note(
     profile: &Profile,
     owner: &RecordRef,
-    body: &str,
-    category: Option<&str>,
+    new: &NewNote,
     external_ref: &str,
-    written_at: Timestamp,
+    now: Timestamp,
 ) -> Result<Request, CannotSend> {
     let operation =
         if owner.kind == RecordKind::Case { "note.create_on_case" } else { "note.create_on_lead" };
+    let written_at = new.written_at.unwrap_or(now);
     let mut json =
-        json!({ "body": body, "external_ref": external_ref, "occurred_at": written_at.to_string() });
-    if let Some(category) = category {
-        json["category"] = category.into();
+        json!({ "body": new.body, "external_ref": external_ref, "occurred_at": written_at.to_string() });
+    let optional = [("category", new.category.as_deref()), ("author_id", new.author.as_deref())];
+    for (key, value) in optional {
+        if let Some(value) = value {
+            json[key] = value.into();
+        }
     }
     profile.write(operation, Some(&owner.id), json, false, None)
 }
@@ -51,7 +54,8 @@ pub fn read_listed_note(answer: &Response, id: &str, owner: &RecordRef) -> Resul
             body: text(item, "body").unwrap_or_default(),
             category: text(item, "category"),
             external_ref: text(item, "external_ref"),
-            added_at: None,
+            author: text(item, "author_id"),
+            added_at: text(item, "occurred_at").and_then(|at| at.parse().ok()),
         }),
         None => Err(answer.body.get("page").and_then(|page| text(page, "next_cursor"))),
     }

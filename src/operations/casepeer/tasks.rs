@@ -23,6 +23,7 @@ pub fn create_task(
     let optional = [
         ("body", new.body.as_deref()),
         ("assignee_id", new.assignee.as_deref()),
+        ("priority", new.priority.as_deref()),
         ("external_ref", external_ref),
     ];
     for (key, value) in optional {
@@ -54,6 +55,9 @@ pub fn read_task(answer: &Response) -> Result<Task, Unexpected> {
         title: text(body, "title").unwrap_or_default(),
         body: text(body, "body"),
         due_at: text(body, "due_at").and_then(|due| due.parse().ok()),
+        due_text: text(body, "due_at"),
+        priority: text(body, "priority"),
+        assignee: text(body, "assignee_id"),
         is_completed: body.get("completed").and_then(Value::as_bool).unwrap_or(false),
         external_ref: text(body, "external_ref"),
     })

@@ -40,6 +40,18 @@ pub struct CustomFields {
 }
 
 impl CustomFields {
+    /// Every key, without HighLevel's `contact.` before it.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.keys_by_id.values().map(String::as_str)
+    }
+
+    /// The id of the definition with this key.
+    pub fn id_of(&self, key: &str) -> Option<&str> {
+        self.keys_by_id.iter().find(|(_, known)| *known == key).map(|(id, _)| id.as_str())
+    }
+}
+
+impl CustomFields {
     /// The key of a definition, without HighLevel's `contact.` before it.
     pub fn key_of(&self, id: &str) -> Option<&str> {
         self.keys_by_id.get(id).map(String::as_str)

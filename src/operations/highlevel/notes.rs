@@ -39,8 +39,12 @@ pub fn list_notes(contact: &str) -> Request {
 }
 
 /// Create a note.
-pub fn create_note(contact: &str, body: &str) -> Request {
-    CREATE.request(&[contact]).json(json!({ "body": body }))
+pub fn create_note(contact: &str, body: &str, author: Option<&str>) -> Request {
+    let mut json = json!({ "body": body });
+    if let Some(author) = author {
+        json["userId"] = author.into();
+    }
+    CREATE.request(&[contact]).json(json)
 }
 
 /// What the note says that a request with this body makes.
@@ -68,6 +72,7 @@ fn read_one(note: &Value, contact: &str) -> Option<Note> {
         body: text(note, "body").unwrap_or_default(),
         category: None,
         external_ref: None,
+        author: text(note, "userId"),
         added_at: text(note, "dateAdded").and_then(|added| added.parse().ok()),
     })
 }

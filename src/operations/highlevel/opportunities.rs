@@ -36,10 +36,36 @@ const PIPELINES: Operation = Operation::new(
     scopes::OPPORTUNITIES_READ,
 );
 
+const STATUS: Operation = Operation::new(
+    "opportunities.update-opportunity-status",
+    Method::Put,
+    "/opportunities/{id}/status",
+    Effect::Idempotent,
+    scopes::OPPORTUNITIES_WRITE,
+);
+const LOST_REASONS: Operation = Operation::new(
+    "opportunities.get-lost-reason",
+    Method::Get,
+    "/opportunities/lost-reason",
+    Effect::Read,
+    scopes::OPPORTUNITIES_READ,
+);
+
 /// Look for a contact's opportunities in a pipeline.
 pub fn search_opportunities(location: &str, contact: &str, pipeline: &str) -> Request {
     let request = SEARCH.request(&[]).query("location_id", location);
     request.query("contact_id", contact).query("pipeline_id", pipeline)
+}
+
+/// Look for a contact's opportunities in any pipeline.
+pub fn contact_opportunities(location: &str, contact: &str) -> Request {
+    SEARCH.request(&[]).query("location_id", location).query("contact_id", contact)
+}
+
+/// The pipelines of the opportunities in an answer to [`contact_opportunities`].
+pub fn read_pipeline_ids(answer: &Response) -> Vec<String> {
+    let items = answer.body.get("opportunities").and_then(Value::as_array).into_iter().flatten();
+    items.filter_map(|item| text(item, "pipelineId")).collect()
 }
 
 /// The opportunities in an answer to [`search_opportunities`], each with when it was added.
@@ -78,6 +104,23 @@ pub fn update_opportunity(id: &str, to: &Opportunity) -> Request {
     }))
 }
 
+/// Set an opportunity's status, with the reason why it was lost.
+pub fn set_status(id: &str, to: &Opportunity) -> Request {
+    STATUS.request(&[id]).json(json!({ "status": to.status, "lostReasonId": to.lost_reason }))
+}
+
+/// Read a location's reasons for losing a deal.
+pub fn get_lost_reasons(location: &str) -> Request {
+    LOST_REASONS.request(&[]).query("locationId", location)
+}
+
+/// The reasons in an answer to [`get_lost_reasons`]: ids and names.
+pub fn read_lost_reasons(answer: &Response) -> Vec<(String, String)> {
+    let items = answer.body.get("lostReasons").and_then(Value::as_array).into_iter().flatten();
+    let id = |item: &Value| text(item, "id").or_else(|| text(item, "_id"));
+    items.filter_map(|item| Some((id(item)?, text(item, "name")?))).collect()
+}
+
 /// The id in an answer to [`create_opportunity`].
 pub fn read_opportunity_id(answer: &Response) -> Result<String, Unexpected> {
     let opportunity = answer.body.get("opportunity").unwrap_or(&Value::Null);
@@ -96,6 +139,11 @@ struct Pipeline {
 }
 
 impl Pipelines {
+    /// The name of the pipeline with this id.
+    pub fn name_of(&self, id: &str) -> Option<&str> {
+        self.0.iter().find(|pipeline| pipeline.id == id).map(|pipeline| pipeline.name.as_str())
+    }
+
     /// The ids of a pipeline and its stage, which may be named by id or by name in any case.
     pub fn resolve(&self, pipeline: &str, stage: &str) -> Option<(&str, &str)> {
         let is = |id: &str, name: &str, wanted: &str| id == wanted || name.eq_ignore_ascii_case(wanted);

@@ -14,13 +14,21 @@ pub const TASKS_SEARCH: &str = "locations/tasks.readonly";
 pub const OPPORTUNITIES_READ: &str = "opportunities.readonly";
 /// Write opportunities.
 pub const OPPORTUNITIES_WRITE: &str = "opportunities.write";
+/// Read the location's users.
+pub const USERS_READ: &str = "users.readonly";
+/// Read appointments.
+pub const CALENDAR_EVENTS_READ: &str = "calendars/events.readonly";
+/// Read businesses.
+pub const BUSINESSES_READ: &str = "businesses.readonly";
+/// Write businesses.
+pub const BUSINESSES_WRITE: &str = "businesses.write";
 /// See where an agency has the app installed.
 pub const AGENCY_READ: &str = "oauth.readonly";
 /// Make a location's token from its agency's.
 pub const AGENCY_WRITE: &str = "oauth.write";
 
 /// What is asked for unless the configuration says otherwise: what the sync uses.
-pub const DEFAULT: [&str; 7] = [
+pub const DEFAULT: [&str; 11] = [
     CONTACTS_READ,
     CONTACTS_WRITE,
     LOCATION_READ,
@@ -28,6 +36,10 @@ pub const DEFAULT: [&str; 7] = [
     TASKS_SEARCH,
     OPPORTUNITIES_READ,
     OPPORTUNITIES_WRITE,
+    USERS_READ,
+    CALENDAR_EVENTS_READ,
+    BUSINESSES_READ,
+    BUSINESSES_WRITE,
 ];
 
 /// Something the bridge does, and the scopes it needs for that.
@@ -40,7 +52,7 @@ pub struct Feature {
 }
 
 /// What the bridge does in HighLevel.
-pub const FEATURES: [Feature; 6] = [
+pub const FEATURES: [Feature; 9] = [
     Feature { name: "contacts, tasks and notes from HighLevel to CASEpeer", scopes: &[CONTACTS_READ] },
     Feature {
         name: "contacts, tasks, notes and tags from CASEpeer to HighLevel",
@@ -51,6 +63,12 @@ pub const FEATURES: [Feature; 6] = [
     Feature {
         name: "opportunities of cases",
         scopes: &[CONTACTS_READ, OPPORTUNITIES_READ, OPPORTUNITIES_WRITE],
+    },
+    Feature { name: "who a task or note is by or for", scopes: &[CONTACTS_READ, USERS_READ] },
+    Feature { name: "notes of appointments", scopes: &[CONTACTS_READ, CALENDAR_EVENTS_READ] },
+    Feature {
+        name: "businesses of contacts",
+        scopes: &[CONTACTS_READ, CONTACTS_WRITE, BUSINESSES_READ, BUSINESSES_WRITE],
     },
     Feature { name: "`check` asks the location", scopes: &[LOCATION_READ] },
 ];

@@ -112,6 +112,9 @@ pub(super) fn read_one(task: &Value, contact: &str) -> Option<Task> {
         title: text(task, "title").unwrap_or_default(),
         body: text(task, "body"),
         due_at: text(task, "dueDate").and_then(|due| due.parse().ok()),
+        due_text: None,
+        priority: None,
+        assignee: text(task, "assignedTo"),
         is_completed: task.get("completed").and_then(Value::as_bool).unwrap_or(false),
         external_ref: None,
     })

@@ -87,6 +87,25 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table { name: "payload", key: "event", columns: &[("event", Integer), ("sealed_body", Bytes)] },
     Table {
+        name: "review",
+        key: "seq",
+        columns: &[
+            ("seq", Integer),
+            ("id", Id),
+            ("firm", Text),
+            ("kind", Text),
+            ("subject", Text),
+            ("why", Text),
+            ("sealed_details", Bytes),
+            ("opened_at", Integer),
+            ("resolved_at", Integer),
+            ("resolved_by", Text),
+            ("action", Text),
+            ("sealed_resolution", Bytes),
+        ],
+    },
+    Table { name: "review_event", key: "review, event", columns: &[("review", Id), ("event", Integer)] },
+    Table {
         name: "link",
         key: "firm, highlevel, casepeer",
         columns: &[

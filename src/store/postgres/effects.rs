@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool};
 
+use super::calls::add_calls;
 use super::claims;
 use super::links::Agreed;
-use super::rows::{Fault, PostgresQuery, count, moment, moment_if_any, small, text, word_if_any};
+use super::rows::{Fault, count, moment, moment_if_any, small, text, word_if_any};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EffectKey, FirmId, RecordRef};
 use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, Lease, Settled};
@@ -355,40 +356,24 @@ pub(super) async fn completed(
         .collect())
 }
 
+/// How many of these effects were carried out after a moment.
+pub(super) async fn completed_since(
+    pool: &PgPool,
+    firm: &FirmId,
+    keys: &[EffectKey],
+    since: Timestamp,
+) -> Result<usize, Fault> {
+    let sql = "SELECT count(*) FROM effect WHERE firm = $1 AND key = ANY($2) AND completed_at > $3";
+    let stored: Vec<String> = keys.iter().map(|key| text(&key.0)).collect();
+    let query = sqlx::query(sql).bind(firm.as_str()).bind(&stored).bind(since.as_millisecond());
+    let count: i64 = query.fetch_one(pool).await?.try_get(0)?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 async fn add_call_of(connection: &mut PgConnection, lease: &Lease, call: &CallRecord) -> Result<(), Fault> {
     let sql = "SELECT seq FROM event WHERE id = $1";
     let seq = sqlx::query(sql).bind(lease.event.0).fetch_one(&mut *connection).await?.try_get(0)?;
     add_calls(connection, &[(seq, call)]).await
-}
-
-/// Writes down calls that were made for events.
-pub(super) async fn add_calls(
-    connection: &mut PgConnection,
-    calls: &[(i64, &CallRecord)],
-) -> Result<(), Fault> {
-    let sql = "INSERT INTO call (event, operation, target, effect_key, status, class, started_at, duration_ms, detail)
-        SELECT event, operation, target, effect_key, status, class, started_at, duration_ms, detail
-        FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[],
-            $8::bigint[], $9::text[]) WITH ORDINALITY AS given
-            (event, operation, target, effect_key, status, class, started_at, duration_ms, detail, place)
-        ORDER BY place";
-    bind_calls(sqlx::query(sql), calls).execute(connection).await?;
-    Ok(())
-}
-
-/// Binds nine lists: the events the calls were made for, and the columns of the calls.
-pub(super) fn bind_calls<'q>(query: PostgresQuery<'q>, calls: &[(i64, &CallRecord)]) -> PostgresQuery<'q> {
-    let millis = |duration: u64| i64::try_from(duration).unwrap_or(i64::MAX);
-    query
-        .bind(calls.iter().map(|(event, _)| *event).collect::<Vec<_>>())
-        .bind(calls.iter().map(|(_, call)| call.operation.clone()).collect::<Vec<_>>())
-        .bind(calls.iter().map(|(_, call)| text(&call.target)).collect::<Vec<_>>())
-        .bind(calls.iter().map(|(_, call)| call.effect_key.as_deref().map(text)).collect::<Vec<_>>())
-        .bind(calls.iter().map(|(_, call)| call.status.map(i64::from)).collect::<Vec<_>>())
-        .bind(calls.iter().map(|(_, call)| call.class.as_str()).collect::<Vec<_>>())
-        .bind(calls.iter().map(|(_, call)| call.started_at.as_millisecond()).collect::<Vec<_>>())
-        .bind(calls.iter().map(|(_, call)| millis(call.duration_ms)).collect::<Vec<_>>())
-        .bind(calls.iter().map(|(_, call)| call.detail.as_deref().map(text)).collect::<Vec<_>>())
 }
 
 pub(super) async fn is_ours(pool: &PgPool, firm: &FirmId, record: &RecordRef) -> Result<bool, Fault> {

@@ -100,11 +100,16 @@ pub(super) async fn unite(
         let person = person_of(connection, firm, std::slice::from_ref(record)).await?;
         people.push(person.expect("a record belongs to a person"));
     }
-    if people[0] == people[1] {
-        return Ok(());
+    unite_people(connection, people[0], people[1]).await.map(|_| ())
+}
+
+/// Makes one person of two; which of them it is.
+pub(super) async fn unite_people(connection: &mut PgConnection, one: i64, other: i64) -> Result<i64, Fault> {
+    if one == other {
+        return Ok(one);
     }
-    people.sort_unstable();
-    let (keep, drop) = (people[0], people[1]);
+    // The older number stays, so that two transactions that unite the same people agree.
+    let (keep, drop) = (one.min(other), one.max(other));
     let moves = [
         "UPDATE person_record SET person = $1 WHERE person = $2",
         "UPDATE event SET person = $1 WHERE person = $2 AND state = 'waiting'",
@@ -114,5 +119,6 @@ pub(super) async fn unite(
     for sql in moves {
         sqlx::query(sql).bind(keep).bind(drop).execute(&mut *connection).await?;
     }
-    reform(connection, keep).await
+    reform(connection, keep).await?;
+    Ok(keep)
 }

@@ -7,9 +7,10 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 
 use super::rows::{Fault, PostgresQuery, text, word};
-use super::{claims, lanes};
+use super::{claims, lanes, review};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{Base, FirmId, Link, RecordRef, System};
+use crate::store::people::is_match;
 use crate::store::{Lease, LinkChange, Settled, StoreError};
 
 fn place(row: &str) -> Place<'_> {
@@ -45,7 +46,7 @@ pub(super) async fn links_of(
     rows.iter().map(|row| read(row, keyring, firm)).collect()
 }
 
-fn read(row: &PgRow, keyring: &Keyring, firm: &FirmId) -> Result<Link, Fault> {
+pub(super) fn read(row: &PgRow, keyring: &Keyring, firm: &FirmId) -> Result<Link, Fault> {
     let (highlevel, casepeer): (RecordRef, RecordRef) = (word(row, "highlevel")?, word(row, "casepeer")?);
     let base = open(keyring, firm.as_str(), &highlevel, &casepeer, row.try_get("sealed_base")?)?;
     Ok(Link { origin: word(row, "origin")?, base, revision: row.try_get("revision")?, highlevel, casepeer })
@@ -203,6 +204,12 @@ pub(super) async fn apply(
                 let insert = sqlx::query(sql).bind(firm).bind(&here).bind(&there).bind(origin.as_str());
                 insert.bind(seal(base)).bind(now.as_millisecond()).execute(&mut *connection).await?;
                 lanes::unite(connection, firm, [highlevel, casepeer]).await?;
+                if is_match(highlevel, casepeer) {
+                    // Who either of them is, is answered by that.
+                    for record in [highlevel, casepeer] {
+                        review::close_about(connection, firm, &record.to_string(), now).await?;
+                    }
+                }
             }
             (None, None) => {}
         }

@@ -4,6 +4,7 @@
 //! lock until it commits; claims hold none and pass over rows that others are about to claim. All times that are
 //! compared come from the database's clock.
 
+mod calls;
 mod claims;
 mod core;
 mod credentials;
@@ -14,9 +15,11 @@ mod listen;
 mod listing;
 mod migrations;
 mod parking;
+mod people;
 mod quotas;
 mod receive;
 mod replay;
+mod review;
 mod rows;
 mod secrets;
 mod settle;
@@ -274,6 +277,15 @@ impl Store for PostgresStore {
 
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {
         read(effects::is_ours(&self.core.pool, firm, record)).await
+    }
+
+    async fn completed_since(
+        &self,
+        firm: &FirmId,
+        keys: &[EffectKey],
+        since: Timestamp,
+    ) -> Result<usize, StoreError> {
+        read(effects::completed_since(&self.core.pool, firm, keys, since)).await
     }
 
     async fn completed(&self, firm: &FirmId, keys: &[EffectKey]) -> Result<BTreeSet<EffectKey>, StoreError> {

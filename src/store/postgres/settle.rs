@@ -1,6 +1,7 @@
 //! Ending turns, a batch at once: what needs a closer look is settled one by one, the rest by three statements.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sqlx::Row;
@@ -8,9 +9,10 @@ use sqlx::postgres::PgConnection;
 
 use super::rows::{Fault, text};
 use super::writer::Job;
-use super::{claims, effects, lanes, listing, parking};
+use super::{calls, claims, lanes, listing, parking, review};
 use crate::crypto::Keyring;
 use crate::domain::{Cause, EventState, Outcome};
+use crate::store::review::reason;
 use crate::store::{Lease, Settled, Settlement};
 
 /// A turn that ended, on its way to the database.
@@ -18,12 +20,18 @@ pub(super) struct Turn {
     lease: Lease,
     settlement: Settlement,
     sealed_plan: Option<Vec<u8>>,
+    keyring: Arc<Keyring>,
 }
 
 impl Turn {
-    pub(super) fn new(keyring: &Keyring, lease: &Lease, settlement: Settlement) -> Self {
+    pub(super) fn new(keyring: &Arc<Keyring>, lease: &Lease, settlement: Settlement) -> Self {
         let seal = |plan| listing::seal_plan(keyring, lease.event, plan);
-        Self { sealed_plan: settlement.plan.as_ref().map(seal), lease: lease.clone(), settlement }
+        Self {
+            sealed_plan: settlement.plan.as_ref().map(seal),
+            lease: lease.clone(),
+            keyring: Arc::clone(keyring),
+            settlement,
+        }
     }
 
     /// What a turn ends with that lets its lane go on and says nothing of the firm's connection.
@@ -39,16 +47,15 @@ impl Turn {
             Outcome::HandedOff { why, .. } => {
                 Some(End { state: EventState::HandedOff, reason: Some(why), cause: None })
             }
-            Outcome::InReview { why } => {
-                Some(End { state: EventState::InReview, reason: Some(why), cause: None })
-            }
-            Outcome::Parked { .. } | Outcome::RetryIn { .. } => None,
+            Outcome::InReview { .. } | Outcome::Parked { .. } | Outcome::RetryIn { .. } => None,
         }
     }
 
     /// Up to where the waiting updates of the same record are settled with it.
     fn supersedes(&self, state: EventState) -> Option<i64> {
-        self.settlement.supersedes.filter(|_| matches!(state, EventState::Done | EventState::NothingToDo))
+        self.settlement
+            .supersedes
+            .filter(|_| matches!(state, EventState::Done | EventState::NothingToDo | EventState::InReview))
     }
 }
 
@@ -65,6 +72,8 @@ struct Held<'a> {
     end: End<'a>,
     seq: i64,
     person: Option<i64>,
+    /// Whether it waits, or waited, for a person's answer.
+    was_asked: bool,
 }
 
 impl Job for Turn {
@@ -83,7 +92,8 @@ impl Job for Turn {
         let mut settled = vec![Settled::LeaseLost; turns.len()];
         // A lease that holds does so until the firm's lock is let go: whoever could take it waits for that.
         let sql =
-            "SELECT place, seq, person, EXISTS (SELECT 1 FROM parking WHERE firm = event.firm) AS is_parked
+            "SELECT place, seq, person, EXISTS (SELECT 1 FROM parking WHERE firm = event.firm) AS is_parked,
+                EXISTS (SELECT 1 FROM review_event WHERE review_event.event = event.seq) AS was_asked
             FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS given (id, claims, place)
             JOIN event USING (id, claims) WHERE state = 'running'";
         let found = sqlx::query(sql)
@@ -98,7 +108,8 @@ impl Job for Turn {
             match turn.end().filter(|_| !row.try_get("is_parked").unwrap_or(true)) {
                 Some(end) => {
                     let (seq, person) = (row.try_get("seq")?, row.try_get("person")?);
-                    held.push(Held { turn, end, seq, person });
+                    let was_asked = row.try_get("was_asked")?;
+                    held.push(Held { turn, end, seq, person, was_asked });
                     settled[place] = Settled::Yes;
                 }
                 None => settled[place] = settle(connection, turn, now).await?,
@@ -144,9 +155,15 @@ async fn end(connection: &mut PgConnection, held: &[Held<'_>], now: Timestamp) -
         .bind(held.iter().map(|held| held.end.cause.map(|cause| cause.as_str())).collect::<Vec<_>>())
         .bind(held.iter().map(|held| held.turn.sealed_plan.as_deref()).collect::<Vec<_>>())
         .bind(held.iter().map(|held| held.turn.supersedes(held.end.state)).collect::<Vec<_>>());
-    effects::bind_calls(query, &calls.collect::<Vec<_>>()).execute(&mut *connection).await?;
+    calls::bind_calls(query, &calls.collect::<Vec<_>>()).execute(&mut *connection).await?;
     let people: BTreeSet<i64> = held.iter().filter_map(|held| held.person).collect();
-    lanes::promote(connection, &people).await
+    lanes::promote(connection, &people).await?;
+    for one in held.iter().filter(|one| one.was_asked) {
+        if matches!(one.end.state, EventState::Done | EventState::NothingToDo) {
+            review::close_moot(connection, one.seq, now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Ends a turn that may park its firm, be the one that was let go ahead, or keep its lane.
@@ -163,15 +180,24 @@ async fn settle(connection: &mut PgConnection, turn: &Turn, now: Timestamp) -> R
         Outcome::Done
         | Outcome::NothingToDo { .. }
         | Outcome::HandedOff { .. }
-        | Outcome::InReview { .. }
         | Outcome::Undelivered { .. } => {
             let end = turn.end().expect("it lets its lane go on");
-            self::end(connection, &[Held { turn, end, seq, person }], now).await?;
+            self::end(connection, &[Held { turn, end, seq, person, was_asked: true }], now).await?;
+            return Ok(Settled::Yes);
+        }
+        Outcome::InReview { questions } => {
+            let reason = reason(questions);
+            let end = End { state: EventState::InReview, reason: Some(&reason), cause: None };
+            self::end(connection, &[Held { turn, end, seq, person, was_asked: false }], now).await?;
+            for question in questions {
+                let id = review::ask(connection, &turn.keyring, lease.firm.as_str(), question, now).await?;
+                review::hold(connection, id, seq).await?;
+            }
             return Ok(Settled::Yes);
         }
     };
     let calls: Vec<_> = turn.settlement.reads.iter().map(|call| (seq, call)).collect();
-    effects::add_calls(connection, &calls).await?;
+    calls::add_calls(connection, &calls).await?;
     let sql = "UPDATE event SET state = $1, reason = $2, cause = NULL, due_at = $3, settled_at = NULL,
             failed_attempts = failed_attempts + $4, sealed_plan = coalesce($5, sealed_plan),
             lease_owner = NULL, lease_until = NULL WHERE seq = $6";

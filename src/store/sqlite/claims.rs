@@ -6,9 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::rows::{Id, Millis, Word};
-use super::{effects, lanes, listing, parking, receive};
+use super::{effects, lanes, listing, parking, receive, review};
 use crate::crypto::{CannotOpen, Keyring};
 use crate::domain::{EventState, FirmId, Outcome, RecordRef, System};
+use crate::store::review::reason;
 use crate::store::take_back;
 use crate::store::{Claim, ClaimRoom, Lease, Rejoined, Settled, Settlement, StoreError};
 
@@ -109,16 +110,17 @@ pub(super) fn settle(
 ) -> Result<Settled, StoreError> {
     let Some((seq, person)) = held(connection, lease)? else { return Ok(Settled::LeaseLost) };
     let outcome = parking::outcome_of(connection, lease, &settlement.outcome, now)?;
+    let said = |why: &String| Some(why.clone());
     let (state, reason, cause, due_at, failed) = match &outcome {
         Outcome::Done => (EventState::Done, None, None, now, 0),
-        Outcome::NothingToDo { why } => (EventState::NothingToDo, Some(why), None, now, 0),
-        Outcome::Undelivered { cause, why } => (EventState::Undelivered, Some(why), Some(*cause), now, 1),
-        Outcome::HandedOff { why, .. } => (EventState::HandedOff, Some(why), None, now, 0),
-        Outcome::InReview { why } => (EventState::InReview, Some(why), None, now, 0),
-        Outcome::Parked { why, .. } => (EventState::Parked, Some(why), None, now, 0),
+        Outcome::NothingToDo { why } => (EventState::NothingToDo, said(why), None, now, 0),
+        Outcome::HandedOff { why, .. } => (EventState::HandedOff, said(why), None, now, 0),
+        Outcome::InReview { questions } => (EventState::InReview, Some(reason(questions)), None, now, 0),
+        Outcome::Undelivered { cause, why } => (EventState::Undelivered, said(why), Some(*cause), now, 1),
+        Outcome::Parked { why, .. } => (EventState::Parked, said(why), None, now, 0),
         Outcome::RetryIn { pause, why, counts } => {
             let at = &now.saturating_add(*pause).unwrap_or(Timestamp::MAX);
-            (EventState::Retrying, Some(why), None, *at, u32::from(*counts))
+            (EventState::Retrying, said(why), None, *at, u32::from(*counts))
         }
     };
     for call in &settlement.reads {
@@ -139,7 +141,10 @@ pub(super) fn settle(
     ])?;
     if state.is_settled() {
         effects::release_reservations(connection, lease)?;
-        if let (Some(horizon), EventState::Done | EventState::NothingToDo) = (settlement.supersedes, state) {
+        review_of(connection, keyring, lease, seq, &outcome, now)?;
+        if let (Some(horizon), EventState::Done | EventState::NothingToDo | EventState::InReview) =
+            (settlement.supersedes, state)
+        {
             supersede(connection, lease, seq, person, horizon, now)?;
         }
         lanes::promote(connection, person)?;
@@ -147,6 +152,28 @@ pub(super) fn settle(
         lanes::keep_one_head(connection, person)?;
     }
     Ok(Settled::Yes)
+}
+
+/// Asks what the event could not decide, and closes what it decided after all.
+fn review_of(
+    connection: &Connection,
+    keyring: &Keyring,
+    lease: &Lease,
+    seq: i64,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    match outcome {
+        Outcome::InReview { questions } => questions.iter().try_for_each(|question| {
+            let id = review::ask(connection, keyring, lease.firm.as_str(), question, now)?;
+            review::hold(connection, id, seq)
+        }),
+        Outcome::Done | Outcome::NothingToDo { .. } => review::close_moot(connection, seq, now),
+        Outcome::Undelivered { .. }
+        | Outcome::HandedOff { .. }
+        | Outcome::Parked { .. }
+        | Outcome::RetryIn { .. } => Ok(()),
+    }
 }
 
 /// Settles the waiting updates of the same record whose change had been read already.

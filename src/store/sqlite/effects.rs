@@ -219,6 +219,23 @@ pub(super) fn completed(
     Ok(done)
 }
 
+/// How many of these effects were carried out after a moment.
+pub(super) fn completed_since(
+    connection: &Connection,
+    firm: &FirmId,
+    keys: &[EffectKey],
+    since: Timestamp,
+) -> Result<usize, StoreError> {
+    let sql = "SELECT 1 FROM effect WHERE firm = ? AND key = ? AND completed_at > ?";
+    let mut find = connection.prepare_cached(sql)?;
+    let mut count = 0;
+    for key in keys {
+        let found = find.query_row(params![firm.as_str(), key.0, Millis(since)], |_| Ok(())).optional()?;
+        count += usize::from(found.is_some());
+    }
+    Ok(count)
+}
+
 fn add_call_of(connection: &Connection, lease: &Lease, call: &CallRecord) -> Result<(), StoreError> {
     let sql = "SELECT seq FROM event WHERE id = ?";
     let seq = connection.prepare_cached(sql)?.query_row([Id(lease.event)], |row| row.get(0))?;

@@ -85,9 +85,13 @@ pub(super) fn unite(connection: &Connection, firm: &str, pair: [&RecordRef; 2]) 
         let person = person_of(connection, firm, std::slice::from_ref(record))?;
         Ok(person.expect("a record belongs to a person"))
     };
-    let (one, other) = (person(pair[0])?, person(pair[1])?);
+    unite_people(connection, person(pair[0])?, person(pair[1])?).map(|_| ())
+}
+
+/// Makes one person of two; which of them it is.
+pub(super) fn unite_people(connection: &Connection, one: i64, other: i64) -> Result<i64, StoreError> {
     if one == other {
-        return Ok(());
+        return Ok(one);
     }
     // The older number stays, so that two transactions that unite the same people agree.
     let (keep, drop) = (one.min(other), one.max(other));
@@ -100,5 +104,6 @@ pub(super) fn unite(connection: &Connection, firm: &str, pair: [&RecordRef; 2]) 
     for sql in moves {
         connection.prepare_cached(sql)?.execute([keep, drop])?;
     }
-    reform(connection, keep)
+    reform(connection, keep)?;
+    Ok(keep)
 }

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{Millis, Word};
-use super::{claims, lanes};
+use super::{claims, lanes, review};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{Base, FirmId, Link, RecordRef, System};
+use crate::store::people::is_match;
 use crate::store::{Lease, LinkChange, Settled, StoreError};
 
 fn place(row: &str) -> Place<'_> {
@@ -51,7 +52,7 @@ pub(super) fn links_of(
     Ok(links.into_iter().map(|(_, link)| link).collect())
 }
 
-fn read(row: &Row<'_>, keyring: &Keyring, firm: &FirmId) -> Result<(i64, Link), StoreError> {
+pub(super) fn read(row: &Row<'_>, keyring: &Keyring, firm: &FirmId) -> Result<(i64, Link), StoreError> {
     let highlevel = row.get::<_, Word<RecordRef>>(0)?.0;
     let casepeer = row.get::<_, Word<RecordRef>>(1)?.0;
     let sealed: Vec<u8> = row.get(3)?;
@@ -139,6 +140,12 @@ pub(super) fn apply(
                     Millis(now)
                 ])?;
                 lanes::unite(connection, firm, [highlevel, casepeer])?;
+                if is_match(highlevel, casepeer) {
+                    // Who either of them is, is answered by that.
+                    for record in [highlevel, casepeer] {
+                        review::close_about(connection, firm, &record.to_string(), now)?;
+                    }
+                }
             }
             (None, None) => {}
         }

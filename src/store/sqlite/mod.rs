@@ -12,10 +12,12 @@ mod listing;
 mod lock;
 mod migrations;
 mod parking;
+mod people;
 mod quotas;
 mod readers;
 mod receive;
 mod replay;
+mod review;
 mod rows;
 mod secrets;
 mod sweeps;
@@ -35,13 +37,13 @@ pub use self::migrations::KNOWN as SCHEMA;
 use self::readers::Readers;
 use self::writer::{Durability, Writer};
 use super::{
-    Address, Arrival, Begun, Block, CallRecord, CallsAsked, CauseRow, Claim, ClaimRoom, Cursor,
-    EffectFailure, EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, Quota,
-    Quotas, Recorded, Rejoined, Resealed, SealedPlace, Secrets, Settled, Settlement, Store, StoreError,
+    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, Cursor, EffectFailure, EventFilter,
+    EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Resealed,
+    SealedPlace, Secrets, Settled, Settlement, Store, StoreError,
 };
 use crate::clock::{SharedClock, Steady};
 use crate::crypto::Keyring;
-use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef, System};
+use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
 
 /// The embedded store.
 pub struct SqliteStore {
@@ -165,21 +167,6 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "cache_size", -16_000)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
-}
-
-#[async_trait]
-impl Quotas for SqliteStore {
-    async fn lease_calls(&self, firm: &FirmId, system: System, ask: CallsAsked) -> Result<Block, StoreError> {
-        let (firm, now) = (firm.clone(), self.now());
-        // What power failure undoes is that calls were counted, not that they may be made.
-        let leasing = move |connection: &Connection| quotas::lease(connection, &firm, system, &ask, now);
-        self.writer.run(Durability::InOrder, leasing).await
-    }
-
-    async fn quotas(&self) -> Result<Vec<Quota>, StoreError> {
-        let now = self.now();
-        self.read(move |connection, _| quotas::all(connection, now)).await
-    }
 }
 
 #[async_trait]
@@ -319,6 +306,16 @@ impl Store for SqliteStore {
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {
         let (firm, record) = (firm.clone(), record.clone());
         self.read(move |connection, _| effects::is_ours(connection, &firm, &record)).await
+    }
+
+    async fn completed_since(
+        &self,
+        firm: &FirmId,
+        keys: &[EffectKey],
+        since: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let (firm, keys) = (firm.clone(), keys.to_vec());
+        self.read(move |connection, _| effects::completed_since(connection, &firm, &keys, since)).await
     }
 
     async fn completed(&self, firm: &FirmId, keys: &[EffectKey]) -> Result<BTreeSet<EffectKey>, StoreError> {

@@ -1,11 +1,14 @@
 //! What vendors allow, and what of it is leased.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::SqliteStore;
 use super::rows::Word;
+use super::writer::Durability;
 use crate::domain::{FirmId, System};
-use crate::store::quotas::{Block, CallsAsked, Ledger, Quota};
+use crate::store::quotas::{Block, CallsAsked, Ledger, Quota, Quotas};
 use crate::store::{StoreError, corrupt};
 
 pub(super) fn lease(
@@ -48,4 +51,19 @@ pub(super) fn all(connection: &Connection, now: Timestamp) -> Result<Vec<Quota>,
         Ok(ledger.state(firm, system, now))
     })
     .collect()
+}
+
+#[async_trait]
+impl Quotas for SqliteStore {
+    async fn lease_calls(&self, firm: &FirmId, system: System, ask: CallsAsked) -> Result<Block, StoreError> {
+        let (firm, now) = (firm.clone(), self.now());
+        // What power failure undoes is that calls were counted, not that they may be made.
+        let leasing = move |connection: &Connection| lease(connection, &firm, system, &ask, now);
+        self.writer.run(Durability::InOrder, leasing).await
+    }
+
+    async fn quotas(&self) -> Result<Vec<Quota>, StoreError> {
+        let now = self.now();
+        self.read(move |connection, _| all(connection, now)).await
+    }
 }

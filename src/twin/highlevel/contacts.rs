@@ -365,6 +365,15 @@ fn unindex(session: &mut Session<'_>, id: &str) {
             index.remove(&key);
         }
     }
+    if !session.state.allows_duplicates {
+        return;
+    }
+    // Another contact with the same e-mail or phone is the one that is found from now on.
+    let others: Vec<String> =
+        session.state.contacts.iter().map(|one| text(&one.fields, "id").to_owned()).collect();
+    for other in others.iter().filter(|other| *other != id) {
+        index(session, other);
+    }
 }
 
 /// The texts of a list property.

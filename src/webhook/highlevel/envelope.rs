@@ -71,12 +71,16 @@ impl<'a> Wire<'a> {
         (self.outer("altType").as_deref() == Some("location")).then(|| self.outer("altId"))?
     }
 
-    pub(super) fn contact(&self) -> Option<RecordRef> {
-        let nested = match self.record.get("appointment") {
-            Some(Value::Object(appointment)) => text(appointment, "contactId"),
+    /// A value of an appointment, which lies one level deeper.
+    fn nested(&self, key: &str) -> Option<String> {
+        match self.record.get("appointment") {
+            Some(Value::Object(appointment)) => text(appointment, key),
             _ => None,
-        };
-        let id = self.inner("contactId").or(nested)?;
+        }
+    }
+
+    pub(super) fn contact(&self) -> Option<RecordRef> {
+        let id = self.inner("contactId").or_else(|| self.nested("contactId"))?;
         Some(RecordRef::highlevel(RecordKind::Contact, id))
     }
 
@@ -87,6 +91,10 @@ impl<'a> Wire<'a> {
             _ if kind.starts_with("Task") => RecordKind::Task,
             _ if kind.starts_with("Note") => RecordKind::Note,
             _ if kind.starts_with("Opportunity") => RecordKind::Opportunity,
+            _ if kind.starts_with("Appointment") => {
+                let id = self.nested("id").or_else(|| self.inner("id"))?;
+                return Some(RecordRef::highlevel(RecordKind::Appointment, id));
+            }
             _ => return None,
         };
         Some(RecordRef::highlevel(record, self.inner("id")?))

@@ -19,7 +19,13 @@ pub fn read_event(kind: &str, body: &[u8]) -> Result<Reading, Unreadable> {
     let fact = match kind {
         "ContactCreate" => Fact::ContactCreated { contact: subject()? },
         // A tag may make a lead of a contact, or unmake it; the contact is read afresh either way.
-        "ContactUpdate" | "ContactTagUpdate" => Fact::ContactUpdated { contact: subject()? },
+        "ContactUpdate" | "ContactTagUpdate" | "ContactDndUpdate" => {
+            Fact::ContactUpdated { contact: subject()? }
+        }
+        "ContactDelete" => Fact::ContactDeleted { contact: subject()? },
+        "AppointmentCreate" | "AppointmentUpdate" => {
+            Fact::AppointmentChanged { appointment: subject()?, owner: wire.contact() }
+        }
         "TaskCreate" => Fact::TaskCreated { task: subject()?, owner: wire.contact() },
         "TaskComplete" => Fact::TaskCompleted { task: subject()?, owner: wire.contact() },
         "NoteCreate" => Fact::NoteCreated { note: subject()?, owner: wire.contact() },

@@ -5,7 +5,7 @@ pub const WORKFLOW: &str = "Workflow";
 
 /// Whether an event of this type only says that a record changed: of several, the newest state is all that matters.
 pub fn is_update(kind: &str) -> bool {
-    matches!(kind, "ContactUpdate" | "ContactTagUpdate" | WORKFLOW)
+    matches!(kind, "ContactUpdate" | "ContactTagUpdate" | "ContactDndUpdate" | WORKFLOW)
 }
 
 /// Every type HighLevel documents, as it stands in the payload. Some documents' samples carry none, or another's:

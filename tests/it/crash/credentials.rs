@@ -45,7 +45,7 @@ async fn assert_a_refused_credential_parks_and_resumes(system: System) {
         bridge.wait(SignedDuration::from_mins(15)).await;
     }
     assert_eq!(bridge.installation.count(EventState::Undelivered).await, 0);
-    assert!(highlevel.count("", "") + casepeer.count("", "") < asked + 43 * 5);
+    assert!(highlevel.count("", "") + casepeer.count("", "") < asked + 43 * 6);
 
     set_accepted(true);
     bridge.wait(SignedDuration::from_mins(15)).await;

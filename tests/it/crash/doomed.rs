@@ -1,5 +1,7 @@
 //! A store that comes to a stop at a chosen point, as if the program had been killed, or frozen, there.
 
+mod people;
+mod review;
 mod sweeps;
 mod tokens;
 
@@ -214,6 +216,14 @@ impl Store for Doomed {
         self.inner.is_ours(firm, record).await
     }
 
+    async fn completed_since(
+        &self,
+        firm: &FirmId,
+        keys: &[EffectKey],
+        since: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.inner.completed_since(firm, keys, since).await
+    }
     async fn completed(&self, firm: &FirmId, keys: &[EffectKey]) -> Result<BTreeSet<EffectKey>, StoreError> {
         self.inner.completed(firm, keys).await
     }

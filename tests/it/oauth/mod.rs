@@ -22,7 +22,8 @@ use crate::support::TestBridge;
 pub const PUBLIC: &str = "https://bridge.example.com";
 /// The scopes that the sync uses.
 pub const ALL: &str = r#"["contacts.readonly", "contacts.write", "locations.readonly", "locations/customFields.readonly",
-    "locations/tasks.readonly", "opportunities.readonly", "opportunities.write"]"#;
+    "locations/tasks.readonly", "opportunities.readonly", "opportunities.write", "users.readonly",
+    "calendars/events.readonly", "businesses.readonly", "businesses.write"]"#;
 /// Those with which an agency can be connected.
 pub const AGENCY: &str =
     r#"["contacts.readonly", "contacts.write", "locations.readonly", "oauth.readonly", "oauth.write"]"#;

@@ -100,7 +100,7 @@ async fn check_and_the_lists_show_what_a_connection_allows() {
     let rows: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
     assert_eq!((&rows[0]["id"], &rows[0]["credential"]), (&json!("acme"), &json!("oauth")));
     assert_eq!(rows[0]["connection"]["scopes"], json!(["contacts.readonly"]));
-    assert_eq!(rows[0]["cannot"].as_array().unwrap().len(), 5);
+    assert_eq!(rows[0]["cannot"].as_array().unwrap().len(), 8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -130,11 +130,11 @@ fn every_operation_demands_the_scope_of_its_official_file() {
         return;
     }
     let status = OpportunityStatus::Open;
-    let to = Opportunity { pipeline: "p".into(), stage: "s".into(), status };
+    let to = Opportunity { pipeline: "p".into(), stage: "s".into(), status, lost_reason: None };
     let requests = [
         highlevel::get_contact("c"),
         highlevel::find_duplicate("l", Field::Email, "a@example.com"),
-        highlevel::update_contact("c", &Fields::default()),
+        highlevel::update_contact("c", &Fields::default(), &[]),
         highlevel::add_tags("c", &["t".to_owned()]),
         highlevel::get_task("c", "t"),
         highlevel::list_tasks("c"),
@@ -142,7 +142,7 @@ fn every_operation_demands_the_scope_of_its_official_file() {
         highlevel::search_tasks("l", 0),
         highlevel::get_note("c", "n"),
         highlevel::list_notes("c"),
-        highlevel::create_note("c", "text"),
+        highlevel::create_note("c", "text", None),
         highlevel::get_location("l"),
         highlevel::get_custom_fields("l"),
         highlevel::search_opportunities("l", "c", "p"),

@@ -169,7 +169,7 @@ async fn an_answer_that_was_lost_for_good_is_made_up_for_by_a_reconnect() {
     let counts = bridge.highlevel.oauth_counts();
     assert_eq!((counts.refused, counts.reconnects, counts.codes, counts.dead_calls), (1, 1, 2, 0));
     let row = credential(&bridge).await.unwrap().row;
-    assert_eq!((row.refused_why, row.scopes.len()), (None, 7));
+    assert_eq!((row.refused_why, row.scopes.len()), (None, 11));
 }
 
 #[tokio::test]

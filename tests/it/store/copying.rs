@@ -4,7 +4,8 @@ use std::process::{Command, Output};
 
 use casebridge::config::Secret;
 use casebridge::domain::{
-    Allowance, Announced, Base, Cause, EventState, Link, Outcome, ParkCause, Priority, System,
+    Allowance, Announced, Base, Cause, Details, EventState, Link, Outcome, ParkCause, Priority, Question,
+    Resolution, ReviewAction, ReviewKind, System,
 };
 use casebridge::store::copy::{CannotCopy, copy};
 use casebridge::store::{
@@ -57,6 +58,15 @@ async fn lived_in() -> TestStore {
     test.store.make_link([1; 32], &firm(), hour).await.unwrap();
     test.store.make_link([0; 32], &firm(), hour).await.unwrap();
     test.store.open_link([1; 32], [2; 32], [3; 32], hour).await.unwrap();
+    let question = Question {
+        kind: ReviewKind::AmbiguousMatch,
+        subject: contact("c5").to_string(),
+        why: "two look alike".into(),
+        details: Details::default(),
+    };
+    let event = claims[2].lease.event;
+    let id = test.store.open_review(&firm(), question, Some(event)).await.unwrap();
+    test.store.resolve_review(id, &Resolution::new(ReviewAction::Ignore), "maria").await.unwrap();
     test
 }
 
@@ -83,6 +93,8 @@ async fn a_copy_is_complete_and_goes_on() {
     let rows: Vec<_> = copied.iter().map(|table| (table.table, table.rows)).collect();
     assert!(rows.contains(&("event", 1200)) && rows.contains(&("payload", 1200)), "{rows:?}");
     let tables = [
+        "review",
+        "review_event",
         "link",
         "effect",
         "reservation",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use casebridge::domain::{Base, CallClass, Cause, EffectKey, FirmId, Link, Outcome, RecordRef, System};
 use casebridge::store::{Ambiguity, Begun, CallRecord, Claim, EffectFailure, Intent, LinkChange, Settled};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{TestStore, contact, firm, lead, on_both};
 
@@ -136,6 +136,9 @@ async fn what_was_done_is_not_done_again(test: &TestStore) {
     let done = BTreeSet::from([key("k"), key("without a result")]);
     assert_eq!(test.store.completed(&firm(), &keys).await.unwrap(), done);
     assert!(test.store.completed(&FirmId::new("other"), &keys).await.unwrap().is_empty());
+    let (long_ago, far_ahead) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+    assert_eq!(test.store.completed_since(&firm(), &keys, long_ago).await.unwrap(), 2);
+    assert_eq!(test.store.completed_since(&firm(), &keys, far_ahead).await.unwrap(), 0);
 }
 
 async fn what_was_done_is_remembered_although_the_lease_was_lost(test: &TestStore) {

@@ -9,9 +9,11 @@ mod links;
 mod listing;
 mod outage;
 mod parking;
+mod people;
 mod quotas;
 mod races;
 mod receiving;
+mod review;
 mod secrets;
 mod sweeps;
 

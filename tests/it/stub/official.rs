@@ -194,6 +194,7 @@ fn check_value(file: &Value, schema: &Value, value: &Value, at: &str, errors: &m
         | (Some("boolean"), Value::Bool(_)) => {}
         (Some("integer"), Value::Number(number)) if !number.is_f64() => {}
         (Some("object"), _) if schema["properties"].is_null() && is_same_kind(&schema["example"], value) => {}
+        (Some("object"), _) if schema["properties"].is_null() && is_same_kind(&schema["default"], value) => {}
         (Some(kind), _) => errors.push(format!("{at} must be of type {kind}, not {value}")),
     }
 }

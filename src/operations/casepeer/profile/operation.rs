@@ -14,13 +14,14 @@ use crate::domain::Period;
 use crate::operations::{Content, Effect, Method};
 
 /// The canonical operations and what a repeat of each would do.
-pub(super) const CANONICAL: [(&str, Effect); 17] = [
+pub(super) const CANONICAL: [(&str, Effect); 19] = [
     ("lead.create", Effect::Create),
     ("lead.get", Effect::Read),
     ("lead.update", Effect::Idempotent),
     ("lead.find", Effect::Read),
     ("lead.list", Effect::Read),
     ("case.get", Effect::Read),
+    ("case.find", Effect::Read),
     ("case.update", Effect::Idempotent),
     ("case.list", Effect::Read),
     ("task.create", Effect::Create),
@@ -31,6 +32,7 @@ pub(super) const CANONICAL: [(&str, Effect); 17] = [
     ("note.create_on_case", Effect::Create),
     ("note.list_on_lead", Effect::Read),
     ("note.list_on_case", Effect::Read),
+    ("user.list", Effect::Read),
     ("health", Effect::Read),
 ];
 
@@ -42,13 +44,20 @@ pub(super) struct Operations {
     case: BTreeMap<String, Wire>,
     task: BTreeMap<String, Wire>,
     note: BTreeMap<String, Wire>,
+    user: BTreeMap<String, Wire>,
     health: Option<Wire>,
 }
 
 impl Operations {
     /// Every operation that is named, with its full name.
     pub(super) fn all(&self) -> impl Iterator<Item = (String, &Wire)> {
-        let groups = [("lead", &self.lead), ("case", &self.case), ("task", &self.task), ("note", &self.note)];
+        let groups = [
+            ("lead", &self.lead),
+            ("case", &self.case),
+            ("task", &self.task),
+            ("note", &self.note),
+            ("user", &self.user),
+        ];
         let grouped = groups.into_iter().flat_map(|(group, wires)| {
             wires.iter().map(move |(verb, wire)| (format!("{group}.{verb}"), wire))
         });

@@ -11,8 +11,10 @@ use super::transform::Transform;
 use super::values::{Mapped, ValueMap};
 
 /// The kinds of record, and the names their fields have in our published contract.
-const KINDS: [(&str, &[&str]); 5] =
-    [("lead", MATTER), ("case", MATTER), ("client", MATTER), ("task", TASK), ("note", NOTE)];
+const KINDS: [(&str, &[&str]); 6] =
+    [("lead", MATTER), ("case", MATTER), ("client", MATTER), ("task", TASK), ("note", NOTE), ("user", USER)];
+/// What a lead or case has any number of: the firm's own fields, and who works on it by role.
+const OPEN: [&str; 2] = ["custom.", "assignees."];
 const MATTER: &[&str] = &[
     "id",
     "lead_id",
@@ -77,6 +79,8 @@ const NOTE: &[&str] = &[
     "updated_at",
     "version",
 ];
+
+const USER: &[&str] = &["id", "name", "first_name", "last_name", "email"];
 
 /// One kind of record at the vendor.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -164,8 +168,11 @@ impl RecordMap {
         };
         for (name, FieldMap(field)) in &map.fields {
             let key = format!("records.{kind}.fields.\"{name}\"");
-            if !names.contains(&name.as_str()) {
-                return Err((key, format!("is not a field of a {kind}; there are {}", names.join(", "))));
+            let is_known = names.contains(&name.as_str()) || *names == MATTER && is_open(name);
+            if !is_known {
+                let open = if *names == MATTER { ", custom.<key>, assignees.<role>" } else { "" };
+                let names = names.join(", ");
+                return Err((key, format!("is not a field of a {kind}; there are {names}{open}")));
             }
             if let Some(map) = &field.values
                 && !values.contains_key(map)
@@ -223,7 +230,10 @@ impl RecordMap {
                     field.concat.as_ref().is_some_and(|parts| parts.contains(&Place::at(name)))
                 })
         };
-        for name in MATTER.iter().chain(TASK).chain(NOTE) {
+        let custom = ours.get("custom").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        let custom: Vec<String> = custom.map(|key| format!("custom.{key}")).collect();
+        let names = MATTER.iter().chain(TASK).chain(NOTE).copied();
+        for name in names.chain(custom.iter().map(String::as_str)) {
             if let Some(text) = Place::at(name).text(ours).filter(|_| !is_written(name)) {
                 let line = format!("{name}: {text}");
                 if !lines.contains(&line) {
@@ -263,6 +273,10 @@ impl RecordMap {
         }
         ours
     }
+}
+
+fn is_open(name: &str) -> bool {
+    OPEN.iter().any(|group| name.strip_prefix(group).is_some_and(|key| !key.is_empty()))
 }
 
 /// The values of these names, separated by spaces. Of a partial record they would be half of it: all or nothing.

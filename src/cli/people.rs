@@ -1,0 +1,236 @@
+//! `casebridge people`: who is who across both systems.
+
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+
+use super::ConfigArgument;
+use super::failure::Failure;
+use super::output::{print_json, say};
+use super::serve::{keyring, open_store};
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::Config;
+use crate::domain::{Base, FirmId, Link, Matched, PersonId, RecordKind, RecordRef, System};
+use crate::store::{PersonLink, PersonStory, SharedStore};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Tell a person's story across both systems: records, links, what happened and what was done.
+    Show {
+        #[command(flatten)]
+        config: ConfigArgument,
+        #[command(flatten)]
+        firm: FirmArgument,
+        /// The person's number, or one of its records as system:kind:id.
+        who: Who,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say that a contact and a lead or case are one person's; the next event of either brings them in step.
+    Link {
+        #[command(flatten)]
+        config: ConfigArgument,
+        #[command(flatten)]
+        firm: FirmArgument,
+        /// The contact, as highlevel:contact:ID.
+        contact: RecordRef,
+        /// The lead or case, as casepeer:lead:ID or casepeer:case:ID.
+        matter: RecordRef,
+    },
+    /// Make one person of two: from now on their events are worked on one after another.
+    Merge {
+        #[command(flatten)]
+        config: ConfigArgument,
+        #[command(flatten)]
+        firm: FirmArgument,
+        /// Each by its number or one of its records.
+        #[arg(num_args = 2, required = true)]
+        people: Vec<Who>,
+    },
+    /// Make two people of one, as after a wrong match: these records leave, and what hangs on them.
+    Split {
+        #[command(flatten)]
+        config: ConfigArgument,
+        #[command(flatten)]
+        firm: FirmArgument,
+        /// The records that leave, as system:kind:id.
+        #[arg(required = true)]
+        records: Vec<RecordRef>,
+        /// Who says so; kept.
+        #[arg(long, env = "USER", default_value = "cli")]
+        by: String,
+    },
+}
+
+/// Whose records are meant.
+#[derive(Debug, Args)]
+struct FirmArgument {
+    /// The firm; may be left out where there is only one.
+    #[arg(long)]
+    firm: Option<String>,
+}
+
+/// A person, by number or by record.
+#[derive(Debug, Clone)]
+enum Who {
+    Number(PersonId),
+    Record(RecordRef),
+}
+
+impl std::str::FromStr for Who {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(number) = text.parse() {
+            return Ok(Self::Number(PersonId(number)));
+        }
+        text.parse().map(Self::Record).map_err(|_| "a person's number, or a record as system:kind:id".into())
+    }
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.verb {
+        Verb::Show { config, firm, who, json } => {
+            let (config, store) = open(&config).await?;
+            let id = number(&config, &store, &firm, &who).await?;
+            let story = store.person(id).await?.ok_or_else(|| no_such(&who))?;
+            if json { print_json(&story) } else { show(&story) }
+        }
+        Verb::Link { config, firm, contact, matter } => {
+            let is_contact = contact.system == System::HighLevel && contact.kind == RecordKind::Contact;
+            if !is_contact || !matches!(matter.kind, RecordKind::Lead | RecordKind::Case) {
+                return Err(Failure::usage(
+                    "a contact of HighLevel is linked with a lead or case of CASEpeer",
+                )
+                .hint("casebridge people link highlevel:contact:ID casepeer:lead:ID"));
+            }
+            let (config, store) = open(&config).await?;
+            let matched = Matched { score: 1000, reasons: vec!["a person said so".into()] };
+            let base = Base::default().with_match(matched);
+            let link = Link::new(contact.clone(), matter.clone(), System::CasePeer, base);
+            store.link_records(&firm_of(&config, &firm)?, link).await?;
+            say(&format!("{contact} and {matter} are linked; the next event of either brings them in step"))
+        }
+        Verb::Merge { config, firm, people } => {
+            let (config, store) = open(&config).await?;
+            let one = number(&config, &store, &firm, &people[0]).await?;
+            let other = number(&config, &store, &firm, &people[1]).await?;
+            match store.merge_people(one, other).await? {
+                Some(id) => say(&format!("they are person {id}")),
+                None => Err(Failure::failed("one of them is not there, or they are of two firms")
+                    .hint("`casebridge people show ID` says what is known of each")),
+            }
+        }
+        Verb::Split { config, firm, records, by } => {
+            let (config, store) = open(&config).await?;
+            let split = store.split_person(&firm_of(&config, &firm)?, &records, &by).await?;
+            let split = split.map_err(|why| {
+                Failure::failed(why.to_string())
+                    .hint("`casebridge people show RECORD` lists the records of a person")
+            })?;
+            say(&format!(
+                "{} now belong to person {}; {} pending events went with them, {} links ended",
+                split.records.join(", "),
+                split.to,
+                split.events,
+                split.links
+            ))
+        }
+    }
+}
+
+async fn open(config: &ConfigArgument) -> Result<(Config, SharedStore), Failure> {
+    let config = config.load()?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let store = open_store(&config, &keyring(&config)?, &clock).await?;
+    Ok((config, store))
+}
+
+fn firm_of(config: &Config, argument: &FirmArgument) -> Result<FirmId, Failure> {
+    match (&argument.firm, &config.firms[..]) {
+        (Some(firm), _) => Ok(FirmId::new(firm)),
+        (None, [only]) => Ok(FirmId::new(&only.id)),
+        (None, _) => Err(Failure::usage("say whose records these are").hint("--firm ID")),
+    }
+}
+
+async fn number(
+    config: &Config,
+    store: &SharedStore,
+    firm: &FirmArgument,
+    who: &Who,
+) -> Result<PersonId, Failure> {
+    match who {
+        Who::Number(id) => Ok(*id),
+        Who::Record(record) => {
+            store.person_of(&firm_of(config, firm)?, record).await?.ok_or_else(|| no_such(who))
+        }
+    }
+}
+
+fn no_such(who: &Who) -> Failure {
+    let who = match who {
+        Who::Number(id) => format!("person {id}"),
+        Who::Record(record) => record.to_string(),
+    };
+    Failure::failed(format!("the bridge knows no {who}"))
+        .hint("`casebridge events show ID` names the records an event is about")
+}
+
+fn show(story: &PersonStory) -> Result<(), Failure> {
+    let mut lines = vec![format!("person {} of {}", story.id, story.firm)];
+    if !story.merged.is_empty() {
+        let merged: Vec<String> = story.merged.iter().map(ToString::to_string).collect();
+        lines.push(format!("  merged    {}", merged.join(", ")));
+    }
+    lines.extend(story.records.iter().map(|record| format!("  record    {record}")));
+    if !story.links.is_empty() {
+        lines.push("links".into());
+    }
+    for link in &story.links {
+        link_lines(&mut lines, link);
+    }
+    if !story.events.is_empty() {
+        lines.push("timeline".into());
+    }
+    for event in &story.events {
+        let row = &event.row;
+        let at = row.received_at.strftime("%Y-%m-%d %H:%M:%S");
+        lines.push(format!(
+            "  {at}  {:<9}  {:<20}  {:<13}  {}",
+            row.source.as_str(),
+            row.kind,
+            row.state,
+            row.id
+        ));
+        if let Some(reason) = &row.reason {
+            lines.push(format!("      {reason}"));
+        }
+        for planned in event.plan.iter().flat_map(|plan| &plan.commands) {
+            lines.push(format!("      {}: {}", planned.command, planned.reason));
+        }
+        for call in event.calls.iter().filter(|call| call.effect_key.is_some()) {
+            let status = call.status.map_or("-".into(), |status| status.to_string());
+            let at = call.started_at.strftime("%H:%M:%S%.3f");
+            lines.push(format!("      {at}  {status:<3}  {:<12}  {}", call.class.as_str(), call.target));
+        }
+    }
+    say(&lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n"))
+}
+
+fn link_lines(lines: &mut Vec<String>, link: &PersonLink) {
+    let since = link.linked_at.strftime("%Y-%m-%d %H:%M:%S");
+    lines.push(format!("  {} = {}  since {since}, began in {}", link.highlevel, link.casepeer, link.origin));
+    if let Some(matched) = &link.base.matched {
+        lines.push(format!("      matched, {} of 1000: {}", matched.score, matched.reasons.join(", ")));
+    }
+    for (field, value) in link.base.fields.iter() {
+        lines.push(format!("      {:<12}  {value}", field.title()));
+    }
+}

@@ -1,0 +1,9 @@
+//! What crosses between the two systems, and under which rule: told as stories on the twin.
+
+mod belongings;
+mod copies;
+mod deleted;
+mod fields;
+mod leads;
+mod loops;
+mod readback;
