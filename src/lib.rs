@@ -23,6 +23,7 @@ pub mod domain;
 
 pub mod operations;
 pub mod rules;
+
 pub mod webhook;
 
 pub mod plan;

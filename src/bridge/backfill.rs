@@ -170,9 +170,9 @@ impl Bridge {
             is_complete: false,
             remarks: Vec::new(),
         };
-        let asker = Asker::new(self, firm);
+        let asker = Asker::new(self, &firm);
         let (unsettled, counted) = (VecDeque::new(), BTreeSet::new());
-        let mut backfill = Backfill { bridge: self, firm, asker, options, report, unsettled, counted };
+        let mut backfill = Backfill { bridge: self, firm: &firm, asker, options, report, unsettled, counted };
         match backfill.run(watch).await {
             Ok(()) => backfill.report.is_complete = true,
             Err(Stop::Store(error)) => return Err(error.into()),

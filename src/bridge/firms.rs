@@ -1,7 +1,7 @@
 //! The firms, and how an incoming webhook finds its own.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
@@ -36,9 +36,9 @@ pub struct Firm {
     pub casepeer: CasePeerClient,
     pub(super) workflow_header: Option<(String, Secret)>,
     pub(super) webhook_secrets: Vec<Secret>,
-    pub(super) breaker: Breaker,
-    highlevel_calls: Meter,
-    casepeer_calls: Meter,
+    pub(super) breaker: Arc<Breaker>,
+    highlevel_calls: Arc<Meter>,
+    casepeer_calls: Arc<Meter>,
     pub(super) custom_fields: Cached<CustomFields>,
     pub(super) pipelines: Cached<Pipelines>,
     pub(super) highlevel_users: Cached<Vec<User>>,
@@ -47,8 +47,11 @@ pub struct Firm {
     pub(super) lost_reasons: Cached<Vec<(String, String)>>,
 }
 
-/// All firms, found by what a webhook says or by the secret of its URL.
-pub struct Firms {
+/// All firms, found by what a webhook says or by the secret of its URL. A changed configuration replaces them while work
+/// goes on: what has begun ends under the rules it began with.
+pub struct Firms(RwLock<Arc<Index>>);
+
+struct Index {
     all: Vec<Arc<Firm>>,
     by_location: HashMap<String, Arc<Firm>>,
     // By digest, so that the time of a look-up says nothing about a token.
@@ -66,6 +69,55 @@ impl Firms {
         http: &HttpClient,
         connections: Option<&Arc<Connections>>,
     ) -> Result<Self, String> {
+        Ok(Self(RwLock::new(Arc::new(Index::new(config, http, connections, None)?))))
+    }
+
+    /// Replaces all of them at once, or none. What is known of the vendors stays known.
+    pub(super) fn replace(
+        &self,
+        config: &Config,
+        http: &HttpClient,
+        connections: Option<&Arc<Connections>>,
+    ) -> Result<(), String> {
+        let before = self.now();
+        let index = Arc::new(Index::new(config, http, connections, Some(&before))?);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = index;
+        Ok(())
+    }
+
+    fn now(&self) -> Arc<Index> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Every firm.
+    pub fn iter(&self) -> impl Iterator<Item = Arc<Firm>> {
+        self.now().all.clone().into_iter()
+    }
+
+    pub(super) fn find(&self, id: &FirmId) -> Option<Arc<Firm>> {
+        self.now().all.iter().find(|firm| firm.id == *id).cloned()
+    }
+
+    pub(super) fn by_location(&self, location: &str) -> Option<Arc<Firm>> {
+        self.now().by_location.get(location).cloned()
+    }
+
+    pub(super) fn by_workflow_token(&self, token: &str) -> Option<Arc<Firm>> {
+        self.now().by_workflow_token.get(&digest(token)).cloned()
+    }
+
+    pub(super) fn by_inbound_token(&self, token: &str) -> Option<Arc<Firm>> {
+        self.now().by_inbound_token.get(&digest(token)).cloned()
+    }
+}
+
+impl Index {
+    fn new(
+        config: &Config,
+        http: &HttpClient,
+        connections: Option<&Arc<Connections>>,
+        before: Option<&Self>,
+    ) -> Result<Self, String> {
         let mut firms = Self {
             all: Vec::new(),
             by_location: HashMap::new(),
@@ -73,7 +125,11 @@ impl Firms {
             by_inbound_token: HashMap::new(),
         };
         for settings in &config.firms {
-            let firm = Arc::new(Firm::new(settings, &config.highlevel.base_url, http, connections)?);
+            let before =
+                before.and_then(|index| index.all.iter().find(|firm| firm.id.as_str() == settings.id));
+            let tokens = tokens(settings, http, connections)?;
+            let highlevel = HighLevelClient::new(http.clone(), config.highlevel.base_url.clone(), tokens);
+            let firm = Arc::new(Firm::new(settings, highlevel, http, before.map(|firm| &**firm))?);
             if let Some(token) = &settings.highlevel.workflow_token {
                 firms.by_workflow_token.insert(digest(token.reveal()), Arc::clone(&firm));
             }
@@ -84,27 +140,6 @@ impl Firms {
             firms.all.push(firm);
         }
         Ok(firms)
-    }
-
-    /// Every firm.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Firm>> {
-        self.all.iter()
-    }
-
-    pub(super) fn find(&self, id: &FirmId) -> Option<&Arc<Firm>> {
-        self.all.iter().find(|firm| firm.id == *id)
-    }
-
-    pub(super) fn by_location(&self, location: &str) -> Option<&Arc<Firm>> {
-        self.by_location.get(location)
-    }
-
-    pub(super) fn by_workflow_token(&self, token: &str) -> Option<&Arc<Firm>> {
-        self.by_workflow_token.get(&digest(token))
-    }
-
-    pub(super) fn by_inbound_token(&self, token: &str) -> Option<&Arc<Firm>> {
-        self.by_inbound_token.get(&digest(token))
     }
 }
 
@@ -124,30 +159,42 @@ impl Firm {
 
     fn new(
         settings: &FirmConfig,
-        highlevel_url: &str,
+        highlevel: HighLevelClient,
         http: &HttpClient,
-        connections: Option<&Arc<Connections>>,
+        before: Option<&Self>,
     ) -> Result<Self, String> {
         let casepeer = &settings.casepeer;
         let profile = casepeer.profile().map_err(|wrong| wrong.to_string())?;
-        let casepeer_calls = Meter::new(System::CasePeer, profile.allowance());
-        let tokens = tokens(settings, http, connections)?;
-        let highlevel = HighLevelClient::new(http.clone(), highlevel_url.to_owned(), tokens);
+        let (highlevel_allows, casepeer_allows) = (Some(Allowance::HIGHLEVEL), profile.limits().allowance());
+        let casepeer = CasePeerClient::new(http.clone(), casepeer, profile);
+        // The same accounts have the same limits and are as well as they were.
+        let before = before.filter(|before| {
+            before.location == settings.highlevel.location_id
+                && before.casepeer.base_url() == casepeer.base_url()
+        });
+        let meter = |known: Option<&Arc<Meter>>, system, assumed| {
+            let known = known.filter(|meter| meter.assumes() == assumed).cloned();
+            known.unwrap_or_else(|| Arc::new(Meter::new(system, assumed)))
+        };
+        let highlevel_calls =
+            meter(before.map(|firm| &firm.highlevel_calls), System::HighLevel, highlevel_allows);
+        let casepeer_calls =
+            meter(before.map(|firm| &firm.casepeer_calls), System::CasePeer, casepeer_allows);
         Ok(Self {
             id: FirmId::new(&settings.id),
             location: settings.highlevel.location_id.clone(),
             is_connected_by_browser: settings.highlevel.oauth,
             rules: settings.sync.clone(),
             highlevel,
-            casepeer: CasePeerClient::new(http.clone(), casepeer, profile),
+            casepeer,
             workflow_header: settings
                 .highlevel
                 .workflow_header
                 .clone()
                 .map(|header| (header.name, header.secret)),
-            webhook_secrets: casepeer.webhook_secrets.clone(),
-            breaker: Breaker::default(),
-            highlevel_calls: Meter::new(System::HighLevel, Some(Allowance::HIGHLEVEL)),
+            webhook_secrets: settings.casepeer.webhook_secrets.clone(),
+            breaker: before.map(|firm| Arc::clone(&firm.breaker)).unwrap_or_default(),
+            highlevel_calls,
             casepeer_calls,
             custom_fields: Cached::default(),
             pipelines: Cached::default(),
@@ -165,9 +212,14 @@ pub fn casepeer_client(
     firm: &FirmConfig,
     clock: &SharedClock,
 ) -> Result<CasePeerClient, String> {
-    let http = HttpClient::new(Arc::clone(clock), Guard::new(config.outbound()));
+    let http = client(config, clock);
     let profile = firm.casepeer.profile().map_err(|wrong| wrong.to_string())?;
     Ok(CasePeerClient::new(http, &firm.casepeer, profile))
+}
+
+/// A client that calls only what the configuration names.
+pub(super) fn client(config: &Config, clock: &SharedClock) -> HttpClient {
+    HttpClient::new(Arc::clone(clock), Guard::new(config.outbound().iter().map(String::as_str)))
 }
 
 /// Where a firm's tokens for HighLevel come from.

@@ -6,6 +6,7 @@
 mod act;
 mod backfill;
 mod breaker;
+mod confirm;
 mod connections;
 mod firms;
 mod prepare;
@@ -27,7 +28,7 @@ use tokio::sync::Notify;
 pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
 pub use firms::{Firm, Firms, casepeer_client};
-pub use receive::{Refused, WorkflowHeaders};
+pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};
 pub use review::{CannotResolve, resolve};
@@ -39,7 +40,6 @@ use crate::config::{Config, ReconcileConfig};
 use crate::crypto::Keyring;
 use crate::store::SharedStore;
 use crate::vendors::highlevel::OAuthClient;
-use crate::vendors::{Guard, HttpClient};
 use crate::webhook::highlevel::Keys;
 
 /// Everything the flow needs.
@@ -68,7 +68,7 @@ impl Bridge {
         keyring: Arc<Keyring>,
         clock: SharedClock,
     ) -> Result<Self, String> {
-        let http = HttpClient::new(Arc::clone(&clock), Guard::new(config.outbound()));
+        let http = firms::client(config, &clock);
         let public_url = config.server.public_url.as_deref();
         let app = OAuthClient::new(http.clone(), &config.highlevel, public_url)?;
         let (kept, time, keys) = (&store, &clock, &keyring);
@@ -86,6 +86,15 @@ impl Bridge {
             reconcile: config.reconcile,
             wake: Notify::new(),
         })
+    }
+
+    /// Works by another configuration from now on: its profiles, value maps and rules. The firms must be the same.
+    pub fn reload(&self, config: &Config) -> Result<(), String> {
+        let http = firms::client(config, &self.clock);
+        self.firms.replace(config, &http, self.connections.as_ref())?;
+        // What waits may be worked on now.
+        self.ring();
+        Ok(())
     }
 
     /// Tells the worker to look for due events now rather than at its next poll.

@@ -1,6 +1,5 @@
 //! One claimed event: what it means → snapshot → plan → calls → outcome.
 
-use super::receive::is_update;
 use super::session::{Session, Stop};
 use super::settle::Circumstances;
 use super::{Bridge, Firm, act, prepare, reconcile, settle};
@@ -8,8 +7,10 @@ use crate::crypto::random_fraction;
 use crate::domain::{
     Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, Priority, ReviewKind, System,
 };
+use crate::operations::casepeer::Refetch;
 use crate::plan::plan;
 use crate::store::{CallRecord, Claim, PlanRecord, Settled, Settlement, StoreError};
+use crate::webhook::casepeer::Told;
 use crate::webhook::{Reading, Unreadable, casepeer, highlevel};
 
 impl Bridge {
@@ -49,16 +50,27 @@ impl Bridge {
         if claim.source == System::HighLevel && self.is_installation(&claim.kind) {
             return Some(at_once(self.installation(claim, payload).await));
         }
-        let fact = match read(&claim.source, &claim.kind, payload) {
-            Err(why) => return give_up(Cause::Unreadable, format!("cannot be read: {why}")),
-            Ok(Reading::NoRule) => {
-                return Some(at_once(Outcome::NothingToDo { why: "no rule for this type".into() }));
-            }
-            Ok(Reading::Fact(fact)) => fact,
+        let Some(firm) = self.firms.find(&claim.lease.firm) else {
+            return give_up(Cause::NotOurs, format!("the configuration has no firm `{}`", claim.lease.firm));
         };
-        match self.firms.find(&claim.lease.firm) {
-            Some(firm) => self.sync(firm, claim, fact).await,
-            None => give_up(Cause::NotOurs, format!("the configuration has no firm `{}`", claim.lease.firm)),
+        let firm = &*firm;
+        match read(firm, claim.source, &claim.kind, payload) {
+            Err(why) => give_up(Cause::Unreadable, format!("cannot be read: {why}")),
+            Ok(Reading::NoRule) => {
+                Some(at_once(Outcome::NothingToDo { why: "no rule for this type".into() }))
+            }
+            Ok(Reading::Confirmed(confirmation)) => {
+                let outcome = self.confirm(firm, &confirmation, claim.failed_attempts).await;
+                let failed = |error| {
+                    let stop = Stop::Store(error);
+                    settle::stopped(&stop, self.circumstances(firm, &stop, claim.failed_attempts))
+                };
+                Some(at_once(outcome.map_or_else(failed, Some)?))
+            }
+            Ok(Reading::Fact(fact)) => {
+                let told = told(firm, claim.source, &claim.kind, payload);
+                self.sync(firm, claim, fact, told).await
+            }
         }
     }
 
@@ -78,10 +90,10 @@ impl Bridge {
     }
 
     /// Brings the other system in step.
-    async fn sync(&self, firm: &Firm, claim: &Claim, fact: Fact) -> Option<Settlement> {
+    async fn sync(&self, firm: &Firm, claim: &Claim, fact: Fact, told: Option<Told>) -> Option<Settlement> {
         let is_backfill = claim.payload.as_deref().is_ok_and(reconcile::is_backfill);
         let priority = if is_backfill { Priority::Backfill } else { Priority::of(&fact) };
-        let session = Session::new(self, firm, &claim.lease, priority);
+        let session = Session::new(self, firm, &claim.lease, priority, told);
         let event = Event {
             id: claim.lease.event,
             firm: firm.id.clone(),
@@ -95,7 +107,7 @@ impl Bridge {
             Ok(outcome) => outcome.clone(),
             Err(stop) => settle::stopped(stop, self.circumstances(firm, stop, claim.failed_attempts))?,
         };
-        let supersedes = is_update(claim.source, &claim.kind).then_some(claim.horizon);
+        let supersedes = self.is_update(&firm.id, claim.source, &claim.kind).then_some(claim.horizon);
         Some(Settlement { supersedes, ..settlement(outcome, made, session.take_reads()) })
     }
 
@@ -140,11 +152,18 @@ impl Bridge {
 }
 
 /// What a stored body means.
-pub(super) fn read(source: &System, kind: &str, payload: &[u8]) -> Result<Reading, Unreadable> {
+pub(super) fn read(firm: &Firm, source: System, kind: &str, payload: &[u8]) -> Result<Reading, Unreadable> {
     match source {
         System::HighLevel => highlevel::read_event(kind, payload),
-        System::CasePeer => casepeer::read_event(kind, payload),
+        System::CasePeer => casepeer::read_event(firm.casepeer.profile().events(), kind, payload),
     }
+}
+
+/// The record a stored body tells of, where that may stand in for reading it.
+pub(super) fn told(firm: &Firm, source: System, kind: &str, payload: &[u8]) -> Option<Told> {
+    let events = firm.casepeer.profile().events();
+    let may_stand_in = source == System::CasePeer && events.refetch != Refetch::Always;
+    may_stand_in.then(|| casepeer::read_told(events, kind, payload))?
 }
 
 fn at_once(outcome: Outcome) -> Settlement {

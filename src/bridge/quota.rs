@@ -74,6 +74,11 @@ impl Meter {
         Self { system, assumed, state: Mutex::new(state), asking: tokio::sync::Mutex::default() }
     }
 
+    /// What holds until the vendor says otherwise.
+    pub(super) fn assumes(&self) -> Option<Allowance> {
+        self.assumed
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics while it holds a meter")
     }

@@ -1,14 +1,19 @@
 //! Receiving: verify, read the envelope, commit. What is authentic is kept, whatever it says.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::{Bridge, Firm};
 use crate::domain::{Cause, EventId, FirmId, System};
+use crate::operations::casepeer::Inbound;
 use crate::store::{Address, Arrival, DeliveryKey, EventRow, Recorded, StoreError};
 use crate::webhook::highlevel::Signatures;
-use crate::webhook::{Envelope, Proof, Refusal, Unreadable, Verified, casepeer, highlevel};
+use crate::webhook::{
+    Envelope, Headers, NoHeaders, Proof, Refusal, Unreadable, Verified, casepeer, highlevel,
+};
 
 /// Why a webhook was not taken.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -33,12 +38,6 @@ const LONGEST_WORD: usize = 200;
 
 /// What an unreadable delivery is stored as.
 const UNREADABLE: &str = "unreadable";
-
-/// How a Workflow's webhook may show that it knows the firm's secret.
-pub trait WorkflowHeaders {
-    /// The value of a header.
-    fn value(&self, name: &str) -> Option<&[u8]>;
-}
 
 impl Bridge {
     /// Takes a webhook of the Marketplace app.
@@ -65,16 +64,17 @@ impl Bridge {
         self.firms.by_workflow_token(token).is_some()
     }
 
-    /// Whether a firm has this secret URL for the CASEpeer side.
-    pub fn knows_casepeer(&self, token: &str) -> bool {
-        self.firms.by_inbound_token(token).is_some()
+    /// How the sender at a firm's secret URL for the CASEpeer side is spoken to; nothing if no firm has this URL.
+    pub fn casepeer_sender(&self, token: &str) -> Option<CasePeerSender> {
+        let firm = self.firms.by_inbound_token(token)?;
+        Some(CasePeerSender(firm))
     }
 
     /// Takes a webhook of a Workflow's webhook action, sent to a firm's secret URL.
     pub async fn receive_workflow(
         &self,
         token: &str,
-        headers: &impl WorkflowHeaders,
+        headers: &impl Headers,
         body: Bytes,
     ) -> Result<Recorded, Refused> {
         let firm = self.firms.by_workflow_token(token).ok_or(Refused::UnknownUrl)?;
@@ -93,17 +93,18 @@ impl Bridge {
     /// Takes a webhook of the CASEpeer side, sent to a firm's secret URL.
     pub async fn receive_casepeer(
         &self,
-        token: &str,
-        timestamp: Option<&str>,
-        signature: Option<&str>,
+        sender: &CasePeerSender,
+        headers: &impl Headers,
         body: Bytes,
     ) -> Result<Recorded, Refused> {
-        let firm: &Firm = self.firms.by_inbound_token(token).ok_or(Refused::UnknownUrl)?;
+        let firm = &sender.0;
+        let profile = firm.casepeer.profile();
         let now = self.clock.now();
         let live = firm.webhook_secrets.iter().filter(|secret| secret.is_live(now));
         let secrets = live.map(|secret| secret.reveal().as_bytes());
-        let verified = casepeer::verify(secrets, timestamp, signature, now, body)?;
-        let envelope = casepeer::read_envelope(verified.body());
+        let verify = profile.inbound().verify.as_ref();
+        let verified = casepeer::verify(verify, secrets, headers, now, body)?;
+        let envelope = casepeer::read_envelope(profile.events(), headers, verified.body());
         self.record(firm.id.clone(), System::CasePeer, verified, envelope, None).await
     }
 
@@ -128,14 +129,17 @@ impl Bridge {
     fn address(&self, row: &EventRow, is_workflow: bool, payload: Option<Vec<u8>>) -> Option<Address> {
         let payload = payload?;
         let envelope = match (row.source, is_workflow) {
-            (System::CasePeer, _) => casepeer::read_envelope(&payload),
+            (System::CasePeer, _) => {
+                let firm = self.firms.find(&row.firm)?;
+                casepeer::read_envelope(firm.casepeer.profile().events(), &NoHeaders, &payload)
+            }
             (System::HighLevel, true) => highlevel::read_workflow_envelope(&payload),
             (System::HighLevel, false) => highlevel::read_envelope(&payload),
         };
         let envelope = envelope.ok()?;
         let named = envelope.tenant.as_deref().and_then(|location| self.firms.by_location(location));
         let firm = if row.firm.is_unknown() { named?.id.clone() } else { row.firm.clone() };
-        let is_update = is_update(row.source, &envelope.kind);
+        let is_update = self.is_update(&firm, row.source, &envelope.kind);
         Some(Address { firm, is_update, kind: envelope.kind, records: envelope.records })
     }
 
@@ -167,6 +171,17 @@ impl Bridge {
         (age > OLDEST).then(|| (Cause::TooOld, "it is older than 7 days".into()))
     }
 
+    /// Whether an event of this type only says that a record changed.
+    pub(super) fn is_update(&self, firm: &FirmId, source: System, kind: &str) -> bool {
+        match source {
+            System::HighLevel => highlevel::is_update(kind),
+            System::CasePeer => {
+                let firm = self.firms.find(firm);
+                firm.is_some_and(|firm| casepeer::is_update(firm.casepeer.profile().events(), kind))
+            }
+        }
+    }
+
     async fn record(
         &self,
         firm: FirmId,
@@ -187,7 +202,7 @@ impl Bridge {
             Some(id) if id.len() <= LONGEST_WORD => DeliveryKey::Sender(id),
             _ => DeliveryKey::Body(self.keyring.fingerprint("delivery", verified.body())),
         };
-        let is_update = is_update(source, &envelope.kind);
+        let is_update = self.is_update(&firm, source, &envelope.kind);
         let arrival = Arrival {
             id: EventId(Uuid::now_v7()),
             firm,
@@ -210,11 +225,18 @@ impl Bridge {
     }
 }
 
-/// Whether an event of this type only says that a record changed.
-pub(super) fn is_update(source: System, kind: &str) -> bool {
-    match source {
-        System::HighLevel => highlevel::is_update(kind),
-        System::CasePeer => casepeer::is_update(kind),
+/// How the sender at one firm's secret URL proves itself and is spoken to.
+pub struct CasePeerSender(Arc<Firm>);
+
+impl CasePeerSender {
+    /// Whether the header that proves the sender is there: without it the body need not be read.
+    pub fn has_proof(&self, headers: &impl Headers) -> bool {
+        casepeer::has_proof(self.inbound().verify.as_ref(), headers)
+    }
+
+    /// How it is answered, and what it gets back if it only asks whether somebody is there.
+    pub fn inbound(&self) -> &Inbound {
+        self.0.casepeer.profile().inbound()
     }
 }
 

@@ -77,16 +77,22 @@ impl Bridge {
         let firm = firm.ok_or_else(|| NoPreview::NotReadable("no configured firm has this event".into()))?;
         let payload = self.store.payload(id).await?;
         let payload = payload.ok_or_else(|| NoPreview::NotReadable("its body is no longer kept".into()))?;
-        let fact = match process::read(&story.row.source, &story.row.kind, &payload) {
+        let firm = &*firm;
+        let (source, kind) = (story.row.source, story.row.kind.as_str());
+        let fact = match process::read(firm, source, kind, &payload) {
             Err(why) => return Err(NoPreview::NotReadable(format!("cannot be read: {why}"))),
             Ok(Reading::NoRule) => {
                 return Ok(Preview { steps: Vec::new(), remarks: vec!["no rule for this type".into()] });
+            }
+            Ok(Reading::Confirmed(_)) => {
+                return Ok(Preview { steps: Vec::new(), remarks: vec!["it confirms a hand-over".into()] });
             }
             Ok(Reading::Fact(fact)) => fact,
         };
         // No claim has this number: whatever would write finds that it holds no lease.
         let lease = Lease { event: id, firm: firm.id.clone(), claim: -1 };
-        let session = Session::new(self, firm, &lease, Priority::of(&fact));
+        let told = process::told(firm, source, kind, &payload);
+        let session = Session::new(self, firm, &lease, Priority::of(&fact), told);
         let received_at = story.row.received_at;
         let event = Event { id, firm: firm.id.clone(), source: story.row.source, received_at, fact };
         let plan = self.plan_for(&session, &event).await.map_err(|stop| NoPreview::NotNow(explain(&stop)))?;

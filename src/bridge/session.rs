@@ -4,14 +4,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::clock::SharedClock;
 use crate::crypto::Keyring;
-use crate::domain::{CallClass, EffectKey, Priority, Question, System};
-use crate::operations::casepeer::CannotSend;
+use crate::domain::{CallClass, EffectKey, Priority, Question, RecordRef, System};
+use crate::operations::casepeer::{CannotSend, Refetch};
 use crate::operations::{Request, Response, Unexpected};
 use crate::store::{CallRecord, Lease, SharedStore, StoreError};
 use crate::vendors::{Exchange, Failure};
+use crate::webhook::casepeer::Told;
 
 use super::quota::Spent;
 use super::{Bridge, Firm};
@@ -70,12 +72,12 @@ pub(super) enum Stop {
     /// The profile cannot do what was asked.
     #[error(transparent)]
     CannotSend(#[from] CannotSend),
-    /// Somebody else carries it on.
+    /// A carrier took it over and confirms later.
     #[error("handed over by {operation}, to be confirmed by {until}")]
     HandedOver {
         /// What was handed over.
         operation: &'static str,
-        /// When it must be confirmed by.
+        /// When a person is asked, if nothing was said by then.
         until: Timestamp,
     },
     /// HighLevel takes the person for one it knows, and the bridge does not; a person must say.
@@ -96,16 +98,40 @@ pub(super) struct Session<'a> {
     pub(super) keyring: &'a Keyring,
     pub(super) lease: &'a Lease,
     clock: &'a SharedClock,
+    told: Option<Told>,
     reads: Mutex<Vec<CallRecord>>,
     priority: Priority,
     has_called: AtomicBool,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(bridge: &'a Bridge, firm: &'a Firm, lease: &'a Lease, priority: Priority) -> Self {
+    pub(super) fn new(
+        bridge: &'a Bridge,
+        firm: &'a Firm,
+        lease: &'a Lease,
+        priority: Priority,
+        told: Option<Told>,
+    ) -> Self {
         let Bridge { store, keyring, clock, .. } = bridge;
         let (reads, has_called) = (Mutex::new(Vec::new()), AtomicBool::new(false));
-        Self { firm, store, keyring, lease, clock, reads, priority, has_called }
+        Self { firm, store, keyring, lease, clock, told, reads, priority, has_called }
+    }
+
+    /// What the event's own webhook says of this lead or case, where that stands in for reading it.
+    pub(super) fn told(&self, record: &RecordRef) -> Option<&Value> {
+        let told = self.told.as_ref().filter(|told| told.record == *record)?;
+        let is_enough = match self.firm.casepeer.profile().events().refetch {
+            Refetch::Always => false,
+            Refetch::IfMissing => {
+                let client = told.fields.get("client");
+                let has =
+                    |key| client.and_then(|client| client.get(key)).is_some_and(|value| !value.is_null());
+                has("last_name") && (has("phone") || has("email"))
+            }
+            Refetch::Never => true,
+        };
+        let can_read = self.firm.casepeer.profile().can_read(record.kind);
+        (is_enough || !can_read).then_some(&told.fields)
     }
 
     /// The present moment.

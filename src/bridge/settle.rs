@@ -83,8 +83,9 @@ pub(super) struct Circumstances {
 /// | the store failed | again in 5 s; uses no attempt |
 /// | a rival creates the same person | again in a second; uses no attempt |
 /// | a create that may have happened | again when absence counts; uses no attempt |
-/// | handed over | handed off until it is confirmed |
-/// | a create that may have happened and cannot be looked for | a person's to say |
+/// | handed over to a carrier | handed off until it confirms |
+/// | handed over and not confirmed in time | a person is asked |
+/// | a create that may have happened and cannot be looked for | a person is asked |
 /// | the profile lacks a value or a word for it | undelivered |
 /// | rejected | undelivered |
 /// | ten attempts used | undelivered |

@@ -83,6 +83,7 @@ impl Worker {
     /// Works on everything that is due now, including what becomes due by that; the number of turns taken.
     pub async fn step(&self) -> Result<usize, StoreError> {
         self.bridge.store.probe().await?;
+        self.bridge.store.wake_overdue().await?;
         let mut taken = 0;
         let mut turns = Turns::default();
         loop {
@@ -109,6 +110,11 @@ impl Worker {
             Ok(0) => {}
             Ok(firms) => tracing::info!(firms, "parked firms are tried again with one event each"),
             Err(error) => tracing::error!("parked firms cannot be tried again: {error}"),
+        }
+        match self.bridge.store.wake_overdue().await {
+            Ok(0) => {}
+            Ok(events) => tracing::warn!(events, "hand-overs were not confirmed in time: a person is asked"),
+            Err(error) => tracing::error!("overdue hand-overs cannot be looked for: {error}"),
         }
     }
 

@@ -58,8 +58,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
     findings.extend(bridge.secret_ages().await?.iter().filter(|age| age.is_due).map(old_secret));
     for firm in bridge.firms.iter() {
-        let (highlevel, casepeer) = tokio::join!(ask_highlevel(firm), ask_casepeer(firm));
-        findings.extend([highlevel, casepeer, scopes_of(firm).await]);
+        let (highlevel, casepeer) = tokio::join!(ask_highlevel(&firm), ask_casepeer(&firm));
+        findings.extend([highlevel, casepeer, scopes_of(&firm).await]);
     }
     report(&findings)
 }

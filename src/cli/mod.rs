@@ -13,6 +13,7 @@ mod output;
 mod people;
 mod profiles;
 mod reconcile;
+pub mod reload;
 mod review;
 mod secrets;
 mod send;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::failure::Failure;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Loaded};
 use crate::telemetry::{LogFormat, start_logging};
 
 /// Keeps a law firm's HighLevel CRM and its CASEpeer case management in step.
@@ -94,6 +95,11 @@ struct ConfigArgument {
 impl ConfigArgument {
     fn load(&self) -> Result<Config, Failure> {
         config::load(&self.config).map_err(|error| Failure::configuration(error.to_string()))
+    }
+
+    /// The same, to be read anew when its files change.
+    fn load_watched(&self) -> Result<Loaded, Failure> {
+        Loaded::read(&self.config).map_err(|error| Failure::configuration(error.to_string()))
     }
 }
 

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ConfigArgument;
 use super::failure::Failure;
+use super::reload::Reloader;
 use crate::bridge::{Bridge, Worker, WorkerOptions};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Secret, StoreUrl};
@@ -43,13 +44,18 @@ pub enum Role {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let config = arguments.config.load()?;
+    let loaded = arguments.config.load_watched()?;
+    let config = &loaded.config;
     let drain = Duration::from_secs(config.server.drain_seconds);
-    let running = Running::start_as(arguments.role, &config, Arc::new(SystemClock)).await?;
+    let running = Running::start_as(arguments.role, config, Arc::new(SystemClock)).await?;
     let public = running.public.as_ref().map(|public| public.address().to_string());
     tracing::info!(public = public.unwrap_or_default(), admin = %running.admin.address(), "ready");
     let mut signals = Signals::new()?;
-    signals.next().await;
+    let watching = Reloader::new(Arc::clone(&running.bridge), loaded).run();
+    tokio::select! {
+        () = signals.next() => {}
+        failed = watching => return failed,
+    }
     tracing::info!("stopping: draining for {} s; a second signal stops at once", drain.as_secs());
     tokio::select! {
         () = running.stop(drain) => tracing::info!("stopped"),

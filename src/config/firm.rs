@@ -1,13 +1,15 @@
 //! `[[firms]]`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use super::source::check_url;
 use super::{MailConfig, Secret, source::Problem};
-use crate::operations::casepeer::{InvalidProfile, Profile, Transport};
+use crate::operations::casepeer::{Events, Inbound, InvalidProfile, Profile, Transport};
 use crate::rules::SyncRules;
+use crate::webhook::casepeer::check_secret;
 
 /// One firm: a HighLevel location paired with a CASEpeer account.
 #[derive(Debug, Clone, Deserialize)]
@@ -70,6 +72,10 @@ pub struct CasePeerConfig {
     pub inbound_token: Secret,
     /// The secrets webhooks may be signed with: all of them are live, so that a rotation loses nothing.
     pub webhook_secrets: Vec<Secret>,
+    /// How webhooks are proven and answered, instead of the profile's `[inbound]`.
+    pub inbound: Option<Inbound>,
+    /// What webhooks mean, instead of the profile's `[events]`.
+    pub events: Option<Events>,
     /// The credential.
     pub auth: CasePeerAuth,
     /// The addresses of the hooks that carry an operation, such as a Zap's, by the operation's name.
@@ -136,8 +142,17 @@ pub enum KeyPlace {
 }
 
 impl CasePeerConfig {
-    /// The profile: a built-in one, or a file.
+    /// The file its profile is read from, if it is not a built-in one.
+    pub fn profile_file(&self) -> Option<PathBuf> {
+        self.profile.ends_with(".toml").then(|| PathBuf::from(&self.profile))
+    }
+
+    /// The profile: a built-in one, or a file; with the firm's own say about webhooks.
     pub fn profile(&self) -> Result<Profile, InvalidProfile> {
+        Ok(self.profile_alone()?.with(self.inbound.clone(), self.events.clone()))
+    }
+
+    fn profile_alone(&self) -> Result<Profile, InvalidProfile> {
         if !self.profile.ends_with(".toml") {
             return Profile::built_in(&self.profile);
         }
@@ -171,6 +186,7 @@ impl CasePeerConfig {
             Ok(profile) => profile,
             Err(wrong) => return at("profile", wrong.to_string()),
         };
+        self.check_inbound(&profile)?;
         let is_used = |transport| profile.operations().any(|(_, used)| used == transport);
         match self.base_url.as_str() {
             "" if profile.base_url().is_empty() && is_used(Transport::Rest) => {
@@ -244,6 +260,21 @@ impl HighLevelFirmConfig {
 
 /// The shortest token in a URL: 128 bits in hexadecimal would be 32, in base64 22; Zapier's own hooks have 12.
 const SHORTEST_TOKEN: usize = 12;
+
+impl CasePeerConfig {
+    /// The webhook sections that are in force, and whether the secrets can serve them.
+    fn check_inbound(&self, profile: &Profile) -> Result<(), Problem> {
+        profile.inbound().check().map_err(|(key, why)| (format!("casepeer.inbound.{key}"), why))?;
+        profile.events().check().map_err(|(key, why)| (format!("casepeer.events.{key}"), why))?;
+        // Without a scheme every webhook is refused, which suits an account that sends none.
+        let Some(scheme) = &profile.inbound().verify else { return Ok(()) };
+        for (index, secret) in self.webhook_secrets.iter().enumerate() {
+            check_secret(scheme, secret.reveal())
+                .map_err(|why| (format!("casepeer.webhook_secrets.{index}"), why.into()))?;
+        }
+        Ok(())
+    }
+}
 
 impl FirmConfig {
     pub(super) fn check(&self) -> Result<(), Problem> {

@@ -6,6 +6,7 @@ mod firm;
 mod highlevel;
 mod mail;
 mod reconcile;
+mod reload;
 mod secret;
 mod secrets;
 mod server;
@@ -21,6 +22,7 @@ pub use firm::{CasePeerAuth, CasePeerConfig, FirmConfig, HighLevelFirmConfig, Ke
 pub use highlevel::HighLevelConfig;
 pub use mail::{MailConfig, MailEncryption};
 pub use reconcile::ReconcileConfig;
+pub use reload::{Loaded, Reloaded};
 pub use secret::{Secret, SecretKey};
 pub use secrets::NamedSecret;
 pub use server::ServerConfig;

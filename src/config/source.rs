@@ -40,53 +40,86 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// A configuration's text with the environment's overrides, not yet understood.
+pub(super) struct Document {
+    file: String,
+    text: String,
+    pub(super) table: Table,
+    /// Names of variables and the keys they set.
+    overridden: Vec<(String, String)>,
+}
+
+impl Document {
+    /// Reads a file, and lays the process's environment over it.
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+            file: file.clone(),
+            line: None,
+            key: None,
+            message: format!(
+                "cannot be read: {error}; copy deploy/casebridge.example.toml, or name another with --config"
+            ),
+        })?;
+        // Variables that are not text cannot override anything.
+        let environment = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+        Self::new(&file, &text, &environment.collect())
+    }
+
+    fn new(file: &str, text: &str, environment: &Environment) -> Result<Self, ConfigError> {
+        let (file, text) = (file.to_owned(), text.to_owned());
+        let mut document = Self { file, text, table: Table::new(), overridden: Vec::new() };
+        document.table = document.text.parse().map_err(|wrong: toml::de::Error| {
+            let line = wrong.span().map(|span| line_at(&document.text, span.start));
+            document.error(line, None, wrong.message().to_owned())
+        })?;
+        for (name, value) in environment {
+            if let Some(key) = name.strip_prefix(PREFIX)
+                && key.contains("__")
+            {
+                let path: Vec<String> = key.split("__").map(str::to_lowercase).collect();
+                set(&mut document.table, &path, value)
+                    .map_err(|why| document.error(None, Some(name.clone()), why))?;
+                document.overridden.push((name.clone(), path.join(".")));
+            }
+        }
+        Ok(document)
+    }
+
+    fn error(&self, line: Option<usize>, key: Option<String>, message: String) -> ConfigError {
+        ConfigError { file: self.file.clone(), line, key, message }
+    }
+
+    /// A value that came from the environment is wrong there, whatever stands in the file.
+    fn wrong_at(&self, key: String, why: String) -> ConfigError {
+        match self.overridden.iter().find(|(_, path)| *path == key) {
+            Some((name, _)) => {
+                ConfigError { file: "environment".into(), line: None, key: Some(name.clone()), message: why }
+            }
+            None => self.error(line_of(&self.text, &key), Some(key).filter(|key| key != "."), why),
+        }
+    }
+}
+
+/// Understands and checks a configuration.
+pub(super) fn configured(document: &Document) -> Result<Config, ConfigError> {
+    let config: Config = serde_path_to_error::deserialize(document.table.clone()).map_err(|wrong| {
+        let key = readable(&wrong.path().to_string());
+        document.wrong_at(key, wrong.into_inner().message().to_owned())
+    })?;
+    config.check().map_err(|(key, why)| document.wrong_at(key, why))?;
+    Ok(config)
+}
+
 /// Reads the configuration of a file and of the process's environment.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
-        file: file.clone(),
-        line: None,
-        key: None,
-        message: format!(
-            "cannot be read: {error}; copy deploy/casebridge.example.toml, or name another with --config"
-        ),
-    })?;
-    // Variables that are not text cannot override anything.
-    let environment = std::env::vars_os()
-        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
-    parse(&file, &text, &environment.collect())
+    configured(&Document::read(path)?)
 }
 
 /// Reads a configuration's text with the environment's overrides.
 pub fn parse(file: &str, text: &str, environment: &Environment) -> Result<Config, ConfigError> {
-    let error =
-        |line, key: Option<String>, message| ConfigError { file: file.to_owned(), line, key, message };
-    let mut table: Table = text.parse().map_err(|wrong: toml::de::Error| {
-        error(wrong.span().map(|span| line_at(text, span.start)), None, wrong.message().to_owned())
-    })?;
-    let mut overridden: Vec<(String, String)> = Vec::new();
-    for (name, value) in environment {
-        if let Some(key) = name.strip_prefix(PREFIX)
-            && key.contains("__")
-        {
-            let path: Vec<String> = key.split("__").map(str::to_lowercase).collect();
-            set(&mut table, &path, value).map_err(|why| error(None, Some(name.clone()), why))?;
-            overridden.push((name.clone(), path.join(".")));
-        }
-    }
-    // A value that came from the environment is wrong there, whatever stands in the file.
-    let at = |key: String, why: String| match overridden.iter().find(|(_, path)| *path == key) {
-        Some((name, _)) => {
-            ConfigError { file: "environment".into(), line: None, key: Some(name.clone()), message: why }
-        }
-        None => error(line_of(text, &key), Some(key).filter(|key| key != "."), why),
-    };
-    let config: Config = serde_path_to_error::deserialize(table).map_err(|wrong| {
-        let key = readable(&wrong.path().to_string());
-        at(key, wrong.into_inner().message().to_owned())
-    })?;
-    config.check().map_err(|(key, why)| at(key, why))?;
-    Ok(config)
+    configured(&Document::new(file, text, environment)?)
 }
 
 /// `firms[0].id` as `firms.0.id`: one form for a person, the environment and the search for the line.

@@ -301,7 +301,7 @@ impl Command {
     pub fn effect_key(&self) -> Option<EffectKey> {
         let key = match self {
             Self::Link(_) | Self::Agree { .. } => return None,
-            Self::CreateLead(new) => format!("lead-of:{}", new.contact),
+            Self::CreateLead(new) => return Some(Self::lead_effect(&new.contact)),
             Self::CreateContact(new) => format!("contact-of:{}", new.matter),
             Self::UpdateContact { contact, matter, revision, .. } => {
                 format!("fields:{contact}:from:{matter}@{revision}")
@@ -326,6 +326,11 @@ impl Command {
             }
         };
         Some(EffectKey(key))
+    }
+
+    /// What creating the lead of a contact achieves.
+    pub fn lead_effect(contact: &RecordRef) -> EffectKey {
+        EffectKey(format!("lead-of:{contact}"))
     }
 
     /// The command in a few words that name no person.

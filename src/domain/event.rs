@@ -61,6 +61,11 @@ pub enum Fact {
         /// The status it had then, as this webhook says.
         status: Option<String>,
     },
+    /// Something of a case changed in CASEpeer, perhaps its status: the webhook does not say what.
+    CaseUpdated {
+        /// Which.
+        case: RecordRef,
+    },
     /// A case moved to another status in CASEpeer.
     CaseStatusChanged {
         /// Which.
@@ -100,7 +105,9 @@ impl Fact {
             | Self::ContactDeleted { contact } => contact,
             Self::AppointmentChanged { appointment, .. } => appointment,
             Self::LeadCreated { lead } | Self::LeadUpdated { lead } => lead,
-            Self::CaseCreated { case, .. } | Self::CaseStatusChanged { case, .. } => case,
+            Self::CaseCreated { case, .. }
+            | Self::CaseUpdated { case }
+            | Self::CaseStatusChanged { case, .. } => case,
             Self::TaskCreated { task, .. } | Self::TaskCompleted { task, .. } => task,
             Self::NoteCreated { note, .. } => note,
         }

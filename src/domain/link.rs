@@ -62,6 +62,9 @@ pub struct Base {
     /// Whether a task was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_completed: Option<bool>,
+    /// The status a case was last seen in, where its system only says that something changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
     /// Where the case's deal was put.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opportunity: Option<Opportunity>,
@@ -119,11 +122,19 @@ impl Base {
         Self { opportunity: Some(opportunity), ..Self::default() }
     }
 
+    /// A base that knows a case's status.
+    pub fn of_status(status: impl Into<String>) -> Self {
+        Self { status: Some(status.into()), ..Self::default() }
+    }
+
     /// Takes over what `newer` knows and keeps the rest.
     pub fn overlay(&mut self, newer: &Self) {
         self.fields.overlay(&newer.fields);
         if newer.is_completed.is_some() {
             self.is_completed = newer.is_completed;
+        }
+        if newer.status.is_some() {
+            self.status.clone_from(&newer.status);
         }
         if newer.opportunity.is_some() {
             self.opportunity.clone_from(&newer.opportunity);

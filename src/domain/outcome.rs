@@ -164,17 +164,17 @@ pub enum Outcome {
         /// What happened.
         why: String,
     },
-    /// Somebody else carries it on and says when it is done.
-    HandedOff {
-        /// When a person is told, if nothing was said by then.
-        until: Timestamp,
-        /// What was handed over.
-        why: String,
-    },
     /// Ask a person, and go on with the answer.
     InReview {
         /// What; at least one.
         questions: Vec<Question>,
+    },
+    /// A carrier took it over and confirms later.
+    HandedOff {
+        /// When a person is asked, if nothing was said by then.
+        until: Timestamp,
+        /// What was handed over.
+        why: String,
     },
     /// Give up and show a person.
     Undelivered {

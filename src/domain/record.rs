@@ -69,6 +69,8 @@ pub struct Matter {
     pub source: Option<String>,
     /// When the firm was retained: the person has signed.
     pub retained_at: Option<String>,
+    /// Whether this is only what a webhook told: what is missing is unknown, not empty.
+    pub is_told: bool,
     /// Why the firm turned it down, in the firm's words.
     pub reject_reason: Option<String>,
     /// Who works on it: users by role.
@@ -100,6 +102,7 @@ impl Matter {
             case_type: None,
             source: None,
             retained_at: None,
+            is_told: false,
             reject_reason: None,
             assignees: BTreeMap::new(),
             custom: BTreeMap::new(),

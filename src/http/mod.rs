@@ -60,7 +60,7 @@ impl Shared {
 pub fn public(shared: Arc<Shared>) -> Router {
     // Each sender is asked to come again in the status it understands, even by a fault of ours.
     let casepeer = Router::new()
-        .route("/webhooks/casepeer/{token}", post(webhooks::casepeer))
+        .route("/webhooks/casepeer/{token}", post(webhooks::casepeer::receive))
         .layer(CatchPanicLayer::custom(problem::unavailable_after_panic));
     Router::new()
         .merge(casepeer)
@@ -90,13 +90,13 @@ pub fn admin(shared: Arc<Shared>) -> Router {
         .route("/api/v1/events/{id}/replay", post(api::events::replay))
         .route("/api/v1/events/{id}/discard", post(api::events::discard))
         .route("/api/v1/losses", get(api::losses::list))
+        .route("/api/v1/review", get(api::review::list))
+        .route("/api/v1/review/{id}", get(api::review::show))
+        .route("/api/v1/review/{id}/resolve", post(api::review::resolve))
         .route("/api/v1/quotas", get(api::quotas::list))
         .route("/api/v1/secrets", get(api::secrets::list))
         .route("/api/v1/firms", get(api::firms::list))
         .route("/api/v1/installations", get(api::firms::installations))
-        .route("/api/v1/review", get(api::review::list))
-        .route("/api/v1/review/{id}", get(api::review::show))
-        .route("/api/v1/review/{id}/resolve", post(api::review::resolve))
         .route("/openapi.json", get(openapi::json))
         .route("/metrics", get(admin::metrics))
         .route("/livez", get(health::livez))

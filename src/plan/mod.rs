@@ -37,6 +37,7 @@ pub fn plan(event: &Event, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
         (View::Matter(view), Fact::CaseStatusChanged { status, .. }) => {
             status::plan(view, Occasion::Changed, status.as_deref(), snapshot, rules)
         }
+        (View::Matter(view), Fact::CaseUpdated { .. }) => status::updated(view, snapshot, rules),
         (View::Matter(view), Fact::LeadCreated { .. }) => {
             matter::plan(view, Occasion::Created, snapshot, rules)
         }

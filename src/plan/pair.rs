@@ -20,13 +20,15 @@ pub(super) fn merge_pair(
     rules: &SyncRules,
 ) {
     let Pair { link, matter, .. } = pair;
-    let here = with_consent(contact, &link.base.fields);
-    let sides = Sides {
-        base: &link.base.fields,
-        highlevel: &here,
-        casepeer: &matter.fields,
-        newer: newer(contact, matter),
-    };
+    let mut here = with_consent(contact, &link.base.fields);
+    let mut base = link.base.fields.clone();
+    if matter.is_told {
+        // Of what the webhook does not mention nothing is known.
+        here.retain(|name, _| matter.fields.value(name).is_some());
+        base.retain(|name, _| matter.fields.value(name).is_some());
+    }
+    let sides =
+        Sides { base: &base, highlevel: &here, casepeer: &matter.fields, newer: newer(contact, matter) };
     let may_write = |name: &FieldName, to| has_place(name, to, pair.standing, snapshot, rules);
     let mut merged =
         merge(sides, &rules.fields, stage(matter, rules), pair.standing == Standing::Only, may_write);

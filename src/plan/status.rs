@@ -3,7 +3,7 @@
 use super::matter::Occasion;
 use super::snapshot::{MatterView, Snapshot};
 use crate::domain::{
-    Command, EffectKey, Field, NewOpportunity, Opportunity, OpportunityStatus, Plan, RecordKind, Target,
+    Base, Command, EffectKey, Field, NewOpportunity, Opportunity, OpportunityStatus, Plan, RecordKind, Target,
 };
 use crate::rules::{Milestone, StatusRule, SyncRules};
 
@@ -38,6 +38,24 @@ pub(super) fn plan(
     plan
 }
 
+/// A case of which only is said that something changed. Whether its status did shows in the one it was last seen in.
+pub(super) fn updated(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
+    let seen = view.link.as_ref().and_then(|link| link.base.status.as_deref());
+    let now = view.matter.status.as_deref();
+    if seen.is_some() && seen == now {
+        let mut plan = super::matter::plan(view, Occasion::Changed, snapshot, rules);
+        plan.remark("the case's status is the one it was last seen in");
+        return plan;
+    }
+    let mut plan = self::plan(view, Occasion::Changed, now, snapshot, rules);
+    if let (Some(status), Some(contact)) = (now, &view.contact) {
+        let (highlevel, casepeer) = (contact.record.clone(), view.matter.record.clone());
+        let base = Base::of_status(status);
+        plan.add(Command::Agree { highlevel, casepeer, base }, "the status the case was last seen in");
+    }
+    plan
+}
+
 /// Latched once: the tag stays when the status goes back, and a later return does not count again.
 fn latch(plan: &mut Plan, view: &MatterView, milestone: Milestone) {
     let case = &view.matter.record;
@@ -47,6 +65,11 @@ fn latch(plan: &mut Plan, view: &MatterView, milestone: Milestone) {
         effect: EffectKey(format!("milestone:{case}:{}", milestone.as_str())),
     };
     plan.add(tags, format!("the case reached `{}`", milestone.as_str()));
+}
+
+/// A name as the case has it, or as the contact does where a webhook that stands in for the case does not say.
+fn named(view: &MatterView, field: Field) -> Option<&str> {
+    view.matter.fields.get(field).or_else(|| view.contact.as_ref()?.fields.get(field))
 }
 
 fn opportunity(plan: &mut Plan, view: &MatterView, rule: &StatusRule, rules: &SyncRules) {
@@ -69,8 +92,8 @@ fn opportunity(plan: &mut Plan, view: &MatterView, rule: &StatusRule, rules: &Sy
     let revision = view.opportunity.as_ref().map_or(0, |link| link.revision);
     match &view.opportunity {
         None => {
-            let name = [Field::FirstName, Field::LastName]
-                .map(|field| view.matter.fields.get(field).unwrap_or_default());
+            let name =
+                [Field::FirstName, Field::LastName].map(|field| named(view, field).unwrap_or_default());
             let new = NewOpportunity {
                 case: case.clone(),
                 contact: Target::CounterpartOf(case.clone()),

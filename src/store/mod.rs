@@ -16,6 +16,7 @@
 
 pub mod copy;
 mod credentials;
+mod hand_offs;
 mod people;
 pub mod postgres;
 mod quotas;
@@ -36,6 +37,7 @@ pub use credentials::{
     Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned,
     Saved, Tokens,
 };
+pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
 pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
@@ -117,7 +119,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Credentials + People + Quotas + Review + Secrets + Sweeps + Send + Sync {
+pub trait Store: Credentials + HandOffs + People + Quotas + Review + Secrets + Sweeps + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::StoreError;
 use crate::crypto::Keyring;
@@ -35,7 +36,7 @@ pub struct SealedPlace {
     pub column: &'static str,
     /// Tables to join for what the row is called.
     pub(super) join: &'static str,
-    /// The columns that order the rows and name one: whole numbers, or text.
+    /// The columns that order the rows and name one: whole numbers, text, or an id.
     pub(super) key: &'static [&'static str],
     /// What the row is called in the seal: an id, or the key's columns.
     pub(super) id: Option<&'static str>,
@@ -43,7 +44,7 @@ pub struct SealedPlace {
 
 impl SealedPlace {
     /// Every place there is; a test compares it with the migrations.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self {
             table: "payload",
             column: "sealed_body",
@@ -84,15 +85,22 @@ impl SealedPlace {
             table: "review",
             column: "sealed_details",
             join: "",
-            key: &["review.seq"],
+            key: &["review.id"],
             id: Some("review.id"),
         },
         Self {
             table: "review",
             column: "sealed_resolution",
             join: "",
-            key: &["review.seq"],
+            key: &["review.id"],
             id: Some("review.id"),
+        },
+        Self {
+            table: "hand_off",
+            column: "sealed_base",
+            join: "",
+            key: &["hand_off.firm", "hand_off.effect"],
+            id: None,
         },
         Self { table: "kept_key", column: "sealed_key", join: "", key: &["kept_key.name"], id: None },
     ];
@@ -148,10 +156,25 @@ impl SealedPlace {
         )
     }
 
-    /// Whether rows are ordered by a whole number.
-    pub(super) fn is_numbered(&self) -> bool {
-        self.id.is_some()
+    /// What rows are ordered by.
+    pub(super) fn order(&self) -> Order {
+        match self.id {
+            None => Order::Text,
+            Some(id) if self.key == [id] => Order::Id,
+            Some(_) => Order::Number,
+        }
     }
+}
+
+/// What the parts of a row's key are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Whole numbers.
+    Number,
+    /// Text.
+    Text,
+    /// Ids.
+    Id,
 }
 
 /// Up to which row of a place values were sealed anew.
@@ -165,6 +188,8 @@ pub(super) enum Part {
     Number(i64),
     /// Text.
     Text(String),
+    /// An id.
+    Id(Uuid),
 }
 
 impl Cursor {
@@ -173,6 +198,7 @@ impl Cursor {
         let parts = self.0.iter().map(|part| match part {
             Part::Number(number) => number.to_string(),
             Part::Text(text) => text.clone(),
+            Part::Id(id) => id.to_string(),
         });
         parts.collect::<Vec<_>>().join("\0")
     }

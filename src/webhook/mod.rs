@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::domain::{Fact, RecordRef};
+use crate::domain::{Fact, RecordKind, RecordRef};
 
 /// The largest webhook body, in bytes. HighLevel documents no limit; its own samples are under 4 KiB.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -49,6 +49,12 @@ pub enum Proof {
     LegacyRsa,
     /// HMAC-SHA256 under a shared secret.
     Hmac,
+    /// The Standard Webhooks scheme.
+    StandardWebhooks,
+    /// A secret header.
+    SharedHeader,
+    /// HTTP basic authentication.
+    Basic,
     /// An unguessable URL, with a secret header where the firm has set one.
     SecretUrl,
 }
@@ -60,6 +66,9 @@ impl Proof {
             Self::Ed25519 => "ed25519",
             Self::LegacyRsa => "rsa",
             Self::Hmac => "hmac",
+            Self::StandardWebhooks => "standard_webhooks",
+            Self::SharedHeader => "shared_header",
+            Self::Basic => "basic",
             Self::SecretUrl => "secret_url",
         }
     }
@@ -69,7 +78,7 @@ impl Proof {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No signature header, or the literal `N/A` that HighLevel sends for "none".
-    #[error("no signature")]
+    #[error("no signature, or not the header that proves the sender")]
     Missing,
     /// Not in the form its scheme prescribes.
     #[error("malformed signature")]
@@ -78,8 +87,31 @@ pub enum Refusal {
     #[error("signature does not match any configured key")]
     Mismatch,
     /// Signed too long ago, or in the future: perhaps a replay, perhaps a clock that is off.
-    #[error("signed outside the allowed window of 5 minutes")]
+    #[error("signed outside the allowed window")]
     Stale,
+    /// The profile says of no way to prove a sender.
+    #[error("the profile says of no way to prove a sender ([inbound.verify])")]
+    NoScheme,
+}
+
+/// The headers of a delivery.
+pub trait Headers {
+    /// The value of a header, whatever the case of its name; the first, if it came more than once.
+    fn value(&self, name: &str) -> Option<&[u8]>;
+
+    /// The same as text.
+    fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.value(name)?).ok()
+    }
+}
+
+/// No headers at all: those of a delivery are not kept.
+pub struct NoHeaders;
+
+impl Headers for NoHeaders {
+    fn value(&self, _: &str) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// What must be known of a delivery before it can be stored.
@@ -106,6 +138,19 @@ pub enum Reading {
     Fact(Fact),
     /// A type that no rule is about.
     NoRule,
+    /// A carrier confirms what was handed to it.
+    Confirmed(Confirmation),
+}
+
+/// The confirmation of a hand-over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmation {
+    /// The reference that went with it.
+    pub reference: String,
+    /// The kind of record that was to come of it.
+    pub kind: Option<RecordKind>,
+    /// The record that came of it, if the carrier learnt its id.
+    pub record: Option<RecordRef>,
 }
 
 /// An authentic body that this build cannot read; it is kept, and a build that can will replay it.
@@ -138,17 +183,23 @@ fn text(object: &Map<String, Value>, key: &str) -> Option<String> {
 
 /// A moment, written as RFC 3339 text or as a Unix time in seconds or milliseconds.
 fn moment(object: &Map<String, Value>, key: &str) -> Option<Timestamp> {
-    match object.get(key)? {
-        Value::String(text) => text.parse().ok(),
-        Value::Number(number) => {
-            let number = number.as_i64()?;
-            // Milliseconds since 1970 passed this figure in 1973; seconds will in the year 5138.
-            if number.abs() >= 100_000_000_000 {
-                Timestamp::from_millisecond(number).ok()
-            } else {
-                Timestamp::from_second(number).ok()
-            }
-        }
-        _ => None,
+    moment_of(object.get(key)?)
+}
+
+/// The same of a value; in a form even a number is text.
+fn moment_of(value: &Value) -> Option<Timestamp> {
+    let number = match value {
+        Value::String(text) => match text.parse() {
+            Ok(moment) => return Some(moment),
+            Err(_) => text.parse().ok()?,
+        },
+        Value::Number(number) => number.as_i64()?,
+        _ => return None,
+    };
+    // Milliseconds since 1970 passed this figure in 1973; seconds will in the year 5138.
+    if number.abs() >= 100_000_000_000 {
+        Timestamp::from_millisecond(number).ok()
+    } else {
+        Timestamp::from_second(number).ok()
     }
 }

@@ -14,6 +14,7 @@ use casebridge::domain::{
 use casebridge::store::sqlite::ServeLock;
 use casebridge::store::{Arrival, Begun, DeliveryKey, Intent, SealedPlace};
 use casebridge::twin::{Twin, TwinConfig};
+use casebridge::webhook::Headers;
 use casebridge::webhook::casepeer::sign::sign;
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -241,6 +242,22 @@ fn every_sealed_column_is_sealed_anew() {
     }
 }
 
+/// The headers of a signed webhook.
+struct Signed {
+    stamp: String,
+    signature: String,
+}
+
+impl Headers for Signed {
+    fn value(&self, name: &str) -> Option<&[u8]> {
+        match name {
+            "X-Casepeer-Timestamp" => Some(self.stamp.as_bytes()),
+            "X-Casepeer-Signature" => Some(self.signature.as_bytes()),
+            _ => None,
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_webhook_secret_that_ends_is_accepted_until_then() {
     let twin = twin().await;
@@ -257,7 +274,8 @@ async fn a_webhook_secret_that_ends_is_accepted_until_then() {
         let body = format!("{{\"id\":\"{id}\",\"type\":\"other\"}}");
         let now = clock.now().as_second();
         let (stamp, signature) = (now.to_string(), sign(secret.as_bytes(), now, body.as_bytes()));
-        bridge.receive_casepeer(INBOUND_TOKEN, Some(&stamp), Some(&signature), body.into()).await
+        let sender = bridge.casepeer_sender(INBOUND_TOKEN).unwrap();
+        bridge.receive_casepeer(&sender, &Signed { stamp, signature }, body.into()).await
     };
     assert!(send("the-secret-before-the-rotation", "e1").await.is_ok());
     clock.advance(SignedDuration::from_hours(1));

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use casebridge::clock::{Clock, SystemClock};
-use casebridge::webhook::{casepeer, highlevel};
+use casebridge::operations::casepeer::Profile;
+use casebridge::webhook::{Headers, casepeer, highlevel};
 use wiremock::matchers::{header_exists, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -60,6 +61,15 @@ fn a_printed_highlevel_webhook_verifies_with_the_printed_key() {
     }
 }
 
+struct Printed([(&'static str, String); 2]);
+
+impl Headers for Printed {
+    fn value(&self, name: &str) -> Option<&[u8]> {
+        let found = self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_bytes())
+    }
+}
+
 #[test]
 fn a_printed_casepeer_webhook_verifies_with_the_secret() {
     let directory = tempfile::tempdir().unwrap();
@@ -67,12 +77,13 @@ fn a_printed_casepeer_webhook_verifies_with_the_secret() {
     std::fs::write(&file, "s3cret\n").unwrap();
     let asked = ["lead.created", "--print", "--key", file.to_str().unwrap(), "--webhook-id", "evt-7"];
     let (header, body) = printed(&asked);
-    let (stamp, signature) =
-        (header(casepeer::sign::TIMESTAMP_HEADER), header(casepeer::sign::SIGNATURE_HEADER));
+    let names = [casepeer::sign::TIMESTAMP_HEADER, casepeer::sign::SIGNATURE_HEADER];
+    let headers = Printed(names.map(|name| (name, header(name))));
+    let profile = Profile::built_in("contract-v1").unwrap();
+    let scheme = profile.inbound().verify.as_ref();
     let now = SystemClock.now();
-    let verified =
-        casepeer::verify([&b"s3cret"[..]], Some(&stamp), Some(&signature), now, body.into()).unwrap();
-    let envelope = casepeer::read_envelope(verified.body()).unwrap();
+    let verified = casepeer::verify(scheme, [&b"s3cret"[..]], &headers, now, body.into()).unwrap();
+    let envelope = casepeer::read_envelope(profile.events(), &headers, verified.body()).unwrap();
     assert_eq!((envelope.kind.as_str(), envelope.delivery_id.as_deref()), ("lead.created", Some("evt-7")));
 }
 

@@ -1,6 +1,8 @@
 //! A bridge in this process: the real receiver over HTTP, the real store on a fresh file, and the real worker stepped
 //! by hand. No test sleeps: [`TestBridge::settle`] runs until nothing is left to do, and time is a clock that is moved.
 
+mod configuration;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use casebridge::twin::{CasePeer, HighLevel, Twin, TwinConfig};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
+use self::configuration::configuration_text_by_profile;
+pub use self::configuration::{CasePeerLines, SYNC, SecretFiles, Vendors, configuration_text};
 use crate::crash::gate::Gate;
 use crate::store::PostgresDatabase;
 
@@ -24,51 +28,6 @@ pub const START: &str = "2026-11-24T12:00:00Z";
 
 /// What the worker of a test is called.
 pub const WORKER: &str = "test";
-
-/// The firm's settings that most tests share; a test may give its own.
-pub const SYNC: &str = r#"
-[firms.sync]
-[[firms.sync.initial_tasks]]
-case_type = "Auto Accident"
-key = "police-report"
-title = "Order the police report"
-due_in = "2d"
-[[firms.sync.initial_tasks]]
-case_type = "*"
-key = "welcome"
-title = "Send the welcome package"
-[firms.sync.statuses."Intake"]
-milestone = "lead_open"
-pipeline = "Intake"
-stage = "In intake"
-[firms.sync.statuses."Treating"]
-milestone = "signed"
-pipeline = "Intake"
-stage = "Signed"
-opportunity = "won"
-[firms.sync.statuses."Turned down"]
-milestone = "rejected"
-pipeline = "Intake"
-stage = "Closed"
-opportunity = "lost"
-[firms.sync.notes]
-to_highlevel = ["Intake"]
-[firms.sync.tasks]
-text_to_highlevel = true
-"#;
-
-/// The two vendors a bridge is told of.
-pub struct Vendors<'a> {
-    pub highlevel_url: &'a str,
-    /// One or several, separated by commas.
-    pub highlevel_key: &'a str,
-    pub location: &'a str,
-    pub highlevel_token: &'a str,
-    pub casepeer_url: &'a str,
-    pub casepeer_token: &'a str,
-    pub inbound_token: &'a str,
-    pub webhook_secret: &'a str,
-}
 
 /// A bridge without vendors of its own.
 pub struct Installation {
@@ -98,8 +57,9 @@ impl Installation {
         sync: &str,
         clock: Arc<ManualClock>,
     ) -> Self {
-        let text = |_, directory: &Path| configuration_text_by_profile(directory, vendors, casepeer, sync);
-        Self::edited(vendors, sync, clock, text)
+        let directory = TempDir::new().unwrap();
+        let text = configuration_text_by_profile(directory.path(), vendors, casepeer, sync);
+        Self::by_text(directory, &text, clock)
     }
 
     /// The same with another configuration file than the usual one, which is given with the directory for secrets.
@@ -111,8 +71,12 @@ impl Installation {
     ) -> Self {
         let directory = TempDir::new().unwrap();
         let text = edit(configuration_text(directory.path(), vendors, sync), directory.path());
-        std::fs::write(directory.path().join("casebridge.toml"), &text).unwrap();
-        let config = config::parse("test.toml", &text, &Vec::new()).unwrap();
+        Self::by_text(directory, &text, clock)
+    }
+
+    fn by_text(directory: TempDir, text: &str, clock: Arc<ManualClock>) -> Self {
+        std::fs::write(directory.path().join("casebridge.toml"), text).unwrap();
+        let config = config::parse("test.toml", text, &Vec::new()).unwrap();
         let shared_clock: SharedClock = clock.clone();
         let keyring = Arc::new(config.crypto.keyring().unwrap());
         let path = directory.path().join("bridge.db");
@@ -219,73 +183,6 @@ impl Installation {
     }
 }
 
-/// Lines of `[firms.casepeer]`, made with a function that keeps a secret in a file and gives its reference.
-pub type CasePeerLines<'a> = dyn Fn(&SecretFiles<'_>) -> String + 'a;
-
-/// Keeps a secret in a file of this name and gives its reference.
-pub type SecretFiles<'a> = dyn Fn(&str, &str) -> String + 'a;
-
-/// The lines for the published contract.
-fn contract<'a>(vendors: &'a Vendors<'a>) -> impl Fn(&SecretFiles<'_>) -> String + 'a {
-    |secret| {
-        let bearer = secret("bearer", vendors.casepeer_token);
-        let url = vendors.casepeer_url;
-        format!("base_url = {url:?}\nauth = {{ kind = \"bearer_static\", token = {bearer} }}")
-    }
-}
-
-/// A configuration as a file would have it, without `[server]` and `[store]`. Keys and secrets are files beside it.
-pub fn configuration_text(directory: &Path, vendors: &Vendors<'_>, sync: &str) -> String {
-    configuration_text_by_profile(directory, vendors, &contract(vendors), sync)
-}
-
-fn configuration_text_by_profile(
-    directory: &Path,
-    vendors: &Vendors<'_>,
-    casepeer: &CasePeerLines<'_>,
-    sync: &str,
-) -> String {
-    let secret = |name: &str, value: &str| {
-        let path = directory.join(name);
-        std::fs::write(&path, value).unwrap();
-        format!("{{ file = {:?} }}", path.display().to_string())
-    };
-    let key = secret("key", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=");
-    let token = secret("token", vendors.highlevel_token);
-    let workflow = secret("workflow", "workflow-token-of-acme");
-    let workflow_header = secret("workflow-header", "workflow-secret");
-    let inbound = secret("inbound", vendors.inbound_token);
-    let webhook = secret("webhook", vendors.webhook_secret);
-    let older = secret("webhook-older", "the-secret-before-the-rotation");
-    let casepeer = casepeer(&secret);
-    let highlevel_keys: Vec<_> =
-        vendors.highlevel_key.split(',').map(|key| format!("\"ed25519:{key}\"")).collect();
-    format!(
-        r#"
-[crypto]
-keys = [{{ id = "k1", secret = {key} }}]
-[highlevel]
-base_url = "{highlevel_url}"
-webhook_keys = [{highlevel_keys}]
-[[firms]]
-id = "acme"
-[firms.highlevel]
-location_id = "{location}"
-token = {token}
-workflow_token = {workflow}
-workflow_header = {{ name = "X-Bridge-Secret", secret = {workflow_header} }}
-[firms.casepeer]
-inbound_token = {inbound}
-webhook_secrets = [{webhook}, {older}]
-{casepeer}
-{sync}
-"#,
-        highlevel_url = vendors.highlevel_url,
-        highlevel_keys = highlevel_keys.join(", "),
-        location = vendors.location,
-    )
-}
-
 /// A clock that stands at [`START`].
 pub fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(START.parse::<Timestamp>().unwrap()))
@@ -297,6 +194,7 @@ pub struct TestBridge {
     pub casepeer: CasePeer,
     pub installation: Installation,
     twin: Twin,
+    secrets: (String, String),
 }
 
 /// A bridge whose requests pass a door.
@@ -334,6 +232,29 @@ impl TestBridge {
         Self::between(twin, clock, &secrets, SYNC, (&highlevel, &casepeer), edit)
     }
 
+    /// Whose CASEpeer side is a pair of Zaps.
+    pub async fn zapier() -> Self {
+        let (clock, twin, secrets) = vendors().await;
+        let (highlevel, casepeer) = (twin.highlevel.url(), twin.casepeer.url());
+        let directory = TempDir::new().unwrap();
+        let hook = directory.path().join("hook");
+        std::fs::write(&hook, twin.casepeer.zap_url()).unwrap();
+        // What stands before the first section belongs to `[firms.casepeer]`.
+        let hooks = format!("hooks = {{ \"lead.create\" = {{ file = {:?} }} }}", hook.display().to_string());
+        let sync = format!("profile = \"zapier\"\n{hooks}\n{SYNC}");
+        Self::between(twin, clock, &secrets, &sync, (&highlevel, &casepeer), |text, _| text)
+    }
+
+    /// The secret of the firm's webhooks.
+    pub fn webhook_secret(&self) -> &str {
+        &self.secrets.1
+    }
+
+    /// The token in the address of the firm's webhooks.
+    pub fn inbound_token(&self) -> &str {
+        &self.secrets.0
+    }
+
     /// With a door before each vendor.
     pub async fn gated() -> Gated {
         let (clock, twin, secrets) = vendors().await;
@@ -364,7 +285,14 @@ impl TestBridge {
         };
         let installation = Installation::edited(&vendors, sync, clock, edit);
         twin.set_bridge(&installation.url);
-        Self { highlevel: twin.highlevel.clone(), casepeer: twin.casepeer.clone(), installation, twin }
+        let secrets = secrets.clone();
+        Self {
+            highlevel: twin.highlevel.clone(),
+            casepeer: twin.casepeer.clone(),
+            installation,
+            twin,
+            secrets,
+        }
     }
 
     /// Delivers every webhook and takes every turn that is due, until neither is left.

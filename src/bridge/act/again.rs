@@ -3,13 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::session::{Session, Stop};
-use super::{ask, look};
+use super::{ask, look, result};
 use crate::domain::{
-    Command, Details, EffectKey, Field, NewLead, Question, RecordKind, RecordRef, ReviewAction, ReviewKind,
-    System, external_ref,
+    Command, EffectKey, Field, NewLead, Question, RecordKind, RecordRef, Resolution, ReviewAction,
+    ReviewKind, System, external_ref,
 };
 use crate::operations::casepeer::{FindKey, FoundLead, Idempotency, find_matters, read_found_leads};
-use crate::operations::{Carrier, Effect, Request};
+use crate::operations::{Effect, Request};
 use crate::store::Ambiguity;
 
 /// How far the vendor's clock may be behind ours.
@@ -27,15 +27,6 @@ pub(super) async fn before(
         return Ok(None);
     }
     let operation = request.operation;
-    if let (Some(ambiguity), Some(until)) =
-        (ambiguity, ambiguity.and_then(|known| confirmed_by(session, request, known.since)))
-    {
-        if session.now() < until {
-            return Err(Stop::HandedOver { operation, until });
-        }
-        let asked = (ReviewKind::OverdueHandOff, "was handed over and not confirmed");
-        return never_twice(session, operation, key, ambiguity, asked).await;
-    }
     match (session.firm.casepeer.profile().idempotency(operation), command, ambiguity) {
         (Idempotency::Header { .. }, ..) => Ok(None),
         (Idempotency::FindBeforeCreate { keys, window }, Command::CreateLead(new), None) => {
@@ -49,22 +40,8 @@ pub(super) async fn before(
         (Idempotency::ExternalRefField, Command::CreateLead(new), Some(known)) => {
             look_again(session, command, new, &[FindKey::ExternalRef], key, known).await
         }
-        (_, _, Some(known)) => {
-            let asked = (ReviewKind::AmbiguousCreate, "was not answered");
-            never_twice(session, operation, key, known, asked).await
-        }
+        (_, _, Some(known)) => never_twice(session, command, operation, key, known).await,
     }
-}
-
-/// When a hand-over that began then must be confirmed by; none if the request does not only hand over.
-pub(super) fn confirmed_by(
-    session: &Session<'_>,
-    request: &Request,
-    begun_at: Timestamp,
-) -> Option<Timestamp> {
-    let confirm = session.firm.casepeer.profile().confirmation(request.operation)?;
-    (request.carrier == Carrier::Hook && request.effect == Effect::Create)
-        .then(|| confirm.within.after(begun_at))
 }
 
 /// Whether a repeat under the same key answers the first result.
@@ -76,26 +53,29 @@ pub(super) fn answers_the_same(session: &Session<'_>, system: System, request: &
 /// A create may have been carried out, and there is no way to look: what a person said since then, or the question.
 async fn never_twice(
     session: &Session<'_>,
+    command: &Command,
     operation: &'static str,
     key: &EffectKey,
     known: Ambiguity,
-    (kind, what): (ReviewKind, &'static str),
 ) -> Result<Option<RecordRef>, Stop> {
-    let subject = key.to_string();
+    let (kind, subject) = (ReviewKind::AmbiguousCreate, key.to_string());
     let decisions = session.store.decisions(&session.firm.id, std::slice::from_ref(&subject)).await?;
     // What was said of an earlier try does not hold for this one.
-    let decision = decisions.iter().find(|decision| decision.kind == kind && decision.at >= known.since);
-    match decision.map(|decision| decision.resolution.action) {
-        Some(ReviewAction::Create | ReviewAction::Retry) => return Ok(None),
-        Some(ReviewAction::Ignore | ReviewAction::Done) => return Err(Stop::LeftAlone),
+    let decided = decisions.into_iter().find(|decision| decision.kind == kind && decision.at >= known.since);
+    match decided.map(|decision| decision.resolution) {
+        Some(Resolution { action: ReviewAction::Link, record: Some(record), .. }) => return Ok(Some(record)),
+        Some(Resolution { action: ReviewAction::Create | ReviewAction::Retry, .. }) => return Ok(None),
+        Some(Resolution { action: ReviewAction::Ignore | ReviewAction::Done, .. }) => {
+            return Err(Stop::LeftAlone);
+        }
         _ => {}
     }
     let why = format!(
-        "{operation} at {} {what}: see in CASEpeer whether the record is there; the profile has no way to look, so it \
-         is not sent again by itself",
+        "{operation} at {} was not answered: see in CASEpeer whether the record is there; the profile has no way to \
+         look, so it is not sent again by itself. Answer `ignore` if it is there, `create` to send it again",
         known.since
     );
-    Err(Stop::Ask(Box::new(Question { kind, subject, why, details: Details::default() })))
+    Err(Stop::Ask(Box::new(Question { kind, subject, why, details: result::details(command) })))
 }
 
 /// As at HighLevel: absence counts only after some time and two looks.

@@ -2,6 +2,7 @@
 
 mod again;
 mod ask;
+mod hand_over;
 mod hops;
 mod look;
 mod request;
@@ -10,6 +11,7 @@ mod verify;
 
 use jiff::SignedDuration;
 
+use self::hand_over::{Carrier, Then};
 use self::look::Found;
 use super::session::{Session, Stop};
 use crate::domain::{
@@ -38,8 +40,9 @@ pub(super) struct Acted {
 /// Carries the commands out in order, for an event of this system.
 pub(super) async fn act(session: &Session<'_>, plan: &Plan, source: System) -> Result<Acted, Stop> {
     let mut acted = Acted::default();
-    for planned in &plan.commands {
-        match carry_out(session, &planned.command, source, &mut acted.dropped).await {
+    for (index, planned) in plan.commands.iter().enumerate() {
+        let has_rest = plan.commands[index + 1..].iter().any(|next| next.command.effect_key().is_some());
+        match carry_out(session, &planned.command, has_rest, source, &mut acted.dropped).await {
             Ok(is_sent) => acted.sent += usize::from(is_sent),
             Err(Stop::CannotSend(why @ CannotSend::Disabled { .. })) => {
                 acted.left_out.push(format!("left out: {} ({why})", planned.command.summary()));
@@ -54,9 +57,11 @@ pub(super) async fn act(session: &Session<'_>, plan: &Plan, source: System) -> R
     Ok(acted)
 }
 
+/// Carries one command out; whether it was sent. `has_rest` says whether the plan has more to do after it.
 async fn carry_out(
     session: &Session<'_>,
     command: &Command,
+    has_rest: bool,
     source: System,
     dropped: &mut Vec<FieldName>,
 ) -> Result<bool, Stop> {
@@ -78,7 +83,14 @@ async fn carry_out(
         Begun::Rival => return Err(Stop::Rival),
         Begun::LeaseLost => return Err(Stop::LeaseLost),
     };
+    let carrier = Carrier::of(session, &request, has_rest);
+    if let (Some(carrier), Some(_)) = (carrier, ambiguity)
+        && let Then::Done = carrier.look_back(session, command, &key).await?
+    {
+        return Ok(false);
+    }
     let earlier = match (ambiguity, system) {
+        _ if carrier.is_some() => None,
         (Some(ambiguity), System::HighLevel) => look_again(session, command, &key, &body, ambiguity).await?,
         (ambiguity, System::CasePeer) => again::before(session, command, &request, &key, ambiguity).await?,
         (None, System::HighLevel) => None,
@@ -96,12 +108,8 @@ async fn carry_out(
     }
     let exchange = send(session, system, &request, body.clone(), &idempotency_key).await;
     let call = session.record(system, &exchange, Some(&key)).await;
-    if let (Some(until), true) =
-        (again::confirmed_by(session, &request, session.now()), exchange.result.is_ok())
-    {
-        // The carrier took it, and no more is known: from here on it may have been carried out.
-        held(session.store.fail_effect(session.lease, &key, EffectFailure::Unknown, call).await?)?;
-        return Err(Stop::HandedOver { operation: request.operation, until });
+    if let Some(carrier) = carrier.filter(|_| Carrier::may_have_taken(&exchange)) {
+        return Err(carrier.write_down(session, command, &key, Some(call)).await?);
     }
     let failure = match result::read(command, &exchange) {
         Ok(Some(result)) => {

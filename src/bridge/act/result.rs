@@ -1,6 +1,6 @@
 //! What came of a call: the record it made, and what is linked now.
 
-use crate::domain::{Base, Command, Fields, Link, RecordKind, RecordRef, System};
+use crate::domain::{Base, Command, Details, Fields, Link, RecordKind, RecordRef, Shown, System};
 use crate::operations::{Response, Unexpected, casepeer, highlevel};
 use crate::rules::SyncRules;
 use crate::store::LinkChange;
@@ -73,6 +73,34 @@ fn existing(command: &Command, answer: &Response) -> Option<RecordRef> {
         Command::CreateNote(_) => in_casepeer(RecordKind::Note),
         _ => None,
     }
+}
+
+/// What a create makes the counterpart of.
+pub(super) fn original(command: &Command) -> Option<RecordRef> {
+    match command {
+        Command::CreateLead(new) => Some(new.contact.clone()),
+        Command::CreateTask(new) => new.copy_of.clone(),
+        Command::CreateNote(new) => new.copy_of.clone(),
+        _ => None,
+    }
+}
+
+/// What both sides agree on once a create is confirmed that a carrier took over: what was sent.
+pub(super) fn base(command: &Command) -> Base {
+    match command {
+        Command::CreateLead(new) => Base::of_fields(new.fields.clone()),
+        Command::CreateTask(new) => Base::of_task(new.is_completed),
+        _ => Base::default(),
+    }
+}
+
+/// What a person needs to see in order to look for it.
+pub(super) fn details(command: &Command) -> Details {
+    let highlevel = match command {
+        Command::CreateLead(new) => vec![Shown::of(&new.contact, &new.fields)],
+        _ => original(command).iter().map(|record| Shown::of(record, &Fields::default())).collect(),
+    };
+    Details { highlevel, ..Details::default() }
 }
 
 /// What is linked, or agreed on, once the command has been carried out.

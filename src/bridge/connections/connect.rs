@@ -304,7 +304,7 @@ impl Bridge {
         let firm = self.firms.find(&id).filter(|firm| firm.is_connected_by_browser);
         let firm = firm.ok_or_else(|| NotConnected::NoFirm(id.clone()))?;
         let grant = connections.app.exchange(Some(surface), &Secret::new(code)).await?;
-        let (scopes, by_agency) = connections.accept(firm, grant).await?;
+        let (scopes, by_agency) = connections.accept(&firm, grant).await?;
         tracing::info!(firm = %firm.id, by_agency, "a firm was connected to HighLevel");
         if by_agency {
             self.list_agency_of(&firm.location).await;

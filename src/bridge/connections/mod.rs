@@ -276,7 +276,7 @@ impl Bridge {
     }
 
     /// The firm that has a location, if one has.
-    pub fn firm_of(&self, location: &str) -> Option<&Arc<Firm>> {
+    pub fn firm_of(&self, location: &str) -> Option<Arc<Firm>> {
         self.firms.by_location(location)
     }
 }

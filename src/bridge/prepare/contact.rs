@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::super::session::{Session, Stop};
 use super::matter;
 use crate::domain::{Contact, Decision, Field, Link, Matter, Note, RecordKind, RecordRef, ReviewKind, Task};
-use crate::operations::casepeer::{find_matters, get_matter, read_matter, read_matters};
+use crate::operations::casepeer::{find_matters, get_matter, read_matter, read_matters, read_told_matter};
 use crate::operations::highlevel::{
     CustomFields, contact_opportunities, get_contact, get_custom_fields, list_notes, list_tasks,
     read_contact, read_custom_fields, read_notes, read_pipeline_ids, read_tasks,
@@ -146,9 +146,14 @@ pub(super) async fn read_one_matter(
     session: &Session<'_>,
     record: &RecordRef,
 ) -> Result<Option<Matter>, Stop> {
+    let rules = &session.firm.rules;
+    if let Some(told) = session.told(record) {
+        let mut matter = read_told_matter(told, record.kind, &rules.name_filler)?;
+        rules.fields.complete_matter(&mut matter, rules.case_url.as_deref());
+        return Ok(Some(matter));
+    }
     let request = get_matter(session.firm.casepeer.profile(), record)?;
     let Some(answer) = session.read_casepeer(&request).await? else { return Ok(None) };
-    let rules = &session.firm.rules;
     let mut matter = read_matter(&answer, record.kind, &rules.name_filler)?;
     rules.fields.complete_matter(&mut matter, rules.case_url.as_deref());
     Ok(Some(matter))

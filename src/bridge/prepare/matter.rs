@@ -64,6 +64,12 @@ pub(super) async fn view(
             };
             view.contact = Some(contact);
         }
+        // A contact of whom nothing is known but a status could be anybody.
+        None if view.matter.is_told && !view.matter.fields.is_reachable() => {
+            return Err(Stop::NotThere(format!(
+                "the webhook names neither phone nor e-mail of {record}'s client, who is not linked: nobody can say who it is"
+            )));
+        }
         None => {
             view.decisions = contact::decisions(session, record).await?;
             let meant = contact::meant(&view.decisions);
@@ -83,7 +89,7 @@ pub(super) async fn view(
 
 /// The matter as it is now, or where it cannot be read, as it was agreed on.
 async fn read(session: &Session<'_>, record: &RecordRef) -> Result<Option<Matter>, Stop> {
-    if session.firm.casepeer.profile().can_read(record.kind) {
+    if session.told(record).is_some() || session.firm.casepeer.profile().can_read(record.kind) {
         return contact::read_one_matter(session, record).await;
     }
     let links = session.store.links_of(&session.firm.id, std::slice::from_ref(record)).await?;

@@ -34,6 +34,7 @@ pub(super) async fn prepare(
         Fact::LeadCreated { lead: matter }
         | Fact::LeadUpdated { lead: matter }
         | Fact::CaseCreated { case: matter, .. }
+        | Fact::CaseUpdated { case: matter }
         | Fact::CaseStatusChanged { case: matter, .. } => {
             matter::view(session, matter, now).await?.map(Box::new).map(View::Matter)
         }

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::receive::is_update;
 use super::super::{Bridge, Firm};
 use crate::domain::{EventId, Matter, RecordKind, RecordRef, System};
 use crate::store::{Arrival, BY_BACKFILL, DeliveryKey, Recorded, StoreError};
@@ -52,7 +51,7 @@ impl Bridge {
             payload: Bytes::from(body.to_string()),
             sent_at: announced.changed_at,
             received_at: self.clock.now(),
-            is_update: is_update(subject.system, announced.kind),
+            is_update: self.is_update(&firm.id, subject.system, announced.kind),
             undeliverable: None,
         };
         let recorded = self.store.record(arrival).await?;

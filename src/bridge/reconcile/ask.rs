@@ -29,7 +29,7 @@ impl<'a> Asker<'a> {
 
     // One for each call: what is under way may use more than a backfill's part.
     fn session(&self) -> Session<'_> {
-        Session::new(self.bridge, self.firm, &self.lease, Priority::Backfill)
+        Session::new(self.bridge, self.firm, &self.lease, Priority::Backfill, None)
     }
 
     /// Reads from a system; nothing if the record is not there.

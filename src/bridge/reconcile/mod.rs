@@ -100,7 +100,7 @@ impl Bridge {
             report.end_early(format!("the firm is parked: {}", parking.reason));
             return Ok(report);
         }
-        let (asker, owner) = (Asker::new(self, firm), Uuid::now_v7().to_string());
+        let (asker, owner) = (Asker::new(self, &firm), Uuid::now_v7().to_string());
         if !options.is_dry_run && !self.store.hold_sweep(&firm.id, RIGHT, &owner, RIGHT_HOLDS).await? {
             return Err(NoSweep::UnderWay);
         }
@@ -115,7 +115,7 @@ impl Bridge {
         let oldest = marks.values().map(|mark| mark.earliest(first)).min().unwrap_or(first);
         let heard_since = before(options.since.map_or(oldest, |since| since.min(oldest)), OVERLAP);
         let heard = self.store.heard_since(&firm.id, heard_since).await?;
-        let mut sweep = Sweep { bridge: self, firm, asker, owner, options, now, first, heard, report };
+        let mut sweep = Sweep { bridge: self, firm: &firm, asker, owner, options, now, first, heard, report };
         for stream in Stream::ALL {
             let mark = marks.remove(&stream).unwrap_or_default();
             match sweep.stream(stream, mark, progress).await {

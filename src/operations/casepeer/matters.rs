@@ -135,6 +135,11 @@ pub fn read_matter(answer: &Response, kind: RecordKind, filler: &str) -> Result<
     read_one(&answer.body, kind, answer.etag.clone(), filler)
 }
 
+/// A lead or case of which nothing is known but what a webhook told, in the contract's form.
+pub fn read_told_matter(told: &Value, kind: RecordKind, filler: &str) -> Result<Matter, Unexpected> {
+    Ok(Matter { is_told: true, ..read_one(told, kind, None, filler)? })
+}
+
 /// The leads or cases in an answer to [`find_matters`], and whether there are more.
 pub fn read_matters(answer: &Response, kind: RecordKind, filler: &str) -> (Vec<Matter>, bool) {
     let items = answer.body.get("data").and_then(Value::as_array).into_iter().flatten();
@@ -169,6 +174,7 @@ fn read_one(
         case_type: text(body, "case_type"),
         source: text(source, "detail").or_else(|| text(source, "type")),
         retained_at: text(body, "retained_at"),
+        is_told: false,
         reject_reason: text(body, "reject_reason"),
         assignees: texts(body, "assignees"),
         custom: texts(body, "custom"),

@@ -16,12 +16,14 @@ pub use changes::{
 };
 pub use matters::{
     Custom, FoundLead, LeadBody, create_lead, find_matters, get_matter, lead_ref, read_created_lead,
-    read_found_leads, read_matter, read_matters, update_matter,
+    read_found_leads, read_matter, read_matters, read_told_matter, update_matter,
 };
 pub use notes::{create_note, list_notes, read_created_note, read_listed_note};
 pub use profile::{
-    CannotSend, ClientAuth, Concurrency, Confirm, ConfirmedBy, Events, FindKey, Idempotency, Inbound,
-    InvalidProfile, Limits, Pkce, Profile, Provider, TokenBody, Transport, Verdict, not_found, pick,
+    Answer, Answers, BodyForm, CannotSend, ClientAuth, Concurrency, Confirm, ConfirmedBy, Encoding, Events,
+    FindKey, Handshake, Hmac, Idempotency, Inbound, InvalidProfile, KeyForm, Limits, Part, Pkce, Profile,
+    Provider, Refetch, Source, Sources, Template, TimestampUnit, TokenBody, Transport, Verdict, Verify,
+    not_found, pick,
 };
 pub use tasks::{complete_task, create_task, get_task, read_task};
 pub use users::{list_users, read_users};

@@ -69,10 +69,8 @@ impl Operation {
     }
 
     fn request(&self, ids: &[&str]) -> Request {
-        Request {
-            scope: Some(self.scope),
-            ..Request::new(self.id, self.method, fill_path(self.path, ids), self.effect)
-                .header("Version", self.version)
-        }
+        let request = Request::new(self.id, self.method, fill_path(self.path, ids), self.effect)
+            .header("Version", self.version);
+        Request { scope: Some(self.scope), ..request }
     }
 }

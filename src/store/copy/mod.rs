@@ -110,10 +110,9 @@ pub async fn copy(
 }
 
 /// What comes next is numbered after what was copied.
-const NUMBER_ON: [&str; 4] = [
+const NUMBER_ON: [&str; 3] = [
     "SELECT setval(pg_get_serial_sequence('person', 'id'), coalesce(max(id), 1), count(*) > 0) FROM person",
     "SELECT setval(pg_get_serial_sequence('event', 'seq'), coalesce(max(seq), 1), count(*) > 0) FROM event",
-    "SELECT setval(pg_get_serial_sequence('review', 'seq'), coalesce(max(seq), 1), count(*) > 0) FROM review",
     "SELECT setval(pg_get_serial_sequence('call', 'id'), coalesce(max(id), 1), count(*) > 0) FROM call",
 ];
 

@@ -88,9 +88,8 @@ pub(super) const TABLES: &[Table] = &[
     Table { name: "payload", key: "event", columns: &[("event", Integer), ("sealed_body", Bytes)] },
     Table {
         name: "review",
-        key: "seq",
+        key: "id",
         columns: &[
-            ("seq", Integer),
             ("id", Id),
             ("firm", Text),
             ("kind", Text),
@@ -156,6 +155,22 @@ pub(super) const TABLES: &[Table] = &[
         name: "reservation",
         key: "firm, match_key",
         columns: &[("firm", Text), ("match_key", Bytes), ("effect", Text)],
+    },
+    Table {
+        name: "hand_off",
+        key: "firm, effect",
+        columns: &[
+            ("firm", Text),
+            ("effect", Text),
+            ("event", Id),
+            ("original", Text),
+            ("makes", Text),
+            ("sealed_base", Bytes),
+            ("has_rest", Boolean),
+            ("handed_at", Integer),
+            ("confirm_by", Integer),
+            ("woken_at", Integer),
+        ],
     },
     Table {
         name: "parking",

@@ -7,9 +7,9 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::calls::add_calls;
-use super::claims;
 use super::links::Agreed;
 use super::rows::{Fault, count, moment, moment_if_any, small, text, word_if_any};
+use super::{claims, hand_offs};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EffectKey, FirmId, RecordRef};
 use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, Lease, Settled};
@@ -297,8 +297,10 @@ pub(super) async fn complete(
         .execute(&mut *connection)
         .await?;
     release_reservation(connection, firm, key).await?;
-    if let Some(call) = call {
-        add_call_of(connection, lease, call).await?;
+    match call {
+        Some(call) => add_call_of(connection, lease, call).await?,
+        // Without a call of its own: a person says so of what was handed over.
+        None => hand_offs::forget(connection, firm, key, "the hand-over is settled", now).await?,
     }
     Ok(changed.rows_affected() > 0)
 }
@@ -370,14 +372,12 @@ pub(super) async fn completed_since(
     Ok(usize::try_from(count).unwrap_or_default())
 }
 
-async fn add_call_of(connection: &mut PgConnection, lease: &Lease, call: &CallRecord) -> Result<(), Fault> {
+pub(super) async fn add_call_of(
+    connection: &mut PgConnection,
+    lease: &Lease,
+    call: &CallRecord,
+) -> Result<(), Fault> {
     let sql = "SELECT seq FROM event WHERE id = $1";
     let seq = sqlx::query(sql).bind(lease.event.0).fetch_one(&mut *connection).await?.try_get(0)?;
     add_calls(connection, &[(seq, call)]).await
-}
-
-pub(super) async fn is_ours(pool: &PgPool, firm: &FirmId, record: &RecordRef) -> Result<bool, Fault> {
-    let sql = "SELECT 1 FROM effect WHERE firm = $1 AND result = $2 LIMIT 1";
-    let found = sqlx::query(sql).bind(firm.as_str()).bind(text(&record.to_string()));
-    Ok(found.fetch_optional(pool).await?.is_some())
 }

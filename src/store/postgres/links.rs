@@ -216,3 +216,10 @@ pub(super) async fn apply(
     }
     Ok(())
 }
+
+/// Whether an effect made this record.
+pub(super) async fn is_ours(pool: &PgPool, firm: &FirmId, record: &RecordRef) -> Result<bool, Fault> {
+    let sql = "SELECT 1 FROM effect WHERE firm = $1 AND result = $2 LIMIT 1";
+    let found = sqlx::query(sql).bind(firm.as_str()).bind(text(&record.to_string()));
+    Ok(found.fetch_optional(pool).await?.is_some())
+}

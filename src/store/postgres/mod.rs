@@ -9,6 +9,7 @@ mod claims;
 mod core;
 mod credentials;
 mod effects;
+mod hand_offs;
 mod lanes;
 mod links;
 mod listen;
@@ -234,7 +235,10 @@ impl Store for PostgresStore {
         call: Option<CallRecord>,
     ) -> Result<Settled, StoreError> {
         let (pool, now) = (&self.core.pool, self.core.now().await?);
-        if let Some(agreed) = read(links::agreed(pool, &self.keyring, &lease.firm, &links)).await? {
+        // Without a call of its own something may have been handed over, which is settled under the firm's lock.
+        if call.is_some()
+            && let Some(agreed) = read(links::agreed(pool, &self.keyring, &lease.firm, &links)).await?
+        {
             let (result, call) = (result.as_ref(), call.as_ref());
             let completing = effects::complete_agreed(pool, lease, key, result, call, agreed, now);
             if let Some(settled) = read(completing).await? {
@@ -276,7 +280,7 @@ impl Store for PostgresStore {
     }
 
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {
-        read(effects::is_ours(&self.core.pool, firm, record)).await
+        read(links::is_ours(&self.core.pool, firm, record)).await
     }
 
     async fn completed_since(

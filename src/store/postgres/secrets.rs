@@ -14,7 +14,7 @@ use crate::crypto::{Keyring, Place};
 use crate::domain::EventId;
 use crate::store::StoreError;
 use crate::store::secrets::{
-    Cursor, FINGERPRINTS, Part, Resealed, SealedPlace, Secrets, adopt, kept_key_place,
+    Cursor, FINGERPRINTS, Order, Part, Resealed, SealedPlace, Secrets, adopt, kept_key_place,
 };
 
 fn bind(at: usize) -> String {
@@ -68,10 +68,10 @@ pub(super) async fn reseal(
     for row in rows {
         let mut key = Vec::with_capacity(place.key.len());
         for at in 0..place.key.len() {
-            key.push(if place.is_numbered() {
-                Part::Number(row.try_get(at)?)
-            } else {
-                Part::Text(row.try_get(at)?)
+            key.push(match place.order() {
+                Order::Number => Part::Number(row.try_get(at)?),
+                Order::Text => Part::Text(row.try_get(at)?),
+                Order::Id => Part::Id(row.try_get(at)?),
             });
         }
         let cursor = Cursor(key);
@@ -93,6 +93,7 @@ fn bind_part<'q>(query: Query<'q, Postgres, PgArguments>, part: &Part) -> Query<
     match part {
         Part::Number(number) => query.bind(*number),
         Part::Text(text) => query.bind(text.clone()),
+        Part::Id(id) => query.bind(*id),
     }
 }
 

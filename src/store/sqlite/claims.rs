@@ -169,8 +169,8 @@ fn review_of(
             review::hold(connection, id, seq)
         }),
         Outcome::Done | Outcome::NothingToDo { .. } => review::close_moot(connection, seq, now),
-        Outcome::Undelivered { .. }
-        | Outcome::HandedOff { .. }
+        Outcome::HandedOff { .. }
+        | Outcome::Undelivered { .. }
         | Outcome::Parked { .. }
         | Outcome::RetryIn { .. } => Ok(()),
     }

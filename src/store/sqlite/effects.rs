@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::claims;
 use super::rows::{Id, Millis, Word};
+use super::{claims, hand_offs};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EffectKey, FirmId, RecordRef};
 use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, Lease, Settled, StoreError};
@@ -161,8 +161,10 @@ pub(super) fn complete(
     let changed =
         connection.prepare_cached(sql)?.execute(params![Millis(now), result, lease.firm.as_str(), key.0])?;
     release_reservation(connection, lease.firm.as_str(), key)?;
-    if let Some(call) = call {
-        add_call_of(connection, lease, call)?;
+    match call {
+        Some(call) => add_call_of(connection, lease, call)?,
+        // Without a call of its own: a person says so of what was handed over.
+        None => hand_offs::forget(connection, lease.firm.as_str(), key, "the hand-over is settled", now)?,
     }
     Ok(changed > 0)
 }
@@ -236,7 +238,11 @@ pub(super) fn completed_since(
     Ok(count)
 }
 
-fn add_call_of(connection: &Connection, lease: &Lease, call: &CallRecord) -> Result<(), StoreError> {
+pub(super) fn add_call_of(
+    connection: &Connection,
+    lease: &Lease,
+    call: &CallRecord,
+) -> Result<(), StoreError> {
     let sql = "SELECT seq FROM event WHERE id = ?";
     let seq = connection.prepare_cached(sql)?.query_row([Id(lease.event)], |row| row.get(0))?;
     add_call(connection, seq, call)

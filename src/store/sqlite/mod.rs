@@ -6,6 +6,7 @@
 mod claims;
 mod credentials;
 mod effects;
+mod hand_offs;
 mod lanes;
 mod links;
 mod listing;

@@ -7,7 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use super::rows::{Id, Millis};
 use crate::crypto::{Keyring, Place};
 use crate::store::StoreError;
-use crate::store::secrets::{Cursor, FINGERPRINTS, Part, Resealed, SealedPlace, adopt, kept_key_place};
+use crate::store::secrets::{
+    Cursor, FINGERPRINTS, Order, Part, Resealed, SealedPlace, adopt, kept_key_place,
+};
 
 fn bind(at: usize) -> String {
     format!("?{at}")
@@ -63,10 +65,10 @@ pub(super) fn reseal(
     let keys = place.key.len();
     let rows = select.query_map(params_from_iter(bound), |row| {
         let part = |at| {
-            Ok::<_, rusqlite::Error>(if place.is_numbered() {
-                Part::Number(row.get(at)?)
-            } else {
-                Part::Text(row.get(at)?)
+            Ok::<_, rusqlite::Error>(match place.order() {
+                Order::Number => Part::Number(row.get(at)?),
+                Order::Text => Part::Text(row.get(at)?),
+                Order::Id => Part::Id(row.get::<_, Id>(at)?.0.0),
             })
         };
         let cursor = Cursor((0..keys).map(part).collect::<Result<_, _>>()?);
@@ -94,6 +96,7 @@ fn value(part: &Part) -> Value {
     match part {
         Part::Number(number) => Value::Integer(*number),
         Part::Text(text) => Value::Text(text.clone()),
+        Part::Id(id) => Value::Blob(id.as_bytes().to_vec()),
     }
 }
 

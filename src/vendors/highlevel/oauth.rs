@@ -21,8 +21,7 @@ use crate::operations::highlevel::oauth::{
     InstalledLocation, RECONNECT_PATH, TOKEN_PATH, installed_locations, location_form, location_token,
     read_installed_locations, read_reconnect_code,
 };
-use crate::vendors::exchange::Credential;
-use crate::vendors::exchange::NoAnswer;
+use crate::vendors::exchange::{Credential, NoAnswer};
 use crate::vendors::{Failure, HttpClient};
 
 /// How long an answer is waited for. A renewal's lease outlasts it, and both end within the 30 s in which HighLevel
@@ -228,7 +227,7 @@ impl OAuthClient {
         let request = location_token();
         let mut sending = self.post(&request.path).bearer_auth(agency.reveal());
         for (name, value) in &request.headers {
-            sending = sending.header(&**name, value);
+            sending = sending.header(name.as_ref(), value);
         }
         let answer = self.ask(sending.form(&location_form(company, location))).await?;
         let read: Result<Answer, _> = serde_json::from_value(answer);
@@ -249,11 +248,8 @@ impl OAuthClient {
         let mut all = Vec::new();
         for page in 0..MOST_PAGES {
             let request = installed_locations(company, &self.app_id, page);
-            let answer = self
-                .http
-                .send(&self.base_url, Credential::Bearer(agency.reveal()), &request, None, &[])
-                .await
-                .result?;
+            let credential = Credential::Bearer(agency.reveal());
+            let answer = self.http.send(&self.base_url, credential, &request, None, &[]).await.result?;
             let (locations, has_more) = read_installed_locations(&answer);
             all.extend(locations);
             if !has_more {

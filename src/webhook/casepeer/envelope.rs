@@ -2,50 +2,63 @@
 
 use serde_json::{Map, Value};
 
+use super::body::Body;
 use crate::domain::{RecordKind, RecordRef};
-use crate::webhook::{Envelope, Unreadable, moment, parse_object, text};
+use crate::operations::casepeer::Events;
+use crate::webhook::{Envelope, Headers, Unreadable, text};
 
-/// Reads the envelope: `{id, type, occurred_at, account_id, data: {<kind>: {…}}}`.
-pub fn read_envelope(body: &[u8]) -> Result<Envelope, Unreadable> {
-    let body = parse_object(body)?;
-    let kind = text(&body, "type").unwrap_or_else(|| "unknown".to_owned());
+/// What a payload without a type is stored as.
+const UNTYPED: &str = "unknown";
+
+/// Reads the envelope as the profile says; the published contract's is
+/// `{id, type, occurred_at, account_id, data: {<kind>: {…}}}`.
+pub fn read_envelope(events: &Events, headers: &impl Headers, body: &[u8]) -> Result<Envelope, Unreadable> {
+    let body = Body::parse(events, body)?;
+    let kind = body.find(&events.kind, headers).unwrap_or_else(|| UNTYPED.to_owned());
     Ok(Envelope {
-        delivery_id: text(&body, "id"),
-        tenant: text(&body, "account_id"),
+        delivery_id: body.find(&events.id, headers),
+        tenant: body.find(&events.account, headers),
         app: None,
-        sent_at: moment(&body, "occurred_at"),
-        records: Record::of(&body, &kind).map(|record| record.all()).unwrap_or_default(),
+        sent_at: body.moment(&events.occurred_at, headers),
+        records: Record::of(events, body, events.canonical(&kind))
+            .map(|record| record.all())
+            .unwrap_or_default(),
         kind,
     })
 }
 
-/// The record an event carries under the first word of its type: `lead.created` has `data.lead`.
-pub(super) struct Record<'a> {
+/// The record an event is about, in the contract's form. Its kind is the first word of the event's canonical name:
+/// `lead.created` is about a lead.
+pub(super) struct Record {
     kind: RecordKind,
-    pub(super) fields: &'a Map<String, Value>,
+    pub(super) fields: Map<String, Value>,
 }
 
-impl<'a> Record<'a> {
-    pub(super) fn of(body: &'a Map<String, Value>, event: &str) -> Option<Self> {
+/// The kind of record that the first word of an event's name means.
+pub(super) fn kind_of(word: &str) -> Option<RecordKind> {
+    Some(match word {
+        "lead" => RecordKind::Lead,
+        "case" => RecordKind::Case,
+        "task" => RecordKind::Task,
+        "note" => RecordKind::Note,
+        "contact" => RecordKind::Client,
+        _ => return None,
+    })
+}
+
+impl Record {
+    pub(super) fn of(events: &Events, body: Body, event: &str) -> Option<Self> {
         let word = event.split('.').next()?;
-        let kind = match word {
-            "lead" => RecordKind::Lead,
-            "case" => RecordKind::Case,
-            "task" => RecordKind::Task,
-            "note" => RecordKind::Note,
-            "contact" => RecordKind::Client,
-            _ => return None,
-        };
-        let fields = body.get("data")?.as_object()?.get(word)?.as_object()?;
-        Some(Self { kind, fields })
+        let kind = kind_of(word)?;
+        Some(Self { kind, fields: body.record(events, word)? })
     }
 
     pub(super) fn subject(&self) -> Option<RecordRef> {
-        Some(RecordRef::casepeer(self.kind, text(self.fields, "id")?))
+        Some(RecordRef::casepeer(self.kind, text(&self.fields, "id")?))
     }
 
     fn named(&self, key: &str, kind: RecordKind) -> Option<RecordRef> {
-        Some(RecordRef::casepeer(kind, text(self.fields, key)?))
+        Some(RecordRef::casepeer(kind, text(&self.fields, key)?))
     }
 
     /// Whose a task or note is: the case once there is one.

@@ -17,7 +17,7 @@ pub fn sign(secret: &[u8], timestamp: i64, body: &[u8]) -> String {
     format!("sha256={}", hex::encode(mac(secret, timestamp, body).finalize().into_bytes()))
 }
 
-pub(super) fn mac(secret: &[u8], timestamp: i64, body: &[u8]) -> Hmac<Sha256> {
+fn mac(secret: &[u8], timestamp: i64, body: &[u8]) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
     mac.update(timestamp.to_string().as_bytes());
     mac.update(b".");

@@ -6,6 +6,8 @@ mod scope;
 mod twin;
 mod verbs;
 
+use std::sync::Arc;
+
 use casebridge::bridge::Firm;
 use casebridge::operations::catalog::{self, Entry, Kind, System};
 use casebridge::vendors::Exchange;
@@ -15,7 +17,7 @@ use serde_json::{Map, Value};
 use crate::support::Installation;
 
 /// The only firm.
-fn firm(installation: &Installation) -> &Firm {
+fn firm(installation: &Installation) -> Arc<Firm> {
     installation.bridge.firms.iter().next().unwrap()
 }
 

@@ -44,7 +44,7 @@ async fn each_action_sends_exactly_its_request() {
     let mut wrong = Vec::new();
     for system in [System::HighLevel, System::CasePeer] {
         for entry in actions(system) {
-            let exchange = call(firm, &entry.id, Value::Object(examples(entry))).await;
+            let exchange = call(&firm, &entry.id, Value::Object(examples(entry))).await;
             assert!(exchange.result.is_ok(), "{}: {:?}", entry.id, exchange.result);
             let request = server.received_requests().await.unwrap().pop().unwrap();
             writeln!(sent, "{}\n{}", entry.id, told(&request)).unwrap();

@@ -84,7 +84,8 @@ impl<'a> Story<'a> {
 #[tokio::test]
 async fn highlevel_actions_have_their_effect() {
     let bridge = TestBridge::start().await;
-    let story = &mut Story::new(firm(&bridge.installation));
+    let firm = firm(&bridge.installation);
+    let story = &mut Story::new(&firm);
     contacts(story).await;
     tasks_and_notes(story).await;
     groups(story).await;
@@ -286,7 +287,8 @@ async fn location(story: &mut Story<'_>) {
 #[tokio::test]
 async fn casepeer_actions_have_their_effect() {
     let bridge = TestBridge::start().await;
-    let story = &mut Story::new(firm(&bridge.installation));
+    let firm = firm(&bridge.installation);
+    let story = &mut Story::new(&firm);
     let ada =
         json!({ "client.first_name": "Ada", "client.last_name": "Byron", "client.email": "ada@example.com" });
     story.keep("lead", "/id", "lead.create", ada).await;

@@ -91,7 +91,7 @@ async fn lost_answer(stage: Stage) {
     stage.settle().await;
     let story = stage.installation.last_story().await;
     assert_eq!(story.row.state, EventState::InReview, "{}", stage.installation.tell().await);
-    assert!(story.row.reason.unwrap().contains("not sent again by itself"));
+    assert!(story.row.reason.unwrap().contains("has not been confirmed"));
     assert_eq!(stage.people().len(), 1);
 }
 

@@ -108,6 +108,8 @@ async fn a_copy_is_complete_and_goes_on() {
         "sweep_lease",
         "loss",
         "loss_gap",
+        "review",
+        "review_event",
     ];
     for table in tables {
         assert!(copied.iter().any(|copied| copied.table == table && copied.rows > 0), "{table}");

@@ -146,6 +146,7 @@ async fn two_heads_whose_worker_is_gone_take_turns_again(test: &TestStore) {
     assert_eq!(test.claim_one().await.lease.event, heads[1].lease.event);
     // The same where a worker gives them back.
     assert_eq!(test.store.release("worker").await.unwrap(), 1);
+    // The second time it broke off: it pauses.
     test.pass(SignedDuration::from_secs(1));
     assert_eq!(test.claim_one().await.lease.event, heads[1].lease.event);
 }

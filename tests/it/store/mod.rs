@@ -4,6 +4,7 @@ mod copying;
 mod credentials;
 mod databases;
 mod effects;
+mod hand_offs;
 mod lanes;
 mod links;
 mod listing;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use casebridge::config::Secret;
 use casebridge::crypto::Keyring;
 use casebridge::domain::{
-    Base, Details, EffectKey, Link, Outcome, Question, Resolution, ReviewAction, ReviewKind, System,
+    Base, Details, Difference, EffectKey, Link, Outcome, Question, Resolution, ReviewAction, ReviewKind,
+    System,
 };
 use casebridge::store::{
-    Begun, Holder, Intent, LinkChange, PlanRecord, SealedPlace, Settlement, SharedStore, Tokens,
+    Begun, HandOver, Holder, Intent, LinkChange, PlanRecord, ReviewFilter, SealedPlace, Settlement,
+    SharedStore, Tokens,
 };
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
@@ -56,6 +58,32 @@ async fn live_in(test: &TestStore) {
         let id = claim.lease.event.to_string();
         let link = Link::new(contact(&id), lead(&id), System::HighLevel, Base::of_task(true));
         test.store.save_links(&claim.lease, vec![LinkChange::Link(link)]).await.unwrap();
+        let base = Base::of_task(false);
+        let hand_over = HandOver {
+            original: None,
+            makes: None,
+            base,
+            has_rest: false,
+            within: SignedDuration::from_hours(1),
+        };
+        test.store.hand_over(&claim.lease, &key, hand_over, None).await.unwrap();
+        let shown = Difference {
+            field: "city".into(),
+            base: None,
+            highlevel: Some("Austin".into()),
+            casepeer: None,
+            highlevel_changed: None,
+            casepeer_changed: None,
+        };
+        let question = Question {
+            kind: ReviewKind::AmbiguousMatch,
+            subject: contact(&claim.lease.event.to_string()).to_string(),
+            why: "two look alike".into(),
+            details: Details { differences: vec![shown], ..Details::default() },
+        };
+        let asked = test.store.open_review(&firm(), question, None).await.unwrap();
+        let answer = Resolution::new(ReviewAction::Ignore);
+        test.store.resolve_review(asked, &answer, "maria").await.unwrap();
         let plan = Some(PlanRecord { commands: Vec::new(), remarks: vec!["as it was".into()] });
         let settled = Settlement { plan, ..settlement(Outcome::Done) };
         test.store.settle(&claim.lease, settled).await.unwrap();
@@ -67,14 +95,6 @@ async fn live_in(test: &TestStore) {
             life: SignedDuration::from_hours(24),
             company: None,
         };
-        let question = Question {
-            kind: ReviewKind::AmbiguousMatch,
-            subject: id.clone(),
-            why: "two look alike".into(),
-            details: Details::default(),
-        };
-        let asked = test.store.open_review(&firm(), question, None).await.unwrap();
-        test.store.resolve_review(asked, &Resolution::new(ReviewAction::Ignore), "maria").await.unwrap();
         test.store.save_tokens(&Holder::Location(id), &tokens, None).await.unwrap();
     }
 }
@@ -90,13 +110,19 @@ async fn assert_it_opens(store: &SharedStore) {
         let link = &store.links_of(&firm(), &[lead(&row.id.to_string())]).await.unwrap()[0];
         assert_eq!(link.base, Base::of_task(true));
     }
+    let filter = ReviewFilter { with_resolved: true, limit: 10, ..Default::default() };
+    for row in store.reviews(filter).await.unwrap() {
+        let story = store.review(row.id).await.unwrap().unwrap();
+        assert_eq!(story.details.differences[0].highlevel.as_deref(), Some("Austin"));
+        assert_eq!(story.resolution.unwrap().action, ReviewAction::Ignore);
+    }
 }
 
 async fn everything_is_sealed_anew_in_steps_and_the_old_key_may_go(test: &TestStore) {
     live_in(test).await;
     let (old, both, new) = (keyring(&[("k1", 7)]), keyring(&[("k2", 8), ("k1", 7)]), keyring(&[("k2", 8)]));
     let store = test.database.store(&test.clock, both.clone()).await.unwrap();
-    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 0), ("k1".into(), 41)]);
+    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 0), ("k1".into(), 46)]);
     assert_eq!(store.forget_keys().await.unwrap(), [""; 0], "it is needed");
     for place in SealedPlace::ALL {
         // Broken off after one step, and begun anew from the start.
@@ -112,7 +138,7 @@ async fn everything_is_sealed_anew_in_steps_and_the_old_key_may_go(test: &TestSt
         }
         assert_it_opens(&store).await;
     }
-    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 41), ("k1".into(), 0)]);
+    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 46), ("k1".into(), 0)]);
     assert_eq!(store.forget_keys().await.unwrap(), ["k1"]);
     let alone = test.database.store(&test.clock, new.clone()).await.unwrap();
     assert_it_opens(&alone).await;

@@ -54,7 +54,7 @@ impl Limits {
     }
 
     /// How many calls the account allows.
-    pub(super) fn allowance(&self) -> Option<Allowance> {
+    pub fn allowance(&self) -> Option<Allowance> {
         let interval_ms = i64::try_from(self.interval?.as_millis()).ok()?;
         Some(Allowance { per_interval: self.calls?, interval_ms, per_day: self.per_day })
     }

@@ -6,6 +6,7 @@
 mod answer;
 mod codec;
 mod consistency;
+mod events;
 mod failures;
 mod inbound;
 mod operation;
@@ -28,13 +29,16 @@ use self::record::RecordMap;
 use self::values::ValueMap;
 pub use answer::{not_found, pick};
 pub use consistency::{Concurrency, FindKey, Idempotency};
+pub use events::{BodyForm, Events, Refetch, Source, Sources};
 pub use failures::{Limits, Verdict};
-pub use inbound::{Events, Inbound};
+pub use inbound::{
+    Answer, Answers, Encoding, Handshake, Hmac, Inbound, KeyForm, Part, Template, TimestampUnit, Verify,
+};
 pub use operation::{Confirm, ConfirmedBy, Transport};
 pub use paging::Paging;
 pub use provider::{ClientAuth, Pkce, Provider, TokenBody};
 
-use crate::domain::{Allowance, RecordKind};
+use crate::domain::RecordKind;
 use crate::operations::Effect;
 
 /// The built-in profiles.
@@ -251,6 +255,8 @@ impl Profile {
             wire.check(id).map_err(|(key, why)| wrong(format!("operations.{id}.{key}"), why))?;
             operations.insert(*id, wire);
         }
+        document.inbound.check().map_err(|(key, why)| wrong(format!("inbound.{key}"), why))?;
+        document.events.check().map_err(|(key, why)| wrong(format!("events.{key}"), why))?;
         for (kind, record) in &document.records {
             RecordMap::check(kind, record, &document.values).map_err(|(key, why)| wrong(key, why))?;
         }
@@ -300,14 +306,17 @@ impl Profile {
         &self.document.auth
     }
 
-    /// How many calls the account allows, as far as the profile says.
-    pub fn allowance(&self) -> Option<Allowance> {
-        self.document.limits.allowance()
-    }
-
     /// How much may be asked.
     pub fn limits(&self) -> &Limits {
         &self.document.limits
+    }
+
+    /// The same profile, where the firm has its own say about webhooks.
+    #[must_use]
+    pub fn with(mut self, inbound: Option<Inbound>, events: Option<Events>) -> Self {
+        self.document.inbound = inbound.unwrap_or(self.document.inbound);
+        self.document.events = events.unwrap_or(self.document.events);
+        self
     }
 
     /// How the account's webhooks are proven.

@@ -1,6 +1,7 @@
 //! What a profile's file may say, and what is said of a wrong one.
 
 use super::*;
+use crate::domain::Allowance;
 
 #[test]
 fn every_built_in_profile_reads_and_the_template_names_its_blanks() {
@@ -52,8 +53,8 @@ fn a_wrong_file_is_told_the_file_the_key_and_what_is_right() {
 fn limits_are_what_a_day_and_an_interval_allow() {
     let limited = Profile::parse("own.toml", "[operations]\n[limits]\ncalls = 5\ninterval = \"1s\"").unwrap();
     let expected = Allowance { per_interval: 5, interval_ms: 1_000, per_day: None };
-    assert_eq!(limited.allowance(), Some(expected));
-    assert_eq!(Profile::built_in("contract-v1").unwrap().allowance(), None);
+    assert_eq!(limited.limits().allowance(), Some(expected));
+    assert_eq!(Profile::built_in("contract-v1").unwrap().limits().allowance(), None);
 }
 
 #[test]

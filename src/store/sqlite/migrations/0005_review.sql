@@ -1,7 +1,6 @@
 -- What only a person can decide, and what was decided.
 CREATE TABLE review (
-    seq               INTEGER PRIMARY KEY,
-    id                BLOB NOT NULL UNIQUE,
+    id                BLOB PRIMARY KEY,
     firm              TEXT NOT NULL,
     kind              TEXT NOT NULL,
     subject           TEXT NOT NULL, -- the records it is about
@@ -12,7 +11,7 @@ CREATE TABLE review (
     resolved_by       TEXT,
     action            TEXT, -- none: it answered itself
     sealed_resolution BLOB
-) STRICT;
+) STRICT, WITHOUT ROWID;
 -- Once at a time.
 CREATE UNIQUE INDEX review_open ON review (firm, kind, subject) WHERE resolved_at IS NULL;
 CREATE INDEX review_by_subject ON review (firm, subject);

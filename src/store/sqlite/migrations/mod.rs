@@ -8,7 +8,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0003_secrets.sql"),
     include_str!("0004_credentials.sql"),
     include_str!("0005_review.sql"),
-    include_str!("0006_sweeps.sql"),
+    include_str!("0006_hand_off.sql"),
+    include_str!("0007_sweeps.sql"),
 ];
 
 /// The newest schema this build knows.

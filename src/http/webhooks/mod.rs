@@ -1,6 +1,8 @@
 //! Where webhooks arrive. A handler reads the body within bounds, hands it to the bridge, and answers once it is on
 //! disk.
 
+pub(super) mod casepeer;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,19 +10,19 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::Shared;
 use super::problem::Problem;
-use crate::bridge::{Refused, WorkflowHeaders};
+use crate::bridge::Refused;
 use crate::domain::EventId;
+use crate::operations::casepeer::{Answer, Answers};
 use crate::store::Recorded;
-use crate::webhook::casepeer::sign;
 use crate::webhook::highlevel::Signatures;
-use crate::webhook::{MAX_BODY, Refusal, highlevel};
+use crate::webhook::{Headers, MAX_BODY, Refusal, highlevel};
 
 /// How long a sender may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -57,7 +59,7 @@ pub(super) async fn highlevel(State(shared): State<Arc<Shared>>, headers: Header
     };
     let has_proof = signatures.ed25519.or(signatures.legacy_rsa).is_some();
     let known = if has_proof { Ok(()) } else { Err(Refused::Signature(Refusal::Missing)) };
-    let sender = Sender { name: "highlevel", busy: StatusCode::TOO_MANY_REQUESTS };
+    let sender = Sender { name: "highlevel", busy: StatusCode::TOO_MANY_REQUESTS, answers: None };
     let taken = async |body| shared.bridge.receive_highlevel(signatures, body).await;
     answer(&shared, sender, known, &headers, body, taken).await
 }
@@ -87,54 +89,17 @@ pub(super) async fn workflow(
     let token = token.map(|Path(token)| token).unwrap_or_default();
     let known = shared.bridge.knows_workflow(&token).then_some(()).ok_or(Refused::UnknownUrl);
     let given = Given(&headers);
-    let sender = Sender { name: "workflow", busy: StatusCode::TOO_MANY_REQUESTS };
+    let sender = Sender { name: "workflow", busy: StatusCode::TOO_MANY_REQUESTS, answers: None };
     let taken = async |body| shared.bridge.receive_workflow(&token, &given, body).await;
     answer(&shared, sender, known, &headers, body, taken).await
 }
 
-/// A webhook of the CASEpeer side.
-///
-/// Signed with HMAC-SHA256 over `timestamp.body`, stamped within five minutes.
-#[utoipa::path(post, path = "/webhooks/casepeer/{token}", tag = "webhooks",
-    params(
-        ("token" = String, Path, description = "The firm's unguessable token."),
-        ("X-Casepeer-Timestamp" = String, Header, description = "Seconds since 1970 at which this attempt was signed."),
-        ("X-Casepeer-Signature" = String, Header, description = "`sha256=<hex>`; several, separated by commas, during a rotation."),
-    ),
-    request_body(content = serde_json::Value, description = "An event of the contract.",
-        example = json!({"id": "evt_1", "type": "lead.created", "version": "1", "occurred_at": "2026-11-24T12:00:00Z", "account_id": "firm-1", "data": {"lead": {"id": "L-1"}}})),
-    responses(
-        (status = 202, description = "Stored.", body = Receipt),
-        (status = 200, description = "Stored before.", body = Receipt),
-        (status = 401, description = "The signature is missing, not valid or stale.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No firm has this address.", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Larger than 1 MiB.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "It could not be stored; send it again after `Retry-After`.", body = Problem, content_type = "application/problem+json"),
-    ))]
-pub(super) async fn casepeer(
-    State(shared): State<Arc<Shared>>,
-    token: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let token = token.map(|Path(token)| token).unwrap_or_default();
-    let (timestamp, signature) =
-        (text(&headers, sign::TIMESTAMP_HEADER), text(&headers, sign::SIGNATURE_HEADER));
-    let known = match (shared.bridge.knows_casepeer(&token), signature) {
-        (false, _) => Err(Refused::UnknownUrl),
-        (true, None) => Err(Refused::Signature(Refusal::Missing)),
-        (true, Some(_)) => Ok(()),
-    };
-    let sender = Sender { name: "casepeer", busy: StatusCode::SERVICE_UNAVAILABLE };
-    let taken = async |body| shared.bridge.receive_casepeer(&token, timestamp, signature, body).await;
-    answer(&shared, sender, known, &headers, body, taken).await
-}
-
-/// Who sends, in the words of our metrics and in the status it knows as "come again".
+/// Who sends, in the words of our metrics, in the status it knows as "come again", and how else it wants to be answered.
 #[derive(Clone, Copy)]
-struct Sender {
+struct Sender<'a> {
     name: &'static str,
     busy: StatusCode,
+    answers: Option<&'a Answers>,
 }
 
 /// Why a body was not read.
@@ -147,7 +112,7 @@ enum Unread {
 /// listened to any longer.
 async fn answer(
     shared: &Shared,
-    sender: Sender,
+    sender: Sender<'_>,
     known: Result<(), Refused>,
     headers: &HeaderMap,
     body: Body,
@@ -172,7 +137,7 @@ async fn answer(
                     sender = sender.name,
                     "a webhook was turned away for now: its body did not arrive"
                 );
-                ("cut_off", Problem::busy_as(sender.busy).into_response())
+                ("cut_off", busy(sender))
             }
         }
     };
@@ -180,17 +145,31 @@ async fn answer(
     response
 }
 
-fn respond(sender: Sender, taken: Result<Recorded, Refused>) -> (&'static str, Response) {
-    let Sender { name: sender, busy } = sender;
-    let receipt = |code: StatusCode, event, status| (code, Json(Receipt { event, status })).into_response();
+fn respond(sender: Sender<'_>, taken: Result<Recorded, Refused>) -> (&'static str, Response) {
+    let told = sender;
+    let sender = told.name;
+    let receipt = |code: StatusCode, event: EventId, status, wanted: Option<&Answer>| {
+        let code = wanted.and_then(|wanted| StatusCode::from_u16(wanted.status).ok()).unwrap_or(code);
+        match wanted.and_then(|wanted| wanted.render(&event.to_string(), status)) {
+            Some(body) => (code, Json(body)).into_response(),
+            None => (code, Json(Receipt { event, status })).into_response(),
+        }
+    };
+    let wanted = told.answers;
     match taken {
         Ok(Recorded::Stored(event)) => {
             tracing::debug!(event.id = %event, sender, "a webhook was stored");
-            ("recorded", receipt(StatusCode::ACCEPTED, event, "recorded"))
+            (
+                "recorded",
+                receipt(StatusCode::ACCEPTED, event, "recorded", wanted.and_then(|all| all.stored.as_ref())),
+            )
         }
         Ok(Recorded::Duplicate(event)) => {
             tracing::debug!(event.id = %event, sender, "a webhook came again");
-            ("duplicate", receipt(StatusCode::OK, event, "duplicate"))
+            (
+                "duplicate",
+                receipt(StatusCode::OK, event, "duplicate", wanted.and_then(|all| all.duplicate.as_ref())),
+            )
         }
         Err(Refused::Signature(why)) => {
             tracing::warn!(sender, "a webhook was refused: {why}");
@@ -202,9 +181,24 @@ fn respond(sender: Sender, taken: Result<Recorded, Refused>) -> (&'static str, R
         }
         Err(Refused::Busy(why)) => {
             tracing::error!(sender, "a webhook was turned away for now: {why}");
-            ("busy", Problem::busy_as(busy).into_response())
+            ("busy", busy(told))
         }
     }
+}
+
+/// Come again, in the form this sender understands.
+fn busy(sender: Sender<'_>) -> Response {
+    let Some(wanted) = sender.answers.and_then(|answers| answers.busy.as_ref()) else {
+        return Problem::busy_as(sender.busy).into_response();
+    };
+    let mut response =
+        Problem::busy_as(StatusCode::from_u16(wanted.status).unwrap_or(sender.busy)).into_response();
+    if let Some(body) = wanted.render("", "busy") {
+        let retry_after = response.headers().get(RETRY_AFTER).cloned();
+        response = (response.status(), Json(body)).into_response();
+        response.headers_mut().extend(retry_after.map(|value| (RETRY_AFTER, value)));
+    }
+    response
 }
 
 fn announces_too_much(headers: &HeaderMap) -> bool {
@@ -212,7 +206,7 @@ fn announces_too_much(headers: &HeaderMap) -> bool {
     length.is_some_and(|length| length > MAX_BODY as u64)
 }
 
-fn too_large(sender: Sender) -> (&'static str, Response) {
+fn too_large(sender: Sender<'_>) -> (&'static str, Response) {
     tracing::warn!(sender = sender.name, "a webhook was refused: its body is larger than 1 MiB");
     ("too_large", Problem::too_large().into_response())
 }
@@ -245,7 +239,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 struct Given<'a>(&'a HeaderMap);
 
-impl WorkflowHeaders for Given<'_> {
+impl Headers for Given<'_> {
     fn value(&self, name: &str) -> Option<&[u8]> {
         self.0.get(name).map(axum::http::HeaderValue::as_bytes)
     }
