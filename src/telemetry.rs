@@ -70,5 +70,17 @@ fn describe() {
     );
     describe_gauge!("casebridge_secret_age_days", "Days since this installation first saw a secret.");
     describe_gauge!("casebridge_secrets_due", "Secrets older than 90 days.");
+    describe_counter!("casebridge_sweeps_total", "Sweeps for missed webhooks by firm and result.");
+    describe_gauge!("casebridge_loss_changed", "Changes seen at their source on the newest day, by kind.");
+    describe_gauge!("casebridge_loss_received", "Of these, changes that a webhook told of.");
+    describe_gauge!("casebridge_loss_healed", "Changes no webhook told of that were found and healed.");
+    describe_gauge!(
+        "casebridge_loss_unexplained",
+        "Changes no webhook told of whose healing has not ended well."
+    );
+    describe_gauge!(
+        "casebridge_loss_coverage",
+        "How much of what there is to look at was looked at, 0 to 1."
+    );
     describe_gauge!("casebridge_events", "Events in the store by state, when last asked.");
 }

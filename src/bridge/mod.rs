@@ -4,6 +4,7 @@
 //! takes each through the rest. Everything that is decided is decided in [`crate::plan`].
 
 mod act;
+mod backfill;
 mod breaker;
 mod confirm;
 mod connections;
@@ -12,6 +13,7 @@ mod prepare;
 mod process;
 mod quota;
 mod receive;
+mod reconcile;
 mod replay;
 mod review;
 mod secrets;
@@ -23,16 +25,18 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
 pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{CasePeerSender, Refused};
+pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};
 pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;
-use crate::config::Config;
+use crate::config::{Config, ReconcileConfig};
 use crate::crypto::Keyring;
 use crate::store::SharedStore;
 use crate::vendors::highlevel::OAuthClient;
@@ -51,6 +55,7 @@ pub struct Bridge {
     highlevel_keys: Keys,
     highlevel_app: Option<String>,
     connections: Option<Arc<Connections>>,
+    reconcile: ReconcileConfig,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -78,6 +83,7 @@ impl Bridge {
             highlevel_keys: config.highlevel.keys().map_err(|wrong| wrong.to_string())?,
             highlevel_app: config.highlevel.app_id().map(str::to_owned),
             connections,
+            reconcile: config.reconcile,
             wake: Notify::new(),
         })
     }

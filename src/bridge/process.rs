@@ -2,7 +2,7 @@
 
 use super::session::{Session, Stop};
 use super::settle::Circumstances;
-use super::{Bridge, Firm, act, prepare, settle};
+use super::{Bridge, Firm, act, prepare, reconcile, settle};
 use crate::crypto::random_fraction;
 use crate::domain::{
     Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, Priority, ReviewKind, System,
@@ -91,7 +91,9 @@ impl Bridge {
 
     /// Brings the other system in step.
     async fn sync(&self, firm: &Firm, claim: &Claim, fact: Fact, told: Option<Told>) -> Option<Settlement> {
-        let session = Session::new(self, firm, &claim.lease, Priority::of(&fact), told);
+        let is_backfill = claim.payload.as_deref().is_ok_and(reconcile::is_backfill);
+        let priority = if is_backfill { Priority::Backfill } else { Priority::of(&fact) };
+        let session = Session::new(self, firm, &claim.lease, priority, told);
         let event = Event {
             id: claim.lease.event,
             firm: firm.id.clone(),

@@ -1,5 +1,6 @@
 //! The command line: one file a verb. Data goes to standard output, everything else to standard error.
 
+mod backfill;
 mod catalog;
 mod check;
 mod completions;
@@ -11,6 +12,7 @@ mod healthcheck;
 mod output;
 mod people;
 mod profiles;
+mod reconcile;
 pub mod reload;
 mod review;
 mod secrets;
@@ -54,6 +56,10 @@ enum Verb {
     Check(check::Arguments),
     /// See what came and what was made of it; replay or discard.
     Events(events::Arguments),
+    /// Pair and sync what both systems had before the bridge; or say what would be done.
+    Backfill(backfill::Arguments),
+    /// Compare both systems with what was received, and work on what no webhook told of; or show the loss meter.
+    Reconcile(reconcile::Arguments),
     /// Decide what only a person can: see both sides, and answer.
     Review(review::Arguments),
     /// See a person across both systems; link, merge, split.
@@ -121,6 +127,8 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Serve(arguments) => serve::run(arguments).await,
         Verb::Check(arguments) => check::run(arguments).await,
         Verb::Events(arguments) => events::run(arguments).await,
+        Verb::Backfill(arguments) => backfill::run(arguments).await,
+        Verb::Reconcile(arguments) => reconcile::run(arguments).await,
         Verb::Review(arguments) => review::run(arguments).await,
         Verb::People(arguments) => people::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,

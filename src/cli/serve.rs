@@ -151,7 +151,8 @@ impl Working {
                 running.release().await;
             }
             let keep = keep_connections(Arc::clone(&kept), stopped.clone());
-            tokio::join!(running.run(stopped), keep);
+            let sweep = sweep(kept, stopped.clone());
+            tokio::join!(running.run(stopped), keep, sweep);
         });
         Self { worker, task, stop }
     }
@@ -193,6 +194,21 @@ async fn keep_connections(bridge: Arc<Bridge>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(KEEP) => {}
+        }
+    }
+}
+
+/// Looks for missed webhooks on the schedule, first a while after the start: what came meanwhile has its turn before.
+async fn sweep(bridge: Arc<Bridge>, stop: CancellationToken) {
+    let Some(every) = bridge.sweeps_every() else { return };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(every.unsigned_abs()) => {}
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = bridge.reconcile_due(every) => {}
         }
     }
 }

@@ -5,6 +5,7 @@ mod crypto;
 mod firm;
 mod highlevel;
 mod mail;
+mod reconcile;
 mod reload;
 mod secret;
 mod secrets;
@@ -20,6 +21,7 @@ pub use crypto::{CryptoConfig, KeyConfig};
 pub use firm::{CasePeerAuth, CasePeerConfig, FirmConfig, HighLevelFirmConfig, KeyPlace, WorkflowHeader};
 pub use highlevel::HighLevelConfig;
 pub use mail::{MailConfig, MailEncryption};
+pub use reconcile::ReconcileConfig;
 pub use reload::{Loaded, Reloaded};
 pub use secret::{Secret, SecretKey};
 pub use secrets::NamedSecret;
@@ -43,6 +45,9 @@ pub struct Config {
     /// HighLevel, for all firms.
     #[serde(default)]
     pub highlevel: HighLevelConfig,
+    /// Looking for missed webhooks.
+    #[serde(default)]
+    pub reconcile: ReconcileConfig,
     /// The firms.
     #[serde(default)]
     pub firms: Vec<FirmConfig>,
@@ -61,6 +66,7 @@ impl Config {
         self.store.check().map_err(|(key, why)| (format!("store.{key}"), why))?;
         self.crypto.check().map_err(|why| ("crypto.keys".to_owned(), why))?;
         self.highlevel.check().map_err(|(key, why)| (format!("highlevel.{key}"), why))?;
+        self.reconcile.check().map_err(|(key, why)| (format!("reconcile.{key}"), why))?;
         self.check_ends()?;
         let mut ids = BTreeSet::new();
         let mut locations = BTreeSet::new();

@@ -1,5 +1,6 @@
 //! Who may use the admin listener, and its metrics.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 
 use super::Shared;
 use super::problem::Problem;
-use crate::store::Quota;
+use crate::store::{LossFilter, LossRow, Quota};
 
 /// Lets a bearer of the admin token in, and anybody on this machine.
 pub(super) async fn guard(
@@ -98,6 +99,11 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     if let Ok(quotas) = shared.bridge.store.quotas().await {
         quotas.iter().for_each(|quota| gauge_quota(quota, shared.bridge.clock.now()));
     }
+    if let Ok(losses) =
+        shared.bridge.store.losses(LossFilter { limit: MOST_LOSSES, ..LossFilter::default() }).await
+    {
+        gauge_losses(&losses);
+    }
     if let Ok(ages) = shared.bridge.secret_ages().await {
         for age in &ages {
             #[expect(
@@ -111,6 +117,23 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
         metrics::gauge!("casebridge_secrets_due").set(ages.iter().filter(|age| age.is_due).count() as f64);
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], shared.metrics.render()).into_response()
+}
+
+/// Lines of the loss meter that are looked through for each firm's newest.
+const MOST_LOSSES: usize = 10_000;
+
+/// The newest day of each kind of record.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; changes of a day stay far below 2^53")]
+fn gauge_losses(losses: &[LossRow]) {
+    let mut seen = BTreeSet::new();
+    for row in losses.iter().filter(|row| seen.insert((&row.firm, &row.kind))) {
+        let labels = [("firm", row.firm.to_string()), ("kind", row.kind.clone())];
+        metrics::gauge!("casebridge_loss_changed", &labels).set(row.changed as f64);
+        metrics::gauge!("casebridge_loss_received", &labels).set(row.received as f64);
+        metrics::gauge!("casebridge_loss_healed", &labels).set(row.healed as f64);
+        metrics::gauge!("casebridge_loss_unexplained", &labels).set(row.unexplained as f64);
+        metrics::gauge!("casebridge_loss_coverage", &labels).set(row.coverage);
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; calls of a day stay far below 2^53")]

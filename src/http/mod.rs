@@ -89,6 +89,7 @@ pub fn admin(shared: Arc<Shared>) -> Router {
         .route("/api/v1/events/{id}", get(api::events::show))
         .route("/api/v1/events/{id}/replay", post(api::events::replay))
         .route("/api/v1/events/{id}/discard", post(api::events::discard))
+        .route("/api/v1/losses", get(api::losses::list))
         .route("/api/v1/review", get(api::review::list))
         .route("/api/v1/review/{id}", get(api::review::show))
         .route("/api/v1/review/{id}/resolve", post(api::review::resolve))

@@ -33,6 +33,7 @@ use super::{admin, api, connect, health, webhooks};
         api::events::show,
         api::events::replay,
         api::events::discard,
+        api::losses::list,
         api::review::list,
         api::review::show,
         api::review::resolve,

@@ -24,6 +24,7 @@ mod quotas;
 mod review;
 mod secrets;
 pub mod sqlite;
+mod sweeps;
 mod types;
 mod unprintable;
 
@@ -42,6 +43,7 @@ pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
 pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
+pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
     EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
@@ -118,7 +120,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Credentials + HandOffs + People + Quotas + Review + Secrets + Send + Sync {
+pub trait Store: Credentials + HandOffs + People + Quotas + Review + Secrets + Sweeps + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

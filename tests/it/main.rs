@@ -1,6 +1,7 @@
 //! The integration tests, in one binary.
 
 mod admin;
+mod backfill;
 mod catalog;
 mod crash;
 mod demo;
@@ -13,6 +14,7 @@ mod matching;
 mod oauth;
 mod profiles;
 mod quotas;
+mod reconcile;
 mod secrets;
 mod send;
 mod statements;

@@ -143,7 +143,8 @@ impl ClosedList for Cause {
     }
 }
 
-fn since(text: &str) -> Result<Timestamp, String> {
+/// A span before now, or a moment.
+pub(in crate::cli) fn since(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = text.parse() {
         return Ok(moment);
     }

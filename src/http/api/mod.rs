@@ -2,6 +2,7 @@
 
 pub(super) mod events;
 pub(super) mod firms;
+pub(super) mod losses;
 pub(super) mod quotas;
 pub(super) mod review;
 pub(super) mod secrets;

@@ -4,12 +4,16 @@
 //! published contract (`contract-v1`), which that profile sends as they are. For any other, what is written here goes
 //! through the profile on its way out, and an answer through [`Profile::read_answer`] before it is read here.
 
+mod changes;
 mod matters;
 mod notes;
 mod profile;
 mod tasks;
 mod users;
 
+pub use changes::{
+    Listed, list_changed, next_page, read_listed_matters, read_listed_notes, read_listed_tasks,
+};
 pub use matters::{
     Custom, FoundLead, LeadBody, create_lead, find_matters, get_matter, lead_ref, read_created_lead,
     read_found_leads, read_matter, read_matters, read_told_matter, update_matter,

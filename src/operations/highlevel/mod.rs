@@ -2,6 +2,7 @@
 
 mod appointments;
 mod businesses;
+mod changes;
 mod contacts;
 mod locations;
 mod notes;
@@ -13,6 +14,9 @@ mod users;
 
 pub use appointments::{get_appointment, read_appointment};
 pub use businesses::{BUSINESS_PAGE, create_business, join_business, list_businesses, read_businesses};
+pub use changes::{
+    CONTACTS_PAGE, ContactDate, FoundContact, read_found_contacts, read_searched_tasks, search_contacts,
+};
 pub use contacts::{
     CustomValues, add_tags, create_contact, duplicate_of, find_duplicate, find_sharing, get_contact,
     read_contact, read_created_contact, read_duplicate, read_sharing, remove_tags, update_contact,

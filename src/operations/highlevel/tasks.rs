@@ -45,7 +45,7 @@ const SEARCH: Operation = Operation::new(
 );
 
 /// How many tasks a page of the search has.
-const SEARCH_PAGE: usize = 100;
+pub(super) const SEARCH_PAGE: usize = 100;
 
 /// Read one task.
 pub fn get_task(contact: &str, task: &str) -> Request {
@@ -105,7 +105,7 @@ pub fn read_tasks(answer: &Response, contact: &str) -> Vec<Task> {
     tasks.filter_map(|task| read_one(task, contact)).collect()
 }
 
-fn read_one(task: &Value, contact: &str) -> Option<Task> {
+pub(super) fn read_one(task: &Value, contact: &str) -> Option<Task> {
     Some(Task {
         record: RecordRef::highlevel(RecordKind::Task, text(task, "id")?),
         owner: Some(RecordRef::highlevel(RecordKind::Contact, contact)),

@@ -234,6 +234,42 @@ pub(super) const TABLES: &[Table] = &[
             ("retired_at", Integer),
         ],
     },
+    Table {
+        name: "sweep_mark",
+        key: "firm, stream",
+        columns: &[("firm", Text), ("stream", Text), ("mark", Text)],
+    },
+    Table {
+        name: "sweep_lease",
+        key: "firm, name",
+        columns: &[("firm", Text), ("name", Text), ("owner", Text), ("until", Integer)],
+    },
+    Table {
+        name: "loss",
+        key: "firm, day, kind",
+        columns: &[
+            ("firm", Text),
+            ("day", Text),
+            ("kind", Text),
+            ("received", Integer),
+            ("in_step", Integer),
+            ("looked_at", Integer),
+            ("looked_of", Integer),
+        ],
+    },
+    Table {
+        name: "loss_gap",
+        key: "firm, record, version",
+        columns: &[
+            ("firm", Text),
+            ("record", Text),
+            ("version", Text),
+            ("day", Text),
+            ("kind", Text),
+            ("event", Id),
+            ("found_at", Integer),
+        ],
+    },
 ];
 
 /// A value on its way.

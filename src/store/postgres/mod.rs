@@ -24,6 +24,7 @@ mod review;
 mod rows;
 mod secrets;
 mod settle;
+mod sweeps;
 mod time;
 mod writer;
 

@@ -21,6 +21,7 @@ mod replay;
 mod review;
 mod rows;
 mod secrets;
+mod sweeps;
 mod writer;
 
 use std::collections::BTreeSet;

@@ -50,6 +50,8 @@ async fn lived_in() -> TestStore {
         unspent: Vec::new(),
     };
     test.store.lease_calls(&firm(), System::HighLevel, ask).await.unwrap();
+    test.store.save_sweep(&firm(), super::sweeps::found(claims[1].lease.event)).await.unwrap();
+    test.store.hold_sweep(&firm(), "sweep", "me", SignedDuration::from_hours(1)).await.unwrap();
     test.store.save_tokens(&location(), &tokens(), None).await.unwrap();
     test.store.note_installed(&location(), Some("com"), Some("Acme")).await.unwrap();
     let hour = SignedDuration::from_hours(1);
@@ -102,6 +104,10 @@ async fn a_copy_is_complete_and_goes_on() {
         "credential",
         "connect_link",
         "installation",
+        "sweep_mark",
+        "sweep_lease",
+        "loss",
+        "loss_gap",
         "review",
         "review_event",
     ];

@@ -16,6 +16,7 @@ mod races;
 mod receiving;
 mod review;
 mod secrets;
+mod sweeps;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -14,17 +14,20 @@ use crate::domain::Period;
 use crate::operations::{Content, Effect, Method};
 
 /// The canonical operations and what a repeat of each would do.
-pub(super) const CANONICAL: [(&str, Effect); 16] = [
+pub(super) const CANONICAL: [(&str, Effect); 19] = [
     ("lead.create", Effect::Create),
     ("lead.get", Effect::Read),
     ("lead.update", Effect::Idempotent),
     ("lead.find", Effect::Read),
+    ("lead.list", Effect::Read),
     ("case.get", Effect::Read),
     ("case.find", Effect::Read),
     ("case.update", Effect::Idempotent),
+    ("case.list", Effect::Read),
     ("task.create", Effect::Create),
     ("task.get", Effect::Read),
     ("task.complete", Effect::Idempotent),
+    ("task.list", Effect::Read),
     ("note.create_on_lead", Effect::Create),
     ("note.create_on_case", Effect::Create),
     ("note.list_on_lead", Effect::Read),

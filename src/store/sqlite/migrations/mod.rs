@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0004_credentials.sql"),
     include_str!("0005_review.sql"),
     include_str!("0006_hand_off.sql"),
+    include_str!("0007_sweeps.sql"),
 ];
 
 /// The newest schema this build knows.
