@@ -92,10 +92,11 @@ impl Job for Turn {
         let mut settled = vec![Settled::LeaseLost; turns.len()];
         // A lease that holds does so until the firm's lock is let go: whoever could take it waits for that.
         let sql =
-            "SELECT place, seq, person, EXISTS (SELECT 1 FROM parking WHERE firm = event.firm) AS is_parked,
-                EXISTS (SELECT 1 FROM review_event WHERE review_event.event = event.seq) AS was_asked
+            "SELECT place, seq, person, EXISTS (SELECT 1 FROM parking WHERE firm = held.firm) AS is_parked,
+                EXISTS (SELECT 1 FROM review_event WHERE review_event.event = held.seq) AS was_asked
             FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS given (id, claims, place)
-            JOIN event USING (id, claims) WHERE state = 'running'";
+            CROSS JOIN LATERAL (SELECT seq, person, firm FROM event
+                WHERE id = given.id AND claims = given.claims AND state = 'running' LIMIT 1) held";
         let found = sqlx::query(sql)
             .bind(turns.iter().map(|turn| turn.lease.event.0).collect::<Vec<_>>())
             .bind(turns.iter().map(|turn| turn.lease.claim).collect::<Vec<_>>())
