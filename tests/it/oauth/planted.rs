@@ -39,6 +39,9 @@ fn holds(bytes: &[u8], planted: &str) -> bool {
 #[tokio::test]
 async fn nothing_that_is_written_holds_a_secret_of_a_connection() {
     let log = Log::default();
+    // While only one subscriber is registered, tracing asks that of whichever thread meets a line first, and a thread of
+    // another test, which has none, would switch the line off for good. A second one makes it ask all of them.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
     let _logging = tracing::subscriber::set_default(subscriber.finish());
 
