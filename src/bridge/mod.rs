@@ -4,6 +4,7 @@
 //! takes each through the rest. Everything that is decided is decided in [`crate::plan`].
 
 mod act;
+mod automations;
 mod backfill;
 mod breaker;
 mod confirm;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+pub use automations::{NotSaved, Tried, TriedStep, save_rule, saved_rules};
 pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
 pub use firms::{Firm, Firms, casepeer_client};
@@ -56,6 +58,7 @@ pub struct Bridge {
     highlevel_app: Option<String>,
     connections: Option<Arc<Connections>>,
     reconcile: ReconcileConfig,
+    automations: automations::Automations,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -84,6 +87,7 @@ impl Bridge {
             highlevel_app: config.highlevel.app_id().map(str::to_owned),
             connections,
             reconcile: config.reconcile,
+            automations: automations::Automations::default(),
             wake: Notify::new(),
         })
     }
@@ -95,6 +99,11 @@ impl Bridge {
         // What waits may be worked on now.
         self.ring();
         Ok(())
+    }
+
+    /// Reads the rules anew if somebody changed one, in this process or another.
+    pub async fn refresh_rules(&self) -> Result<(), crate::store::StoreError> {
+        self.automations.refresh(&self.store).await
     }
 
     /// Tells the worker to look for due events now rather than at its next poll.

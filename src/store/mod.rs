@@ -22,6 +22,7 @@ mod people;
 pub mod postgres;
 mod quotas;
 mod review;
+mod rules;
 mod secrets;
 pub mod sqlite;
 mod sweeps;
@@ -42,6 +43,7 @@ pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
 pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
+pub use rules::{RuleRow, RuleRun, RuleSaved, RuleVersion, Rules};
 pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
@@ -120,7 +122,7 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Credentials + HandOffs + People + Quotas + Review + Secrets + Sweeps + Send + Sync {
+pub trait Store: Credentials + HandOffs + People + Quotas + Review + Rules + Secrets + Sweeps + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

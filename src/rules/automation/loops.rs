@@ -100,6 +100,11 @@ fn caused(table: &'static [(&str, &[&str])], by: &str) -> &'static [&'static str
 
 /// The way on which a rule triggers itself, by its actions and the sync; nothing if there is none.
 pub fn triggers_itself(rule: &Rule) -> Option<String> {
+    sets_itself_off(rule, &[])
+}
+
+/// The same with other rules on the way.
+pub fn sets_itself_off(rule: &Rule, others: &[&Rule]) -> Option<String> {
     for step in &rule.steps {
         let action = step.action.id.as_str();
         let mut seen: BTreeSet<&str> = BTreeSet::new();
@@ -116,10 +121,20 @@ pub fn triggers_itself(rule: &Rule) -> Option<String> {
                 open.extend(
                     next.map(|next| (*next, format!("{way}, which the sync carries over as {next}"))),
                 );
+                let set_off = others.iter().filter(|other| other.when.id == trigger && share_a_firm(rule, other));
+                for (other, step) in set_off.flat_map(|other| other.steps.iter().map(move |step| (other, step))) {
+                    let way = format!("{way}, which sets off the rule `{}`: `{}`", other.id, step.action.id);
+                    let next = caused(CAUSES, &step.action.id).iter();
+                    open.extend(next.map(|next| (*next, format!("{way}, which causes {next}"))));
+                }
             }
         }
     }
     None
+}
+
+fn share_a_firm(one: &Rule, other: &Rule) -> bool {
+    one.firms.is_empty() || other.firms.is_empty() || one.firms.iter().any(|firm| other.is_for(firm))
 }
 
 /// Every id in the tables, for the test that holds them against the catalog.

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 pub use check::problems;
 pub use expression::Expression;
-pub use loops::triggers_itself;
+pub use loops::{sets_itself_off, triggers_itself};
 pub use occasion::Occasion;
 pub use read::{Wrong, from_toml};
 pub use trigger::{TriggerField, fields_of, find_trigger, trigger_of};
@@ -96,6 +96,11 @@ impl Rule {
     /// Whether its conditions hold.
     pub fn holds(&self, occasion: &Occasion) -> bool {
         self.condition.holds(&occasion.facts(self.condition.fields()))
+    }
+
+    /// Its trigger's example, as if it had just happened.
+    pub fn when_sample(&self, at: jiff::Timestamp, zone: super::TimeZone) -> Occasion {
+        trigger::sample(self.when, at, zone)
     }
 
     /// What a step achieves, the same however often it is tried. `run` names the event or the record.

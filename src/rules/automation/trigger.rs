@@ -1,7 +1,10 @@
 //! What may trigger a rule, and the fields it brings.
 
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
 
+use super::super::TimeZone;
+use super::Occasion;
 use crate::domain::{Field, System};
 use crate::operations::catalog::{self, Entry, Kind};
 
@@ -71,6 +74,20 @@ pub fn fields_of(trigger: &Entry) -> Vec<TriggerField> {
         example: Value::Null,
     }));
     fields
+}
+
+/// An event of this trigger, with the examples of its fields.
+pub(super) fn sample(trigger: &'static Entry, at: Timestamp, zone: TimeZone) -> Occasion {
+    let mut data = Value::Object(Map::new());
+    for parameter in &trigger.parameters {
+        let mut place = &mut data;
+        for step in parameter.name.split('.') {
+            place = &mut place[step];
+        }
+        *place = parameter.example.clone();
+    }
+    let known = KNOWN.iter().map(|(name, _, example)| ((*name).to_owned(), json!(example))).collect();
+    Occasion { trigger, data, known, at, zone }
 }
 
 /// Whether a field is one of the firm's own, which no list can name.

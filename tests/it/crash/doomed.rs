@@ -3,6 +3,7 @@
 mod hand_offs;
 mod people;
 mod review;
+mod rules;
 mod sweeps;
 mod tokens;
 

@@ -15,6 +15,7 @@ mod quotas;
 mod races;
 mod receiving;
 mod review;
+mod rules;
 mod secrets;
 mod sweeps;
 
