@@ -16,6 +16,7 @@ mod quota;
 mod receive;
 mod reconcile;
 mod replay;
+mod retention;
 mod review;
 mod secrets;
 mod session;
@@ -33,12 +34,13 @@ pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};
+pub use retention::{RETAIN_EVERY, Retained};
 pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;
-use crate::config::{Config, ReconcileConfig};
+use crate::config::{Config, ReconcileConfig, RetentionConfig};
 use crate::crypto::Keyring;
 use crate::store::SharedStore;
 use crate::vendors::highlevel::OAuthClient;
@@ -59,6 +61,7 @@ pub struct Bridge {
     connections: Option<Arc<Connections>>,
     reconcile: ReconcileConfig,
     automations: automations::Automations,
+    retention: RetentionConfig,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -88,6 +91,7 @@ impl Bridge {
             connections,
             reconcile: config.reconcile,
             automations: automations::Automations::default(),
+            retention: config.retention,
             wake: Notify::new(),
         })
     }

@@ -1,6 +1,7 @@
 //! The integration tests, in one binary.
 
 mod admin;
+mod automations;
 mod backfill;
 mod catalog;
 mod crash;
@@ -10,6 +11,7 @@ mod house;
 mod identity;
 mod inbound;
 mod independent;
+mod keeping;
 mod matching;
 mod oauth;
 mod profiles;

@@ -6,13 +6,13 @@
 use super::super::session::{Session, Stop};
 use super::{LONGEST_PAUSE, held, send, what_is_known};
 use crate::domain::{Details, EffectKey, Question, ReviewAction, ReviewKind, System};
-use crate::operations::{Carrier, Effect, Request, Response};
+use crate::operations::{Carrier, Effect, Request};
 use crate::store::{Ambiguity, Begun, Intent};
 
 /// What became of a call.
 pub(in crate::bridge) enum Called {
-    /// It was made, and answered so.
-    Now(Response),
+    /// It was made.
+    Now,
     /// It was made before.
     Before,
 }
@@ -33,12 +33,13 @@ pub(in crate::bridge) async fn call(
         idempotency_key: format!("{}/{key}", session.firm.id),
         match_keys: Vec::new(),
     };
-    let (body, idempotency_key, ambiguity) = match session.store.begin_effect(session.lease, key, intent).await? {
-        Begun::Send { body, idempotency_key, ambiguity } => (body, idempotency_key, ambiguity),
-        Begun::AlreadyDone(_) => return Ok(Called::Before),
-        Begun::Rival => return Err(Stop::Rival),
-        Begun::LeaseLost => return Err(Stop::LeaseLost),
-    };
+    let (body, idempotency_key, ambiguity) =
+        match session.store.begin_effect(session.lease, key, intent).await? {
+            Begun::Send { body, idempotency_key, ambiguity } => (body, idempotency_key, ambiguity),
+            Begun::AlreadyDone(_) => return Ok(Called::Before),
+            Begun::Rival => return Err(Stop::Rival),
+            Begun::LeaseLost => return Err(Stop::LeaseLost),
+        };
     if let Some(known) = ambiguity
         && !takes_key(session, system, request)
     {
@@ -56,9 +57,9 @@ pub(in crate::bridge) async fn call(
     let exchange = send(session, system, request, body_to_send, &idempotency_key).await;
     let call = session.record(system, &exchange, Some(key)).await;
     match exchange.result {
-        Ok(answer) => {
+        Ok(_) => {
             held(session.store.complete_effect(session.lease, key, None, Vec::new(), Some(call)).await?)?;
-            Ok(Called::Now(answer))
+            Ok(Called::Now)
         }
         Err(failure) => {
             let known = what_is_known(&failure, request);

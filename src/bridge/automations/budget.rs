@@ -26,11 +26,7 @@ fn window(session: &Session<'_>) -> Timestamp {
 }
 
 /// What a person said last about a question that is still about this hour.
-async fn decided(
-    session: &Session<'_>,
-    kind: ReviewKind,
-    subject: &str,
-) -> Result<Option<Decision>, Stop> {
+async fn decided(session: &Session<'_>, kind: ReviewKind, subject: &str) -> Result<Option<Decision>, Stop> {
     let decisions = session.store.decisions(&session.firm.id, &[subject.to_owned()]).await?;
     let since = window(session);
     Ok(decisions.into_iter().find(|decision| decision.kind == kind && decision.at > since))
@@ -46,7 +42,9 @@ pub(super) async fn spend(session: &Session<'_>, rule: &Rule) -> Result<Leave, S
     if let Some(decision) = decided(session, ReviewKind::RuleBudget, &subject).await? {
         match decision.resolution.action {
             ReviewAction::Ignore => return Ok(Leave::Refused),
-            _ if session.store.spend_write(firm, &rule.id, most, decision.at).await? => return Ok(Leave::Given),
+            _ if session.store.spend_write(firm, &rule.id, most, decision.at).await? => {
+                return Ok(Leave::Given);
+            }
             _ => {}
         }
     }
@@ -80,7 +78,8 @@ pub(super) async fn run_again(session: &Session<'_>, rule: &Rule, record: &str) 
     }
     metrics::counter!("casebridge_hop_budget_exceeded_total", "firm" => firm.to_string()).increment(1);
     tracing::error!(firm = %firm, rule = rule.id, "a rule ran {runs} times for one record within an hour: a loop");
-    let why = format!("the rule `{}` ran {runs} times for {record} within an hour: it sets itself off", rule.id);
+    let why =
+        format!("the rule `{}` ran {runs} times for {record} within an hour: it sets itself off", rule.id);
     let side = vec![Shown::of(&shown, &Fields::default())];
     let details = match shown.system {
         System::HighLevel => Details { highlevel: side, ..Details::default() },

@@ -10,7 +10,7 @@ use super::happened::{self, Happened};
 use super::{Automation, read_json};
 use crate::domain::{CallClass, Cause, EffectKey, Outcome};
 use crate::operations::catalog::Entry;
-use crate::operations::{catalog, casepeer::CannotSend};
+use crate::operations::{casepeer::CannotSend, catalog};
 use crate::rules::automation::{Occasion, OnError, OncePer, Rule, Step};
 use crate::store::{Claim, PlanRecord, PlannedRecord, RuleRun, Settled};
 
@@ -60,8 +60,7 @@ impl Bridge {
         };
         let subject = happened.subject();
         let id = claim.lease.event.to_string();
-        let occasion =
-            happened.occasion(session.store, firm, (&id, &claim.kind, claim.received_at)).await?;
+        let occasion = happened.occasion(session.store, firm, (&id, &claim.kind, claim.received_at)).await?;
         let mut ran = Ran::default();
         let rules = self.rules_of(session, &candidates, &begun, &occasion, &subject, &mut ran).await?;
         let result = self.run(session, &rules, &occasion, (&id, &subject), &mut ran).await;
@@ -138,10 +137,11 @@ impl Bridge {
                     reason: format!("rule `{}`, step {}", rule.id, index + 1),
                 });
                 match take(session, rule, step, occasion, &key).await? {
-                    Ok(Called::Now(_)) => ran.sent += 1,
+                    Ok(Called::Now) => ran.sent += 1,
                     Ok(Called::Before) => {}
                     Err(Refused(cause, why)) => {
-                        let why = format!("rule `{}`, step {} ({}): {why}", rule.id, index + 1, step.action.id);
+                        let why =
+                            format!("rule `{}`, step {} ({}): {why}", rule.id, index + 1, step.action.id);
                         if rule.on_error == OnError::Continue {
                             ran.remarks.push(why);
                             continue;
@@ -151,7 +151,8 @@ impl Bridge {
                     }
                 }
             }
-            metrics::counter!("casebridge_rule_runs_total", "firm" => session.firm.id.to_string()).increment(1);
+            metrics::counter!("casebridge_rule_runs_total", "firm" => session.firm.id.to_string())
+                .increment(1);
         }
         Ok(())
     }
@@ -175,17 +176,24 @@ async fn take(
         Err(wrong) => return Ok(Err(Refused(Cause::Setup, wrong.to_string()))),
     };
     if budget::spend(session, rule).await? == Leave::Refused {
-        return Ok(Err(Refused(Cause::Setup, "it has used up its writes of this hour, and a person said to leave it".into())));
+        return Ok(Err(Refused(
+            Cause::Setup,
+            "it has used up its writes of this hour, and a person said to leave it".into(),
+        )));
     }
     match operation::call(session, system_of(step.action), &request, key).await {
         Ok(called) => Ok(Ok(called)),
         Err(Stop::Vendor { failure, .. }) if failure.class == CallClass::Unpermitted => {
             Ok(Err(Refused(Cause::Setup, failure.detail.clone())))
         }
-        Err(Stop::Vendor { failure, .. }) if matches!(failure.class, CallClass::Rejected | CallClass::Conflict) => {
+        Err(Stop::Vendor { failure, .. })
+            if matches!(failure.class, CallClass::Rejected | CallClass::Conflict) =>
+        {
             Ok(Err(Refused(Cause::Rejected, failure.detail.clone())))
         }
-        Err(Stop::CannotSend(wrong @ CannotSend::Disabled { .. })) => Ok(Err(Refused(Cause::Setup, wrong.to_string()))),
+        Err(Stop::CannotSend(wrong @ CannotSend::Disabled { .. })) => {
+            Ok(Err(Refused(Cause::Setup, wrong.to_string())))
+        }
         Err(stop) => Err(stop),
     }
 }

@@ -21,7 +21,13 @@ pub enum NotSaved {
 /// Every rule in force, and what it says; or why this build cannot read it.
 pub async fn saved_rules(store: &SharedStore) -> Result<Vec<(RuleRow, Result<Rule, String>)>, StoreError> {
     let rows = store.rules().await?;
-    Ok(rows.into_iter().map(|row| { let rule = read(&row); (row, rule) }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let rule = read(&row);
+            (row, rule)
+        })
+        .collect())
 }
 
 /// Saves a rule over the version in force, if there is one.

@@ -31,7 +31,8 @@ impl Bridge {
             return Ok(());
         }
         let records: Vec<String> = told.records.iter().map(ToString::to_string).collect();
-        let body = json!({ "casebridge": "told", "firm": firm.as_str(), "data": told.data, "records": records });
+        let body =
+            json!({ "casebridge": "told", "firm": firm.as_str(), "data": told.data, "records": records });
         // What is told of a parked firm must not wait with it.
         let waits = told.trigger != "casebridge.connection_parked";
         let arrival = Arrival {
@@ -55,14 +56,21 @@ impl Bridge {
     }
 
     /// Tells of the milestones that a plan has latched.
-    pub(in crate::bridge) async fn tell_milestones(&self, event: &Event, plan: &Plan) -> Result<(), StoreError> {
+    pub(in crate::bridge) async fn tell_milestones(
+        &self,
+        event: &Event,
+        plan: &Plan,
+    ) -> Result<(), StoreError> {
         for planned in &plan.commands {
-            let Command::AddTags { contact: Target::CounterpartOf(case), effect, .. } = &planned.command else {
+            let Command::AddTags { contact: Target::CounterpartOf(case), effect, .. } = &planned.command
+            else {
                 continue;
             };
             let Some(milestone) = effect.0.strip_prefix(&format!("milestone:{case}:")) else { continue };
             let status = match &event.fact {
-                Fact::CaseCreated { status, .. } | Fact::CaseStatusChanged { status, .. } => status.as_deref(),
+                Fact::CaseCreated { status, .. } | Fact::CaseStatusChanged { status, .. } => {
+                    status.as_deref()
+                }
                 _ => None,
             };
             let data = json!({
@@ -77,7 +85,11 @@ impl Bridge {
     }
 
     /// Tells of how an event ends, where that needs a person.
-    pub(in crate::bridge) async fn tell_outcome(&self, claim: &Claim, outcome: &Outcome) -> Result<(), StoreError> {
+    pub(in crate::bridge) async fn tell_outcome(
+        &self,
+        claim: &Claim,
+        outcome: &Outcome,
+    ) -> Result<(), StoreError> {
         // What became of telling is not told of.
         if claim.kind.starts_with(OWN) {
             return Ok(());
@@ -129,7 +141,8 @@ impl Bridge {
     /// Tells of a firm's secrets that are due to be renewed, once for each.
     pub async fn tell_old_credentials(&self) -> Result<(), StoreError> {
         for age in self.secret_ages().await?.into_iter().filter(|age| age.is_due) {
-            let Some((firm, _)) = age.reference.strip_prefix("firms.").and_then(|rest| rest.split_once('.')) else {
+            let Some((firm, _)) = age.reference.strip_prefix("firms.").and_then(|rest| rest.split_once('.'))
+            else {
                 continue;
             };
             let firm = FirmId::new(firm);

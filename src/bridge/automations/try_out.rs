@@ -62,8 +62,13 @@ impl Bridge {
     ) -> Result<usize, StoreError> {
         let (mut before, mut seen) = (None, 0);
         loop {
-            let filter =
-                EventFilter { firm: firm.clone(), since: Some(since), before, limit: PAGE, ..EventFilter::default() };
+            let filter = EventFilter {
+                firm: firm.clone(),
+                since: Some(since),
+                before,
+                limit: PAGE,
+                ..EventFilter::default()
+            };
             let page = self.store.events(filter).await?;
             let Some(last) = page.last() else { return Ok(seen) };
             before = Some(last.id);
@@ -100,7 +105,9 @@ impl Bridge {
         if !rule.is_for(row.firm.as_str()) {
             return skip("it is not for this firm");
         }
-        let Some(payload) = self.store.payload(row.id).await? else { return skip("its body is no longer kept") };
+        let Some(payload) = self.store.payload(row.id).await? else {
+            return skip("its body is no longer kept");
+        };
         let Some(happened) = Happened::read(&firm, row.source, &row.kind, rule.when, &payload) else {
             return skip("its body cannot be read");
         };
@@ -110,7 +117,8 @@ impl Bridge {
         let run = if rule.once_per == OncePer::Record && !subject.is_empty() { &subject } else { &id };
         let mut tried = try_occasion(&firm, rule, &occasion);
         (tried.event, tried.received_at) = (Some(row.id), Some(row.received_at));
-        let keys: Vec<EffectKey> = (0..tried.steps.len()).map(|step| EffectKey(rule.effect(run, step))).collect();
+        let keys: Vec<EffectKey> =
+            (0..tried.steps.len()).map(|step| EffectKey(rule.effect(run, step))).collect();
         if !keys.is_empty() {
             let done = self.store.completed(&firm.id, &keys).await?;
             for (step, key) in tried.steps.iter_mut().zip(&keys) {

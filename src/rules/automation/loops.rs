@@ -121,8 +121,11 @@ pub fn sets_itself_off(rule: &Rule, others: &[&Rule]) -> Option<String> {
                 open.extend(
                     next.map(|next| (*next, format!("{way}, which the sync carries over as {next}"))),
                 );
-                let set_off = others.iter().filter(|other| other.when.id == trigger && share_a_firm(rule, other));
-                for (other, step) in set_off.flat_map(|other| other.steps.iter().map(move |step| (other, step))) {
+                let set_off =
+                    others.iter().filter(|other| other.when.id == trigger && share_a_firm(rule, other));
+                for (other, step) in
+                    set_off.flat_map(|other| other.steps.iter().map(move |step| (other, step)))
+                {
                     let way = format!("{way}, which sets off the rule `{}`: `{}`", other.id, step.action.id);
                     let next = caused(CAUSES, &step.action.id).iter();
                     open.extend(next.map(|next| (*next, format!("{way}, which causes {next}"))));

@@ -9,6 +9,7 @@ mod expression;
 mod loops;
 mod occasion;
 mod read;
+pub mod ready_made;
 mod template;
 mod transform;
 mod trigger;
@@ -23,6 +24,7 @@ pub use expression::Expression;
 pub use loops::{sets_itself_off, triggers_itself};
 pub use occasion::Occasion;
 pub use read::{Wrong, from_toml};
+pub use ready_made::ReadyMade;
 pub use trigger::{TriggerField, fields_of, find_trigger, trigger_of};
 
 use super::condition::Condition;

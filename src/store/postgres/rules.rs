@@ -216,9 +216,9 @@ impl Rules for PostgresStore {
         read(async {
             let sql = "INSERT INTO rule_budget (firm, rule, begun_at, spent) VALUES ($1, $2, $3, 1)
                 ON CONFLICT (firm, rule) DO UPDATE SET
-                    spent = CASE WHEN rule_budget.begun_at <= $4 THEN 1 ELSE rule_budget.spent + 1 END,
-                    begun_at = CASE WHEN rule_budget.begun_at <= $4 THEN $3 ELSE rule_budget.begun_at END
-                WHERE rule_budget.begun_at <= $4 OR rule_budget.spent < $5";
+                    spent = CASE WHEN rule_budget.begun_at < $4 THEN 1 ELSE rule_budget.spent + 1 END,
+                    begun_at = CASE WHEN rule_budget.begun_at < $4 THEN $3 ELSE rule_budget.begun_at END
+                WHERE rule_budget.begun_at < $4 OR rule_budget.spent < $5";
             let spend = sqlx::query(sql).bind(firm.as_str()).bind(rule).bind(now.as_millisecond());
             let spend = spend.bind(since.as_millisecond()).bind(i64::from(most));
             Ok(spend.execute(&self.core.pool).await?.rows_affected() > 0)

@@ -197,7 +197,8 @@ impl Rules for SqliteStore {
     ) -> Result<u64, StoreError> {
         let (firm, rule, subject) = (firm.clone(), rule.to_owned(), subject.to_owned());
         self.read(move |connection, _| {
-            let sql = "SELECT count(*) FROM rule_run WHERE firm = ? AND rule = ? AND subject = ? AND begun_at > ?";
+            let sql =
+                "SELECT count(*) FROM rule_run WHERE firm = ? AND rule = ? AND subject = ? AND begun_at > ?";
             let values = params![firm.as_str(), rule, subject, Millis(since)];
             let runs: i64 = connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
             Ok(runs.unsigned_abs())
@@ -216,9 +217,9 @@ impl Rules for SqliteStore {
         self.write(move |connection| {
             let sql = "INSERT INTO rule_budget (firm, rule, begun_at, spent) VALUES (?1, ?2, ?3, 1)
                 ON CONFLICT (firm, rule) DO UPDATE SET
-                    spent = CASE WHEN begun_at <= ?4 THEN 1 ELSE spent + 1 END,
-                    begun_at = CASE WHEN begun_at <= ?4 THEN ?3 ELSE begun_at END
-                WHERE begun_at <= ?4 OR spent < ?5";
+                    spent = CASE WHEN begun_at < ?4 THEN 1 ELSE spent + 1 END,
+                    begun_at = CASE WHEN begun_at < ?4 THEN ?3 ELSE begun_at END
+                WHERE begun_at < ?4 OR spent < ?5";
             let values = params![firm.as_str(), rule, Millis(now), Millis(since), most];
             Ok(connection.prepare_cached(sql)?.execute(values)? > 0)
         })

@@ -9,8 +9,8 @@ use casebridge::domain::{
 };
 use casebridge::store::copy::{CannotCopy, copy};
 use casebridge::store::{
-    Begun, CallsAsked, Credentials, EventFilter, Holder, Intent, LinkChange, Returned, RuleRun, SharedStore, Store,
-    Tokens,
+    Begun, CallsAsked, Credentials, EventFilter, Holder, Intent, LinkChange, Returned, RuleRun, SharedStore,
+    Store, Tokens,
 };
 use jiff::SignedDuration;
 
