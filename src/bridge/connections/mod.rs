@@ -124,7 +124,10 @@ impl Connections {
 
     /// The bridge's own address with this path.
     pub fn own_url(&self, surface: Surface, rest: &str) -> String {
-        self.own.as_ref().map_or_else(String::new, |own| own.url(surface, rest))
+        match &self.own {
+            Some(own) => own.url(surface, rest),
+            None => format!("{}{rest}", surface.path()),
+        }
     }
 
     /// Whether the browser reaches the bridge by TLS.

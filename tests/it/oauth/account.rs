@@ -152,9 +152,11 @@ async fn what_is_not_this_attempt_is_refused_in_words() {
     assert!(page.text.contains("Compare casepeer.auth with what the vendor gave you."), "{}", page.text);
     assert!(bridge.installation.store.credentials().await.unwrap().is_empty());
 
+    // Whose configuration was changed since the link was made.
     let plain = TestBridge::start().await;
     let link = link(&plain.installation.bridge).await;
-    let page = Browser::of(&plain).open(&link.replace("/oauth", &format!("{PUBLIC}/oauth"))).await;
+    let page = Browser::of(&plain).open(&format!("{PUBLIC}{link}")).await;
+    assert_eq!(page.status, 400);
     assert!(page.text.contains("is not set up to be connected in the browser"), "{}", page.text);
     assert!(page.text.contains("oauth2_authorization_code"), "{}", page.text);
 }
