@@ -5,7 +5,6 @@ pub mod account;
 mod flow;
 mod installs;
 mod planted;
-mod rehearsal;
 mod rotation;
 mod scopes;
 mod tokens;
