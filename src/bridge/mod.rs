@@ -7,9 +7,11 @@ mod act;
 mod automations;
 mod backfill;
 mod breaker;
+mod by_hand;
 mod confirm;
 mod connections;
 mod firms;
+mod hooks;
 mod prepare;
 mod process;
 mod quota;
@@ -29,6 +31,7 @@ use tokio::sync::Notify;
 
 pub use automations::{NotSaved, Tried, TriedStep, save_rule, saved_rules};
 pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
+pub use by_hand::{AskedCall, CallState, LONGEST_KEY, NotTaken};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};
 pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{CasePeerSender, Refused};
@@ -63,6 +66,9 @@ pub struct Bridge {
     connections: Arc<Connections>,
     reconcile: ReconcileConfig,
     automations: automations::Automations,
+    hooks: hooks::HookIndex,
+    /// What reaches hooks' receivers; exchanged with the configuration.
+    http: std::sync::RwLock<crate::vendors::HttpClient>,
     retention: RetentionConfig,
     /// Rung when an event may have become due.
     wake: Notify,
@@ -92,6 +98,8 @@ impl Bridge {
             connections,
             reconcile: config.reconcile,
             automations: automations::Automations::default(),
+            hooks: hooks::HookIndex::default(),
+            http: std::sync::RwLock::new(http),
             retention: config.retention,
             wake: Notify::new(),
         })
@@ -103,14 +111,16 @@ impl Bridge {
         self.firms.replace(config, &http, &self.connections)?;
         let secrets = SecretInUse::all(config, &self.keyring);
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets.into();
+        *self.http.write().unwrap_or_else(std::sync::PoisonError::into_inner) = http;
         // What waits may be worked on now.
         self.ring();
         Ok(())
     }
 
-    /// Reads the rules anew if somebody changed one, in this process or another.
+    /// Reads the rules and the hooks anew if somebody changed one, in this process or another.
     pub async fn refresh_rules(&self) -> Result<(), crate::store::StoreError> {
-        self.automations.refresh(&self.store).await
+        self.automations.refresh(&self.store).await?;
+        self.hooks.refresh(&self.store).await
     }
 
     /// Tells the worker to look for due events now rather than at its next poll.

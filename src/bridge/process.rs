@@ -1,6 +1,8 @@
 //! One claimed event: what it means → snapshot → plan → calls → outcome.
 
-use super::automations::OWN;
+use super::automations::{OWN, UPDATES};
+use super::by_hand::{self, ACTION};
+use super::hooks::DELIVERY;
 use super::session::{Session, Stop};
 use super::settle::Circumstances;
 use super::{Bridge, Firm, act, prepare, reconcile, settle};
@@ -20,6 +22,7 @@ impl Bridge {
         let Some(settlement) = self.work_on(&claim).await else { return Ok(()) };
         // Told before it is settled: after a crash in between, the turn is taken again and tells the same once.
         self.tell_outcome(&claim, &settlement.outcome).await?;
+        self.hand_to_hooks(&claim).await?;
         let (state, trouble) = summary(&settlement.outcome);
         let settled = self.store.settle(&claim.lease, settlement).await?;
         if settled == Settled::LeaseLost {
@@ -52,6 +55,12 @@ impl Bridge {
         };
         if claim.kind.starts_with(OWN) {
             return self.own(claim, payload).await;
+        }
+        if claim.kind.starts_with(DELIVERY) {
+            return self.delivery(claim, payload).await;
+        }
+        if claim.kind.starts_with(ACTION) {
+            return self.asked_for(claim, payload).await;
         }
         if claim.source == System::HighLevel && self.is_installation(&claim.kind) {
             return Some(at_once(self.installation(claim, payload).await));
@@ -116,7 +125,8 @@ impl Bridge {
             Err(stop) => settle::stopped(stop, self.circumstances(firm, stop, claim.failed_attempts))?,
         };
         let is_update = self.is_update(&firm.id, claim.source, &claim.kind);
-        let is_alone = self.automations.hears_updates(firm.id.as_str());
+        let is_alone = self.automations.hears_updates(firm.id.as_str())
+            || self.hooks.hear_any(firm.id.as_str(), &UPDATES);
         let supersedes = (is_update && !is_alone).then_some(claim.horizon);
         Some(Settlement { supersedes, ..settlement(outcome, made, session.take_reads()) })
     }
@@ -130,6 +140,30 @@ impl Bridge {
             Err(stop) => settle::stopped(&stop, self.circumstances(firm, &stop, claim.failed_attempts))?,
         };
         Some(settlement(outcome, made, session.take_reads()))
+    }
+
+    /// A delivery to a hook.
+    async fn delivery(&self, claim: &Claim, payload: &[u8]) -> Option<Settlement> {
+        match self.deliver(claim, payload).await {
+            Ok((outcome, call)) => Some(settlement(outcome, None, call.into_iter().collect())),
+            Err(error) => {
+                Some(at_once(settle::again(error.to_string(), claim.failed_attempts, random_fraction())))
+            }
+        }
+    }
+
+    /// A call that a program asked for.
+    async fn asked_for(&self, claim: &Claim, payload: &[u8]) -> Option<Settlement> {
+        let Some(firm) = self.firms.find(&claim.lease.firm) else {
+            let why = format!("the configuration has no firm `{}`", claim.lease.firm);
+            return Some(at_once(Outcome::Undelivered { cause: Cause::NotOurs, why }));
+        };
+        let session = Session::new(self, &firm, &claim.lease, by_hand::PRIORITY, None);
+        let outcome = match self.by_hand(&session, claim, payload).await {
+            Ok(outcome) => outcome,
+            Err(stop) => settle::stopped(&stop, self.circumstances(&firm, &stop, claim.failed_attempts))?,
+        };
+        Some(settlement(outcome, None, session.take_reads()))
     }
 
     /// An event that the bridge itself told.

@@ -113,7 +113,7 @@ impl Bridge {
     pub async fn replay(&self, id: EventId) -> Result<Option<bool>, StoreError> {
         let Some(story) = self.store.event(id).await? else { return Ok(None) };
         let (row, is_settled) = (&story.row, story.row.state.is_settled());
-        if is_settled && (row.firm.is_unknown() || row.kind == UNREADABLE) {
+        if is_settled && (row.firm.is_unknown() || row.kind == UNREADABLE) && !is_ours(&row.kind) {
             let is_workflow = story.verified_by == Proof::SecretUrl.as_str();
             if let Some(address) = self.address(row, is_workflow, self.store.payload(id).await?) {
                 self.store.readdress(id, address).await?;
@@ -227,7 +227,13 @@ impl Bridge {
 
 /// A sender's name for what happened, which is none of the names that the bridge itself uses.
 fn foreign(kind: String) -> String {
-    if kind.starts_with(super::automations::OWN) { format!("unknown {kind}") } else { kind }
+    if is_ours(&kind) { format!("unknown {kind}") } else { kind }
+}
+
+/// Whether the bridge itself records events of this type.
+fn is_ours(kind: &str) -> bool {
+    let ours = [super::automations::OWN, super::by_hand::ACTION, super::hooks::DELIVERY];
+    ours.iter().any(|start| kind.starts_with(start))
 }
 
 /// How the sender at one firm's secret URL proves itself and is spoken to.

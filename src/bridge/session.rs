@@ -214,6 +214,17 @@ impl<'a> Session<'a> {
         record(self.firm, system, exchange, effect_key)
     }
 
+    /// Keeps a call that was made to read; what was answered, or the failure with the operation's name.
+    pub(super) async fn note_read(
+        &self,
+        system: System,
+        exchange: Exchange,
+    ) -> Result<Response, (&'static str, Failure)> {
+        let call = self.record(system, &exchange, None).await;
+        self.reads.lock().expect("nothing panics while it holds the list").push(call);
+        exchange.result.map_err(|failure| (exchange.operation, failure))
+    }
+
     async fn read(&self, system: System, exchange: Exchange) -> Result<Option<Response>, Stop> {
         let call = self.record(system, &exchange, None).await;
         self.reads.lock().expect("nothing panics while it holds the list").push(call);

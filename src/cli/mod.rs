@@ -20,6 +20,7 @@ mod secrets;
 mod send;
 pub mod serve;
 mod store;
+mod tokens;
 mod twin;
 
 use std::path::PathBuf;
@@ -73,6 +74,8 @@ enum Verb {
     Catalog(catalog::Arguments),
     /// See how CASEpeer accounts are reached; check a profile of your own, and try an operation.
     Profiles(profiles::Arguments),
+    /// Make, list and end tokens with which programs call actions.
+    Tokens(tokens::Arguments),
     /// See how old secrets are, make new ones, change them without a pause.
     Secrets(secrets::Arguments),
     /// Sign and send a sample webhook, to try an installation.
@@ -138,6 +141,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Rules(arguments) => rules::run(arguments).await,
         Verb::Catalog(arguments) => catalog::run(arguments).await,
         Verb::Profiles(arguments) => profiles::run(arguments).await,
+        Verb::Tokens(arguments) => tokens::run(arguments).await,
         Verb::Secrets(arguments) => secrets::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,
         Verb::Store(arguments) => store::run(arguments).await,

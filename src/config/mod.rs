@@ -5,6 +5,7 @@ mod casepeer_auth;
 mod crypto;
 mod firm;
 mod highlevel;
+mod hooks;
 mod mail;
 mod reconcile;
 mod reload;
@@ -23,6 +24,7 @@ pub use casepeer_auth::{CasePeerAuth, KeyPlace, OAuthSettings};
 pub use crypto::{CryptoConfig, KeyConfig};
 pub use firm::{CasePeerConfig, FirmConfig, HighLevelFirmConfig, WorkflowHeader};
 pub use highlevel::HighLevelConfig;
+pub use hooks::HooksConfig;
 pub use mail::{MailConfig, MailEncryption};
 pub use reconcile::ReconcileConfig;
 pub use reload::{Loaded, Reloaded};
@@ -55,6 +57,9 @@ pub struct Config {
     /// How long what is stored is kept.
     #[serde(default)]
     pub retention: RetentionConfig,
+    /// Where hooks may deliver.
+    #[serde(default)]
+    pub hooks: HooksConfig,
     /// The firms.
     #[serde(default)]
     pub firms: Vec<FirmConfig>,
@@ -64,7 +69,8 @@ impl Config {
     /// The address of every service it names: requests go to their hosts only.
     pub fn outbound(&self) -> Vec<String> {
         let firms = self.firms.iter().flat_map(|firm| firm.casepeer.outbound());
-        std::iter::once(self.highlevel.base_url.clone()).chain(firms).collect()
+        let hooks = self.hooks.allowed.iter().cloned();
+        std::iter::once(self.highlevel.base_url.clone()).chain(firms).chain(hooks).collect()
     }
 
     /// Checks what one value alone cannot show. Each finding names its key.

@@ -1,9 +1,11 @@
 //! The two listeners. Every route stands on this page.
 
+mod actions;
 mod admin;
 mod api;
 mod connect;
 mod health;
+mod hooks;
 mod listener;
 mod openapi;
 mod page;
@@ -15,13 +17,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::TraceLayer;
 
+pub use actions::TOKEN_START;
 pub use health::Readiness;
 pub use listener::Listener;
 pub use openapi::document;
@@ -74,6 +77,12 @@ pub fn public(shared: Arc<Shared>) -> Router {
         .route("/oauth/casepeer/callback", get(connect::casepeer_callback))
         .route("/oauth/crm/start", get(connect::white_label_start))
         .route("/oauth/crm/callback", get(connect::white_label_callback))
+        .route("/api/v1/hooks", post(hooks::subscribe).get(hooks::list))
+        .route("/api/v1/hooks/{id}", delete(hooks::unsubscribe))
+        .route("/api/v1/hooks/{id}/rotate", post(hooks::rotate))
+        .route("/api/v1/hooks/samples/{trigger}", get(hooks::sample))
+        .route("/api/v1/actions/{id}", post(actions::call))
+        .route("/api/v1/actions/calls/{id}", get(actions::show))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .fallback(problem::not_found)

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{admin, api, connect, health, webhooks};
+use super::{actions, admin, api, connect, health, hooks, webhooks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -14,6 +14,8 @@ use super::{admin, api, connect, health, webhooks};
     tags(
         (name = "webhooks", description = "Public listener: where HighLevel and the CASEpeer side deliver."),
         (name = "connecting", description = "Public listener: where a person's browser connects a firm."),
+        (name = "actions", description = "Public listener: programs call the catalog's actions with an API token."),
+        (name = "hooks", description = "Public listener: programs subscribe to triggers with an API token; deliveries follow the Standard Webhooks scheme."),
         (name = "health", description = "Both listeners: for the load balancer and the orchestrator."),
         (name = "events", description = "Admin listener: what came and what was made of it."),
         (name = "review", description = "Admin listener: what only a person can decide."),
@@ -29,6 +31,13 @@ use super::{admin, api, connect, health, webhooks};
         connect::callback,
         connect::casepeer_start,
         connect::casepeer_callback,
+        hooks::subscribe,
+        hooks::list,
+        hooks::unsubscribe,
+        hooks::rotate,
+        hooks::sample,
+        actions::call,
+        actions::show,
         health::livez,
         health::readyz,
         api::events::list,

@@ -8,6 +8,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::operations::catalog::Problem as Wrong;
+
 /// How long a sender is asked to wait, in seconds.
 const RETRY_SECONDS: &str = "10";
 
@@ -27,11 +29,15 @@ pub struct Problem {
     /// More, where it helps.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    /// Each parameter that is not as it must be, with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    errors: Vec<Wrong>,
 }
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str) -> Self {
-        Self { kind, title, status: status.as_u16(), detail: None }
+        Self { kind, title, status: status.as_u16(), detail: None, errors: Vec::new() }
     }
 
     /// The same with more to say.
@@ -62,6 +68,23 @@ impl Problem {
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "/problems/invalid", "The request is not as it should be.")
             .detail(detail)
+    }
+
+    /// The caller is known, and lacks a right.
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "The credential lacks a right.")
+            .detail(detail)
+    }
+
+    /// It can be read, and cannot be done.
+    pub(super) fn unprocessable(detail: impl Into<String>) -> Self {
+        let title = "The request cannot be carried out as it is.";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/unprocessable", title).detail(detail)
+    }
+
+    /// The same with each parameter that is wrong.
+    pub(super) fn errors(self, errors: Vec<Wrong>) -> Self {
+        Self { errors, ..self }
     }
 
     pub(super) fn conflict(detail: impl Into<String>) -> Self {

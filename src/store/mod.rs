@@ -15,9 +15,11 @@
 //! A firm lives in one database. No row refers to another firm's, so firms are partitioned over several primaries by
 //! installing the program once for each and giving each its firms; no query ever joins two.
 
+mod api_tokens;
 pub mod copy;
 mod credentials;
 mod hand_offs;
+mod hooks;
 mod keeping;
 mod people;
 pub mod postgres;
@@ -36,11 +38,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+pub use api_tokens::{ActionAnswer, ApiToken, ApiTokens, NewToken};
 pub use credentials::{
     ConnectLink, Credential, CredentialRow, Credentials, Digest, Holder, Installation, RenewalLease, Saved,
     Tokens,
 };
 pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
+pub use hooks::{Hook, HookTarget, Hooks, NewHook};
 pub use keeping::{CannotErase, Erased, ErasedCounts, Hold, Keeping, Kept, LetGo, Papers, SentRequest};
 pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
@@ -131,7 +135,19 @@ fn check_seals(
 /// What the bridge asks of a database.
 #[async_trait]
 pub trait Store:
-    Credentials + HandOffs + Keeping + People + Quotas + Review + Rules + Secrets + Sweeps + Send + Sync
+    ApiTokens
+    + Credentials
+    + HandOffs
+    + Hooks
+    + Keeping
+    + People
+    + Quotas
+    + Review
+    + Rules
+    + Secrets
+    + Sweeps
+    + Send
+    + Sync
 {
     // Receiving.
 

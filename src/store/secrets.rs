@@ -44,7 +44,7 @@ pub struct SealedPlace {
 
 impl SealedPlace {
     /// Every place there is; a test compares it with the migrations.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self {
             table: "payload",
             column: "sealed_body",
@@ -116,6 +116,14 @@ impl SealedPlace {
             key: &["legal_hold.id"],
             id: Some("legal_hold.id"),
         },
+        Self {
+            table: "action_answer",
+            column: "sealed_answer",
+            join: "",
+            key: &["action_answer.event"],
+            id: Some("action_answer.event"),
+        },
+        Self { table: "hook", column: "sealed_target", join: "", key: &["hook.id"], id: None },
         Self { table: "kept_key", column: "sealed_key", join: "", key: &["kept_key.name"], id: None },
     ];
 

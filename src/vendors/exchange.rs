@@ -32,7 +32,7 @@ pub struct HttpClient {
     /// For addresses that nobody configured; made when there is one.
     public: Arc<OnceLock<reqwest::Client>>,
     resolver: Arc<dyn Resolver>,
-    guard: Arc<Guard>,
+    pub(super) guard: Arc<Guard>,
     clock: SharedClock,
 }
 

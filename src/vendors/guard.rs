@@ -85,6 +85,18 @@ impl Guard {
     }
 }
 
+impl super::HttpClient {
+    /// Whether an address that is learned while the program runs may be posted to, as far as it shows; a name is examined
+    /// when it is resolved.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_deliver(&self, url: &str) -> Result<(), Refused> {
+        let url = Url::parse(url).map_err(|_| Refused::NotAnAddress)?;
+        self.guard.way_to(&url).map(drop)
+    }
+}
+
 /// The host, as `url` writes it in one of its many forms, and the port; none if it is not an address of HTTP.
 fn endpoint(url: &Url) -> Option<(String, u16)> {
     let is_http = matches!(url.scheme(), "http" | "https");

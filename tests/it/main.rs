@@ -1,5 +1,6 @@
 //! The integration tests, in one binary.
 
+mod actions;
 mod admin;
 mod automations;
 mod backfill;
@@ -7,6 +8,7 @@ mod catalog;
 mod crash;
 mod demo;
 mod example_config;
+mod hooks;
 mod house;
 mod identity;
 mod inbound;

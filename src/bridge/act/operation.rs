@@ -6,13 +6,13 @@
 use super::super::session::{Session, Stop};
 use super::{LONGEST_PAUSE, held, send, what_is_known};
 use crate::domain::{Details, EffectKey, Question, ReviewAction, ReviewKind, System};
-use crate::operations::{Carrier, Effect, Request};
+use crate::operations::{Carrier, Effect, Request, Response};
 use crate::store::{Ambiguity, Begun, Intent};
 
 /// What became of a call.
 pub(in crate::bridge) enum Called {
-    /// It was made.
-    Now,
+    /// It was made, and answered so.
+    Now(Response),
     /// It was made before.
     Before,
 }
@@ -57,9 +57,9 @@ pub(in crate::bridge) async fn call(
     let exchange = send(session, system, request, body_to_send, &idempotency_key).await;
     let call = session.record(system, &exchange, Some(key)).await;
     match exchange.result {
-        Ok(_) => {
+        Ok(answer) => {
             held(session.store.complete_effect(session.lease, key, None, Vec::new(), Some(call)).await?)?;
-            Ok(Called::Now)
+            Ok(Called::Now(answer))
         }
         Err(failure) => {
             let known = what_is_known(&failure, request);

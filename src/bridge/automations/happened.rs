@@ -14,15 +14,15 @@ use jiff::Timestamp;
 pub(in crate::bridge) const OWN: &str = "casebridge.";
 
 /// An event that a rule may be about.
-pub(super) struct Happened {
-    pub(super) trigger: &'static Entry,
-    pub(super) data: Value,
+pub(in crate::bridge) struct Happened {
+    pub(in crate::bridge) trigger: &'static Entry,
+    pub(in crate::bridge) data: Value,
     /// The records it names: first what it is about.
     pub(super) records: Vec<RecordRef>,
 }
 
 /// The trigger that an event of this type is, for a firm.
-pub(super) fn trigger(firm: &Firm, source: System, kind: &str) -> Option<&'static Entry> {
+pub(in crate::bridge) fn trigger(firm: &Firm, source: System, kind: &str) -> Option<&'static Entry> {
     let kind = match source {
         System::CasePeer if !kind.starts_with(OWN) => firm.casepeer.profile().events().canonical(kind),
         _ => kind,
@@ -32,7 +32,7 @@ pub(super) fn trigger(firm: &Firm, source: System, kind: &str) -> Option<&'stati
 
 impl Happened {
     /// What this payload tells. What cannot be read triggers nothing.
-    pub(super) fn read(
+    pub(in crate::bridge) fn read(
         firm: &Firm,
         source: System,
         kind: &str,

@@ -4,7 +4,7 @@
 //! everything else is: each step is an effect with a key of its own, which a repeat finds done.
 
 mod budget;
-mod happened;
+pub(super) mod happened;
 mod run;
 mod save;
 mod tell;
@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub(super) use happened::OWN;
+pub(super) use run::system_of;
 pub use save::{NotSaved, save_rule, saved_rules};
 pub use try_out::{Tried, TriedStep};
 
@@ -21,7 +22,7 @@ use crate::rules::automation::Rule;
 use crate::store::{RuleRow, SharedStore, StoreError};
 
 /// Triggers that only say that a record changed. Where a rule listens to one, each event has its own turn.
-const UPDATES: [&str; 4] =
+pub(super) const UPDATES: [&str; 4] =
     ["webhook.ContactUpdate", "webhook.ContactTagUpdate", "webhook.ContactDndUpdate", "lead.updated"];
 
 /// The rules that are on, as they were read last.

@@ -137,7 +137,7 @@ impl Bridge {
                     reason: format!("rule `{}`, step {}", rule.id, index + 1),
                 });
                 match take(session, rule, step, occasion, &key).await? {
-                    Ok(Called::Now) => ran.sent += 1,
+                    Ok(Called::Now(_)) => ran.sent += 1,
                     Ok(Called::Before) => {}
                     Err(Refused(cause, why)) => {
                         let why =

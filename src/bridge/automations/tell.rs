@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::Bridge;
+use super::super::hooks::DELIVERY;
 use super::happened::OWN;
 use crate::domain::{Command, Event, EventId, Fact, FirmId, Outcome, Plan, RecordRef, System, Target};
 use crate::store::{Arrival, Claim, DeliveryKey, Recorded, StoreError};
@@ -27,7 +28,8 @@ pub(in crate::bridge) struct Told {
 impl Bridge {
     /// Commits an event of the bridge's own, if a rule or a hook of the firm listens for it.
     pub(in crate::bridge) async fn tell(&self, firm: &FirmId, told: Told) -> Result<(), StoreError> {
-        if self.automations.of(firm.as_str(), told.trigger).is_empty() {
+        let is_heard = self.hooks.hear(firm.as_str(), told.trigger);
+        if self.automations.of(firm.as_str(), told.trigger).is_empty() && !is_heard {
             return Ok(());
         }
         let records: Vec<String> = told.records.iter().map(ToString::to_string).collect();
@@ -91,7 +93,7 @@ impl Bridge {
         outcome: &Outcome,
     ) -> Result<(), StoreError> {
         // What became of telling is not told of.
-        if claim.kind.starts_with(OWN) {
+        if claim.kind.starts_with(OWN) || claim.kind.starts_with(DELIVERY) {
             return Ok(());
         }
         let firm = &claim.lease.firm;

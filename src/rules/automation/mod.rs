@@ -25,7 +25,7 @@ pub use loops::{sets_itself_off, triggers_itself};
 pub use occasion::Occasion;
 pub use read::{Wrong, from_toml};
 pub use ready_made::ReadyMade;
-pub use trigger::{TriggerField, fields_of, find_trigger, trigger_of};
+pub use trigger::{TriggerField, fields_of, find_trigger, sample, trigger_of};
 
 use super::condition::Condition;
 use crate::operations::catalog::Entry;

@@ -77,7 +77,7 @@ pub fn fields_of(trigger: &Entry) -> Vec<TriggerField> {
 }
 
 /// An event of this trigger, with the examples of its fields.
-pub(super) fn sample(trigger: &'static Entry, at: Timestamp, zone: TimeZone) -> Occasion {
+pub fn sample(trigger: &'static Entry, at: Timestamp, zone: TimeZone) -> Occasion {
     let mut data = Value::Object(Map::new());
     for parameter in &trigger.parameters {
         let mut place = &mut data;

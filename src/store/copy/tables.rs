@@ -229,6 +229,47 @@ pub(super) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "hook",
+        key: "id",
+        columns: &[
+            ("id", Text),
+            ("firm", Text),
+            ("trigger_id", Text),
+            ("token", Text),
+            ("sealed_target", Bytes),
+            ("made_at", Integer),
+            ("failing_since", Integer),
+            ("ended_at", Integer),
+            ("ended_why", Text),
+            ("changes", Integer),
+        ],
+    },
+    Table {
+        name: "api_token",
+        key: "id",
+        columns: &[
+            ("id", Text),
+            ("name", Text),
+            ("digest", Bytes),
+            ("firms", Text),
+            ("actions", Text),
+            ("made_at", Integer),
+            ("made_by", Text),
+            ("revoked_at", Integer),
+        ],
+    },
+    Table {
+        name: "action_answer",
+        key: "event",
+        columns: &[
+            ("event", Id),
+            ("status", Integer),
+            ("why", Text),
+            ("sealed_answer", Bytes),
+            ("answered_at", Integer),
+        ],
+    },
+    Table {
         name: "rule",
         key: "id",
         columns: &[

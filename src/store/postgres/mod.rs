@@ -4,12 +4,14 @@
 //! lock until it commits; claims hold none and pass over rows that others are about to claim. All times that are
 //! compared come from the database's clock.
 
+mod api_tokens;
 mod calls;
 mod claims;
 mod core;
 mod credentials;
 mod effects;
 mod hand_offs;
+mod hooks;
 mod keeping;
 mod lanes;
 mod links;

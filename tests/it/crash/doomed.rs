@@ -1,6 +1,8 @@
 //! A store that comes to a stop at a chosen point, as if the program had been killed, or frozen, there.
 
+mod api_tokens;
 mod hand_offs;
+mod hooks;
 mod keeping;
 mod people;
 mod review;

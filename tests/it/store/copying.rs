@@ -9,8 +9,8 @@ use casebridge::domain::{
 };
 use casebridge::store::copy::{CannotCopy, copy};
 use casebridge::store::{
-    Begun, CallsAsked, ConnectLink, Credentials, EventFilter, Holder, Intent, LinkChange, RuleRun,
-    SharedStore, Store, Tokens,
+    ActionAnswer, Begun, CallsAsked, ConnectLink, Credentials, EventFilter, Holder, Intent, LinkChange,
+    NewToken, RuleRun, SharedStore, Store, Tokens,
 };
 use jiff::SignedDuration;
 
@@ -59,6 +59,18 @@ async fn lived_in() -> TestStore {
     test.store.make_link([0; 32], &firm(), hour).await.unwrap();
     test.store.use_link([1; 32], hour).await.unwrap();
     test.store.save_rule("signed", "{}", None, "maria").await.unwrap();
+    test.store.add_hook(super::hooks::new("h1")).await.unwrap();
+    let token = NewToken {
+        id: "t1".into(),
+        name: "zapier".into(),
+        digest: [4; 32],
+        firms: vec!["acme".into()],
+        actions: vec!["contacts.*".into()],
+        by: "maria".into(),
+    };
+    test.store.add_token(token).await.unwrap();
+    let answer = ActionAnswer { status: Some(200), why: None, body: serde_json::json!({}) };
+    test.store.save_answer(&claims[0].lease, answer).await.unwrap();
     let run = RuleRun { rule: "signed".into(), version: 1, subject: contact("c0").to_string() };
     test.store.begin_runs(&claims[0].lease, vec![run]).await.unwrap();
     test.store.spend_write(&firm(), "signed", 5, test.now() - hour).await.unwrap();
@@ -112,6 +124,9 @@ async fn a_copy_is_complete_and_goes_on() {
         "sweep_lease",
         "loss",
         "loss_gap",
+        "hook",
+        "api_token",
+        "action_answer",
         "rule",
         "rule_version",
         "rule_run",

@@ -1,10 +1,12 @@
 //! What the bridge may rely on, whatever the database: each promise is one function, kept on SQLite and on PostgreSQL.
 
+mod api_tokens;
 mod copying;
 mod credentials;
 mod databases;
 mod effects;
 mod hand_offs;
+mod hooks;
 mod keeping;
 mod lanes;
 mod links;

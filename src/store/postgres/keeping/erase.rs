@@ -153,6 +153,8 @@ async fn delete(
     ] {
         sqlx::query(sql).bind(&found.firm).bind(&found.names).execute(&mut *connection).await?;
     }
+    let sql = "DELETE FROM action_answer WHERE event IN (SELECT id FROM event WHERE seq = ANY($1))";
+    sqlx::query(sql).bind(&found.rows).execute(&mut *connection).await?;
     let mut deleted = [0; 3];
     for (sql, count) in [
         "DELETE FROM payload WHERE event = ANY($1)",

@@ -29,6 +29,8 @@ pub(super) async fn let_go(
         Kept::Payloads => {
             let events = old_events(connection, step, &held, "payload").await?;
             let sql = "DELETE FROM payload WHERE event = ANY($1)";
+            sqlx::query(sql).bind(&events).execute(&mut *connection).await?;
+            let sql = "DELETE FROM action_answer WHERE event IN (SELECT id FROM event WHERE seq = ANY($1))";
             sqlx::query(sql).bind(&events).execute(connection).await?;
             Ok(done(events.len(), events.last().map(ToString::to_string)))
         }
@@ -103,6 +105,7 @@ async fn history(connection: &mut PgConnection, step: &Step<'_>, held: &[i64]) -
         "DELETE FROM payload WHERE event = ANY($1)",
         "DELETE FROM call WHERE event = ANY($1)",
         "DELETE FROM review_event WHERE event = ANY($1)",
+        "DELETE FROM action_answer WHERE event IN (SELECT id FROM event WHERE seq = ANY($1))",
         "DELETE FROM rule_run WHERE event IN (SELECT id FROM event WHERE seq = ANY($1))",
         "DELETE FROM event WHERE seq = ANY($1)",
     ] {

@@ -162,6 +162,7 @@ fn delete(
     for (seq, _) in &found.events {
         counts.payloads += run("DELETE FROM payload WHERE event = ?", &[seq])?;
         counts.calls += run("DELETE FROM call WHERE event = ?", &[seq])?;
+        run("DELETE FROM action_answer WHERE event = (SELECT id FROM event WHERE seq = ?)", &[seq])?;
         run("DELETE FROM review_event WHERE event = ?", &[seq])?;
         let sql = "SELECT 1 FROM event WHERE seq = ? AND settled_at IS NULL";
         counts.discarded += u64::from(connection.prepare_cached(sql)?.exists([seq])?);

@@ -23,9 +23,14 @@ pub(super) fn let_go(
     match class {
         Kept::Payloads => {
             let events = old_events(connection, firm, before, after, &held, "payload")?;
-            let mut delete = connection.prepare_cached("DELETE FROM payload WHERE event = ?")?;
-            for seq in &events {
-                delete.execute([seq])?;
+            for sql in [
+                "DELETE FROM payload WHERE event = ?",
+                "DELETE FROM action_answer WHERE event = (SELECT id FROM event WHERE seq = ?)",
+            ] {
+                let mut delete = connection.prepare_cached(sql)?;
+                for seq in &events {
+                    delete.execute([seq])?;
+                }
             }
             Ok(step(events.len(), events.last().map(ToString::to_string)))
         }
@@ -116,6 +121,7 @@ fn history(
             "DELETE FROM payload WHERE event = ?",
             "DELETE FROM call WHERE event = ?",
             "DELETE FROM review_event WHERE event = ?",
+            "DELETE FROM action_answer WHERE event = (SELECT id FROM event WHERE seq = ?)",
             "DELETE FROM rule_run WHERE event = (SELECT id FROM event WHERE seq = ?)",
             "DELETE FROM event WHERE seq = ?",
         ] {
