@@ -8,6 +8,7 @@
 mod preview;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::{join_all, try_join_all};
@@ -99,14 +100,16 @@ pub enum Expected {
 pub trait Watch: Send {
     /// How far it is.
     fn progress(&mut self, report: &BackfillReport);
-    /// Waits a second while a worker catches up.
+    /// Waits a moment, [`BACKFILL_PAUSE`] where time passes, while a worker catches up.
     async fn wait(&mut self);
 }
 
+/// How long to wait before it is looked again whether a worker has caught up.
+pub const BACKFILL_PAUSE: Duration = Duration::from_millis(200);
 /// The most announced events that are not settled before more are announced.
-const AHEAD: usize = 500;
+const AHEAD: usize = 2_000;
 /// How often it is waited for an event that does not settle, as while it is retried.
-const MOST_WAITS: u32 = 600;
+const MOST_WAITS: u32 = 3_000;
 /// Plans that are made at once in a dry run.
 const AT_ONCE: usize = 8;
 /// Examples of each kind that a dry run shows.
@@ -297,11 +300,13 @@ impl Backfill<'_> {
         Ok(())
     }
 
-    /// Waits until no more than [`AHEAD`] of what was announced is unsettled.
+    /// Waits until no more than about [`AHEAD`] of what was announced is unsettled: they are worked on in order, but for
+    /// those that are tried again.
     async fn catch_up(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
         let mut waits = 0;
         while self.unsettled.len() > AHEAD {
-            let story = self.bridge.store.event(self.unsettled[0]).await?;
+            let behind = self.unsettled.len() - AHEAD;
+            let story = self.bridge.store.event(self.unsettled[behind - 1]).await?;
             match story.map(|story| story.row.state) {
                 Some(EventState::Parked) => {
                     return Err(Stop::NotThere("the firm was parked; the backfill goes on from here".into()));
@@ -311,7 +316,7 @@ impl Backfill<'_> {
                     watch.wait().await;
                 }
                 _ => {
-                    self.unsettled.pop_front();
+                    self.unsettled.drain(..behind);
                     waits = 0;
                 }
             }

@@ -9,6 +9,7 @@ mod breaker;
 mod confirm;
 mod connections;
 mod firms;
+mod people;
 mod prepare;
 mod process;
 mod quota;
@@ -19,20 +20,23 @@ mod review;
 mod secrets;
 mod session;
 mod settle;
+mod what_if;
 mod worker;
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
+pub use backfill::{BACKFILL_PAUSE, BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
 pub use firms::{Firm, Firms, casepeer_client};
+pub use people::{CannotLink, link};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};
 pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
+pub use what_if::Difference;
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;

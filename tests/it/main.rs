@@ -1,8 +1,10 @@
 //! The integration tests, in one binary.
 
+mod acceptance;
 mod admin;
 mod backfill;
 mod catalog;
+mod convergence;
 mod crash;
 mod demo;
 mod example_config;
@@ -12,6 +14,7 @@ mod inbound;
 mod independent;
 mod matching;
 mod oauth;
+mod people;
 mod profiles;
 mod quotas;
 mod reconcile;
