@@ -23,7 +23,9 @@ use super::session::Stop;
 use super::{Bridge, Firm};
 use crate::domain::{Event, EventId, EventState, Fact, FirmId, Matter, RecordKind, RecordRef, System};
 use crate::operations::casepeer::{CannotSend, list_changed, next_page, read_listed_matters};
-use crate::operations::highlevel::{CONTACTS_PAGE, ContactDate, read_found_contacts, search_contacts};
+use crate::operations::highlevel::{
+    CONTACTS_PAGE, ContactDate, CustomFields, read_found_contacts, search_contacts,
+};
 use crate::store::{BY_BACKFILL, Recorded, SweepRecord};
 
 /// How a backfill is made.
@@ -237,7 +239,7 @@ impl Backfill<'_> {
             return Ok((Vec::new(), None));
         };
         self.report.contacts = answer.body.get("total").and_then(Value::as_u64).or(self.report.contacts);
-        let found = read_found_contacts(&answer);
+        let found = read_found_contacts(&answer, &CustomFields::default());
         let next = match found.last() {
             Some(last) if found.len() == CONTACTS_PAGE => last.after.clone(),
             _ => None,

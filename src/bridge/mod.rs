@@ -16,6 +16,7 @@ mod quota;
 mod receive;
 mod reconcile;
 mod replay;
+mod retention;
 mod review;
 mod secrets;
 mod session;
@@ -34,13 +35,14 @@ pub use people::{CannotLink, link};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};
+pub use retention::{RETAIN_EVERY, Retained};
 pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
 pub use what_if::Difference;
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;
-use crate::config::{Config, ReconcileConfig};
+use crate::config::{Config, ReconcileConfig, RetentionConfig};
 use crate::crypto::Keyring;
 use crate::store::SharedStore;
 use crate::vendors::highlevel::OAuthClient;
@@ -60,6 +62,7 @@ pub struct Bridge {
     highlevel_app: Option<String>,
     connections: Option<Arc<Connections>>,
     reconcile: ReconcileConfig,
+    retention: RetentionConfig,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -88,6 +91,7 @@ impl Bridge {
             highlevel_app: config.highlevel.app_id().map(str::to_owned),
             connections,
             reconcile: config.reconcile,
+            retention: config.retention,
             wake: Notify::new(),
         })
     }

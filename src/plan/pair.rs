@@ -8,12 +8,9 @@ pub(super) use self::shared::merge_pairs;
 use super::merge::{Merged, Sides, merge};
 use super::snapshot::{Pair, Snapshot, Standing};
 use crate::domain::{
-    Base, Command, Contact, Field, FieldName, Fields, Matter, Plan, RecordRef, Scope, System,
+    Base, Command, Contact, Field, FieldName, Fields, MAY_BE_REACHED, Matter, Plan, RecordRef, Scope, System,
 };
 use crate::rules::{Stage, SyncRules};
-
-/// What stands for "may be reached again" once a channel was forbidden.
-const NO_LONGER: &str = "none";
 
 /// What one merge writes to either side.
 #[derive(Debug, Clone, Default)]
@@ -97,7 +94,7 @@ fn carry_over(plan: &mut Plan, contact: &Contact, pair: &Pair, merged: Merged) {
 fn with_consent(contact: &Contact, base: &Fields) -> Fields {
     let mut fields = contact.fields.clone();
     if fields.get(Field::DoNotContact).is_none() && base.get(Field::DoNotContact).is_some() {
-        fields.put(Field::DoNotContact, NO_LONGER.to_owned());
+        fields.put(Field::DoNotContact, MAY_BE_REACHED.to_owned());
     }
     fields
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use casebridge::bridge::{BackfillOptions, BackfillReport, Watch};
 use casebridge::domain::FirmId;
 use casebridge::twin::{NewContact, NewLead};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::support::TestBridge;
@@ -103,6 +104,8 @@ async fn what_a_backfill_finds_is_no_new_lead_unless_the_firm_says_so() {
         bridge.settle().await;
         backfill(&bridge, false).await;
         bridge.settle().await;
+        // Whichever of the pair's two events comes second finds the lead changed, and tries again.
+        bridge.wait(SignedDuration::from_secs(10)).await;
         // An edit is no occasion to make up for it.
         for lead in bridge.casepeer.leads() {
             let city = json!({ "client": { "address": { "city": "Dallas" } } });

@@ -50,7 +50,7 @@ fn the_story_arrives_and_leaves_a_directory_the_other_verbs_can_read() {
         "a conflict: until a client signs, HighLevel's value stands (owner) → Dallas on both sides",
         "8. ",
         "waits for a person: ",
-        "answered `create` → HighLevel contact",
+        "answered `link`: it is Sam → CASEpeer lead",
         "9. ",
         "1 change nobody told of",
         "healed: HighLevel contact",

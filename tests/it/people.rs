@@ -162,6 +162,7 @@ async fn the_verbs_for_people_say_what_they_did_and_what_to_do_instead() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_verbs_for_questions_list_show_and_answer_them() {
     let bridge = TestBridge::start().await;
+    bridge.highlevel.allow_duplicates(true);
     bridge.highlevel.create_contact(ada());
     bridge.settle().await;
     let desk = NewLead {
@@ -234,6 +235,7 @@ async fn the_verbs_for_sweeps_and_backfills_tell_counts_and_never_names() {
 async fn the_loss_meter_is_told_by_the_api_and_in_the_metrics() {
     let bridge = TestBridge::start().await;
     bridge.highlevel.create_contact(ada());
+    bridge.settle().await;
     bridge.wait(jiff::SignedDuration::from_secs(1)).await;
     bridge.highlevel.drop_next_webhooks(1);
     let contact = bridge.highlevel.contacts()[0]["id"].as_str().unwrap().to_owned();

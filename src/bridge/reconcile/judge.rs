@@ -8,7 +8,7 @@ use super::announce::{self, Announcement};
 use super::stream::{Found, Mark};
 use super::{GapReport, Sweep, day};
 use crate::domain::{
-    Contact, Event, EventId, Fact, Field, Fields, Link, Matter, RecordKind, RecordRef, Task,
+    Contact, Event, EventId, Fact, Field, Fields, Link, MAY_BE_REACHED, Matter, RecordKind, RecordRef, Task,
 };
 use crate::store::{BY_SWEEP, Gap, Recorded};
 
@@ -244,5 +244,9 @@ fn contact_in_step(own: &[&Link], fields: &Fields) -> bool {
 
 /// Whether what both sides agreed on is still so. What they never agreed on is no sign of a webhook that did not come.
 fn agree(base: &Fields, fields: &Fields) -> bool {
-    Field::ALL.iter().all(|field| base.get(*field).is_none() || base.get(*field) == fields.get(*field))
+    base.iter().all(|(name, agreed)| match fields.value(name) {
+        Some(value) => value == agreed,
+        // Who may be reached again has no mark that says so.
+        None => *name == Field::DoNotContact.into() && agreed == MAY_BE_REACHED,
+    })
 }

@@ -10,6 +10,7 @@ mod core;
 mod credentials;
 mod effects;
 mod hand_offs;
+mod keeping;
 mod lanes;
 mod links;
 mod listen;

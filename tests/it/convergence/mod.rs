@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 
 use self::world::World;
 use crate::crash::scale;
-use crate::support::TestBridge;
+use crate::support::{ON_POSTGRES, TestBridge};
 
 const SYNC: &str = r#"
 [firms.sync]
@@ -65,12 +65,19 @@ async fn both_sides_agree_whatever_happens_on_the_way() {
         if chosen > 0 { vec![chosen] } else { KEPT.into_iter().chain(100..100 + more).collect() };
     for seed in seeds {
         eprintln!("seed {seed}");
-        run(seed).await;
+        run(seed, SYNC).await;
     }
 }
 
-async fn run(seed: u64) {
-    let bridge = TestBridge::with(SYNC).await;
+#[tokio::test]
+async fn both_sides_agree_on_postgresql_too() {
+    if crate::store::has_postgres() {
+        run(KEPT[0], &format!("{ON_POSTGRES}{SYNC}")).await;
+    }
+}
+
+async fn run(seed: u64, sync: &str) {
+    let bridge = TestBridge::with(sync).await;
     let mut world = World::new(bridge, seed);
     for round in 0..ROUNDS {
         for _ in 0..10 {

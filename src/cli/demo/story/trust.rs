@@ -51,11 +51,11 @@ impl Story<'_> {
 
     /// A caller who may be Sam, and may not.
     pub(super) async fn review(&self) -> Result<(), Failure> {
-        say("\n8. The front desk takes down a Sam Rivers under Sam Rivera's number: is it the same person?")?;
+        say("\n8. The front desk takes down a Sam King under Sam Rivera's number: is it the same person?")?;
         let clock = Instant::now();
         let lead = self.twin.casepeer.create_lead(NewLead {
             first_name: "Sam".into(),
-            last_name: "Rivers".into(),
+            last_name: "King".into(),
             phone: "+15125550101".into(),
             case_type: "Dog Bite".into(),
             ..NewLead::default()
@@ -67,14 +67,18 @@ impl Story<'_> {
         let reasons = like.map(|like| like.reasons.join(", ")).unwrap_or_default();
         tick(clock, &format!("CASEpeer lead {lead} waits for a person: {score} of 1000 ({reasons})"))?;
         let clock = Instant::now();
-        let answer = Resolution::new(ReviewAction::Create);
+        let answer = Resolution::new(ReviewAction::Link);
         let answered = self.bridge.resolve(question.row.id, answer, "demo").await;
         answered.map_err(|why| Failure::failed(format!("step 8: {why}")))?;
-        let made = self.sight(8, "a contact of his own for Sam Rivers", || {
-            self.twin.highlevel.contacts().into_iter().find(|contact| contact["lastName"] == "Rivers")
+        let corrected = self.sight(8, "Sam's name in the new lead", || {
+            let lead = self.twin.casepeer.lead(&lead)?;
+            (lead["client"]["last_name"] == "Rivera").then_some(())
         });
-        let made = made.await?;
-        tick(clock, &format!("answered `create` → HighLevel contact {}, somebody else", text(&made, "id")))?;
+        corrected.await?;
+        tick(
+            clock,
+            &format!("answered `link`: it is Sam → CASEpeer lead {lead} linked, its name corrected"),
+        )?;
         self.quiet(8).await
     }
 
