@@ -98,7 +98,7 @@ async fn everything_is_paired_and_a_second_backfill_writes_nothing() {
 async fn what_a_backfill_finds_is_no_new_lead_unless_the_firm_says_so() {
     let start = "[firms.sync]\n";
     let template = "[[firms.sync.initial_tasks]]\ncase_type = \"*\"\nkey = \"call\"\ntitle = \"Call\"\n";
-    for (setting, tasks) in [("", 0), ("initial_tasks_on_backfill = true\n", 1)] {
+    for (setting, gets_tasks) in [("", false), ("initial_tasks_on_backfill = true\n", true)] {
         let bridge = TestBridge::with(&format!("{start}{setting}{template}")).await;
         populate(&bridge, 1, 2, 1);
         bridge.settle().await;
@@ -115,7 +115,7 @@ async fn what_a_backfill_finds_is_no_new_lead_unless_the_firm_says_so() {
         let contacts = bridge.highlevel.contacts();
         assert_eq!(contacts.len(), 2);
         let of = |contact: &serde_json::Value| bridge.highlevel.tasks(contact["id"].as_str().unwrap()).len();
-        assert_eq!(contacts.iter().map(of).sum::<usize>(), tasks, "{setting}");
+        assert_eq!(contacts.iter().map(of).sum::<usize>() > 0, gets_tasks, "{setting}");
         let told = bridge.installation.tell().await;
         assert!(contacts.iter().all(|contact| contact["city"] == "Dallas"), "{told}");
     }

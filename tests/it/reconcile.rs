@@ -287,3 +287,30 @@ async fn what_stands_in_custom_fields_and_tags_is_no_loss_while_it_is_agreed_on(
     bridge.settle().await;
     assert_eq!(bridge.casepeer.lead(&lead).unwrap()["custom"]["code"], "R-8");
 }
+
+#[tokio::test]
+async fn a_value_that_was_never_agreed_on_is_found_too_and_one_that_may_not_cross_is_not() {
+    let bridge = TestBridge::start().await;
+    let contact = bridge.highlevel.create_contact(ada());
+    let lead = bridge.casepeer.create_lead(grace());
+    bridge.settle().await;
+    bridge.second().await;
+    bridge.highlevel.drop_next_webhooks(9);
+    bridge.casepeer.drop_next_webhooks(9);
+    bridge.highlevel.update_contact(&contact, json!({ "address1": "1 Main St" }));
+    bridge.casepeer.update_lead(&lead, json!({ "client": { "address": { "zip": "78701" } } }));
+    bridge.wait(LATER).await;
+    assert_eq!(bridge.sweep().await.gaps.len(), 2);
+    bridge.settle().await;
+    let leads = bridge.casepeer.leads();
+    let ours = leads.iter().find(|one| one["id"] != lead.as_str()).unwrap();
+    assert_eq!(ours["client"]["address"]["line1"], "1 Main St");
+    let theirs = bridge.highlevel.contacts().into_iter().find(|one| one["id"] != contact.as_str()).unwrap();
+    assert_eq!(theirs["postalCode"], "78701");
+    // A date of birth stays where it is unless the firm says otherwise.
+    bridge.second().await;
+    bridge.highlevel.drop_next_webhooks(9);
+    bridge.highlevel.update_contact(&contact, json!({ "dateOfBirth": "1990-05-06" }));
+    bridge.wait(LATER).await;
+    assert!(bridge.sweep().await.gaps.is_empty());
+}
