@@ -81,6 +81,8 @@ async fn of(plan: &Plan, database: Database, table: &Table, report: &mut Report)
         }
     }
     let elapsed = timer.elapsed();
+    let ended = child.wait().expect("a child can be waited for");
+    assert!(ended.success(), "the backfill read everything");
     let counts = store.counts().await.expect("the store works");
     assert_eq!(counts.of(EventState::Undelivered) + counts.of(EventState::InReview), 0, "{counts:?}");
     assert_eq!(twin.highlevel.contacts().len(), people, "everybody is in HighLevel, once");
