@@ -28,7 +28,8 @@ pub fn run(plan: &Plan, report: &mut Report) {
 }
 
 async fn of(plan: &Plan, database: Database, table: &Table, report: &mut Report) {
-    let people = if plan.is_full { 20_000 } else { 2_000 };
+    // Each vendor has three quarters of them: 20,000, or 2,000.
+    let people = if plan.is_full { 26_668 } else { 2_668 };
     let twin = start_twin().await;
     for index in 0..people {
         let (first, email) = (first_name(index), format!("person{index}@example.com"));

@@ -56,7 +56,7 @@ enum Theme {
     Flood,
     /// How well people are recognised.
     Matching,
-    /// Records a second of a backfill; 20,000 people with `--full`.
+    /// Records a second of a backfill; 20,000 at each vendor with `--full`.
     Backfill,
 }
 

@@ -27,6 +27,10 @@ impl Bridge {
             .increment(1);
         let (id, firm) = (claim.lease.event, &claim.lease.firm);
         match trouble {
+            // Nothing is wrong: the review queue has it, and its metric.
+            Some(why) if state == EventState::InReview => {
+                tracing::info!(event.id = %id, event.type = claim.kind, firm = %firm, %state, "{why}");
+            }
             Some(why) => {
                 tracing::warn!(event.id = %id, event.type = claim.kind, firm = %firm, %state, "{why}")
             }

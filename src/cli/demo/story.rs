@@ -239,7 +239,9 @@ impl<'a> Story<'a> {
             counts.by_state.values().sum::<u64>(),
             states.join(", "),
         ))?;
-        let is_well = |state: &EventState| matches!(state, EventState::Done | EventState::NothingToDo);
+        let is_well = |state: &EventState| {
+            matches!(state, EventState::Done | EventState::NothingToDo | EventState::Superseded)
+        };
         let unwell: Vec<&str> =
             counts.by_state.keys().filter(|state| !is_well(state)).map(|state| state.as_str()).collect();
         if unwell.is_empty() {
