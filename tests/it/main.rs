@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod admin;
+mod automations;
 mod backfill;
 mod catalog;
 mod convergence;
