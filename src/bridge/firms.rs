@@ -30,6 +30,8 @@ pub struct Firm {
     pub is_connected_by_browser: bool,
     /// What is synced, and how.
     pub rules: SyncRules,
+    /// What stands at the end of the address that CASEpeer's webhooks come to: a secret.
+    pub(super) inbound_token: Secret,
     /// Its side of HighLevel.
     pub highlevel: HighLevelClient,
     /// Its side of CASEpeer.
@@ -152,6 +154,11 @@ impl Firm {
         }
     }
 
+    /// The end of the address that CASEpeer's webhooks come to: who has it may send.
+    pub fn inbound_path(&self) -> &str {
+        self.inbound_token.reveal()
+    }
+
     /// Whether neither a new lead nor anything else could be worked on, for want of calls.
     pub(super) fn is_out_of_calls(&self, now: Timestamp) -> bool {
         [System::HighLevel, System::CasePeer].iter().any(|system| self.calls(*system).is_used_up(now))
@@ -183,6 +190,7 @@ impl Firm {
         Ok(Self {
             id: FirmId::new(&settings.id),
             location: settings.highlevel.location_id.clone(),
+            inbound_token: settings.casepeer.inbound_token.clone(),
             is_connected_by_browser: settings.highlevel.oauth,
             rules: settings.sync.clone(),
             highlevel,

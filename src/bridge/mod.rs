@@ -3,11 +3,13 @@
 //! `receive` ends with a commit and nothing else; a `worker` claims what is due, one event of a person at a time, and
 //! takes each through the rest. Everything that is decided is decided in [`crate::plan`].
 
+mod access;
 mod act;
 mod backfill;
 mod breaker;
 mod confirm;
 mod connections;
+mod desk;
 mod firms;
 mod prepare;
 mod process;
@@ -25,8 +27,10 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+pub use access::{IDLE, NotSignedIn, hash_password};
 pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
+pub use desk::NotDone;
 pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
@@ -38,9 +42,14 @@ pub use worker::{Worker, WorkerOptions};
 use crate::clock::SharedClock;
 use crate::config::{Config, ReconcileConfig};
 use crate::crypto::Keyring;
-use crate::store::SharedStore;
+use crate::store::{SharedStore, StoreError};
 use crate::vendors::highlevel::OAuthClient;
 use crate::webhook::highlevel::Keys;
+
+/// Hours that one look counts, and events it makes findable: the rest has its turn with the next.
+const HOURS_AT_ONCE: usize = 48;
+const BATCHES_AT_ONCE: usize = 20;
+const BATCH: usize = 500;
 
 /// Everything the flow needs.
 pub struct Bridge {
@@ -56,6 +65,8 @@ pub struct Bridge {
     highlevel_app: Option<String>,
     connections: Option<Arc<Connections>>,
     reconcile: ReconcileConfig,
+    door: access::Door,
+    public_url: Option<String>,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -84,6 +95,8 @@ impl Bridge {
             highlevel_app: config.highlevel.app_id().map(str::to_owned),
             connections,
             reconcile: config.reconcile,
+            door: access::Door::default(),
+            public_url: config.server.public_url.clone(),
             wake: Notify::new(),
         })
     }
@@ -94,6 +107,24 @@ impl Bridge {
         self.firms.replace(config, &http, self.connections.as_ref())?;
         // What waits may be worked on now.
         self.ring();
+        Ok(())
+    }
+
+    /// The public listener's address as the outside knows it, if it is configured.
+    pub fn public_url(&self) -> Option<&str> {
+        self.public_url.as_deref().map(|url| url.trim_end_matches('/'))
+    }
+
+    /// Counts anew what may have changed, and makes what is new findable: what the console shows.
+    pub async fn count_up(&self) -> Result<(), StoreError> {
+        for hour in self.store.hours_to_count(HOURS_AT_ONCE).await? {
+            self.store.count_hour(hour).await?;
+        }
+        for _ in 0..BATCHES_AT_ONCE {
+            if self.store.index_events(BATCH).await? < BATCH {
+                break;
+            }
+        }
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ConfigArgument;
 use super::failure::Failure;
+use super::output::note;
 use super::reload::Reloader;
 use crate::bridge::{Bridge, Worker, WorkerOptions};
 use crate::clock::{SharedClock, SystemClock};
@@ -16,7 +17,7 @@ use crate::config::{Config, Secret, StoreUrl};
 use crate::crypto::Keyring;
 use crate::domain::Phone;
 use crate::http::{self, Listener, Readiness, Shared};
-use crate::store::SharedStore;
+use crate::store::{SharedStore, StoreError};
 use crate::store::postgres::{CannotOpenPostgres, PostgresOptions, PostgresStore, TimeSource};
 use crate::store::sqlite::{CannotOpenStore, ServeLock, SqliteStore};
 
@@ -50,6 +51,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let running = Running::start_as(arguments.role, config, Arc::new(SystemClock)).await?;
     let public = running.public.as_ref().map(|public| public.address().to_string());
     tracing::info!(public = public.unwrap_or_default(), admin = %running.admin.address(), "ready");
+    running.offer_setup().await;
     let mut signals = Signals::new()?;
     let watching = Reloader::new(Arc::clone(&running.bridge), loaded).run();
     tokio::select! {
@@ -125,6 +127,24 @@ impl Running {
         Ok(Self { public, admin, bridge, readiness, working, _lock: lock })
     }
 
+    /// Prints the link by which the first administrator is made, while there is nobody. To the terminal, not to the log:
+    /// logs are kept and passed on.
+    async fn offer_setup(&self) {
+        match self.setup_link().await {
+            Ok(Some(link)) => note(&format!(
+                "nobody may sign in to the console yet: open {link} within an hour, once, to make the first administrator"
+            )),
+            Ok(None) => {}
+            Err(error) => tracing::warn!("whether anybody may sign in cannot be told: {error}"),
+        }
+    }
+
+    /// That link; none if there is somebody.
+    pub async fn setup_link(&self) -> Result<Option<String>, StoreError> {
+        let word = self.bridge.offer_setup().await?;
+        Ok(word.map(|word| format!("http://{}/setup/{}", self.admin.address(), word.reveal())))
+    }
+
     /// Says that it is draining, goes on taking webhooks for the drain time, then finishes what is in flight.
     pub async fn stop(self, drain: Duration) {
         self.readiness.drain();
@@ -151,8 +171,9 @@ impl Working {
                 running.release().await;
             }
             let keep = keep_connections(Arc::clone(&kept), stopped.clone());
+            let count = count_up(Arc::clone(&kept), stopped.clone());
             let sweep = sweep(kept, stopped.clone());
-            tokio::join!(running.run(stopped), keep, sweep);
+            tokio::join!(running.run(stopped), keep, sweep, count);
         });
         Self { worker, task, stop }
     }
@@ -194,6 +215,23 @@ async fn keep_connections(bridge: Arc<Bridge>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(KEEP) => {}
+        }
+    }
+}
+
+/// How often what the console shows is counted; more rarely, where counting takes long.
+const COUNT: Duration = Duration::from_secs(5);
+
+/// Keeps the console's figures, at a twentieth of the time at most.
+async fn count_up(bridge: Arc<Bridge>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let begun = std::time::Instant::now();
+        if let Err(error) = bridge.count_up().await {
+            tracing::warn!("what happened could not be counted for the console: {error}");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(COUNT.max(begun.elapsed() * 20)) => {}
         }
     }
 }

@@ -122,6 +122,11 @@ fn date(text: &str) -> String {
 pub struct Email(String);
 
 impl Email {
+    /// Its one form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Reads an address (RFC 5321 syntax); no dots or plus parts are removed, since merging two people is worse
     /// than missing a match.
     pub fn parse(raw: &str) -> Option<Self> {
@@ -135,6 +140,11 @@ impl Email {
 pub struct Phone(String);
 
 impl Phone {
+    /// Its one form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Reads a number; without a country code it is taken as one of the United States.
     pub fn parse(raw: &str) -> Option<Self> {
         let text = tidy(raw);

@@ -28,6 +28,7 @@ pub use openapi::document;
 
 use crate::bridge::Bridge;
 use crate::config::Secret;
+use crate::console;
 use crate::telemetry;
 
 /// What handlers share.
@@ -82,7 +83,7 @@ pub fn public(shared: Arc<Shared>) -> Router {
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, COOKIE]))
 }
 
-/// The listener for operators and programs.
+/// The listener for people, operators and programs. The pages of the console stand in [`crate::console`].
 pub fn admin(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/api/v1/events", get(api::events::list))
@@ -97,6 +98,8 @@ pub fn admin(shared: Arc<Shared>) -> Router {
         .route("/api/v1/secrets", get(api::secrets::list))
         .route("/api/v1/firms", get(api::firms::list))
         .route("/api/v1/installations", get(api::firms::installations))
+        .route("/api/v1/users", get(api::access::users))
+        .route("/api/v1/audit", get(api::access::audit))
         .route("/openapi.json", get(openapi::json))
         .route("/metrics", get(admin::metrics))
         .route("/livez", get(health::livez))
@@ -104,8 +107,9 @@ pub fn admin(shared: Arc<Shared>) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&shared), admin::guard))
+        .merge(console::router(Arc::clone(&shared.bridge)))
         .with_state(shared)
         .layer(CatchPanicLayer::custom(problem::after_panic))
         .layer(TraceLayer::new_for_http().make_span_with(listener::span).on_failure(()))
-        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, COOKIE]))
 }

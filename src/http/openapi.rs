@@ -41,6 +41,8 @@ use super::{admin, api, connect, health, webhooks};
         api::secrets::list,
         api::firms::list,
         api::firms::installations,
+        api::access::users,
+        api::access::audit,
         admin::metrics,
         json,
     )

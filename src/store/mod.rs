@@ -15,8 +15,11 @@
 //! A firm lives in one database. No row refers to another firm's, so firms are partitioned over several primaries by
 //! installing the program once for each and giving each its firms; no query ever joins two.
 
+mod access;
 pub mod copy;
 mod credentials;
+mod figures;
+mod filter;
 mod hand_offs;
 mod people;
 pub mod postgres;
@@ -34,10 +37,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+pub use access::{
+    Access, Account, AuditEntry, AuditFilter, AuditRow, Changed, LONGEST_SESSION, NewAccount, PasswordHash,
+};
 pub use credentials::{
     Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned,
     Saved, Tokens,
 };
+pub use figures::{
+    ActivityFilter, ActivityRow, Figures, HourSpan, LATE, LATE_LEADS, Tally, wait_of, wait_step,
+};
+pub use filter::EventFilter;
 pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
 pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
@@ -46,7 +56,7 @@ pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
-    EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
+    EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
     PlannedRecord, Recorded, Rejoined, Settled, Settlement,
 };
 
@@ -120,7 +130,8 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Credentials + HandOffs + People + Quotas + Review + Secrets + Sweeps + Send + Sync {
+pub trait Store:
+    Access + Credentials + Figures + HandOffs + People + Quotas + Review + Secrets + Sweeps + Send + Sync {
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

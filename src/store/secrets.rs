@@ -44,7 +44,7 @@ pub struct SealedPlace {
 
 impl SealedPlace {
     /// Every place there is; a test compares it with the migrations.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self {
             table: "payload",
             column: "sealed_body",
@@ -101,6 +101,14 @@ impl SealedPlace {
             join: "",
             key: &["hand_off.firm", "hand_off.effect"],
             id: None,
+        },
+        Self { table: "account", column: "sealed_password", join: "", key: &["account.name"], id: None },
+        Self {
+            table: "audit",
+            column: "sealed_reason",
+            join: "",
+            key: &["audit.id"],
+            id: Some("audit.id"),
         },
         Self { table: "kept_key", column: "sealed_key", join: "", key: &["kept_key.name"], id: None },
     ];

@@ -267,23 +267,6 @@ pub struct CallRecord {
     pub detail: Option<String>,
 }
 
-/// Which events to list.
-#[derive(Debug, Clone, Default)]
-pub struct EventFilter {
-    /// Of this firm only.
-    pub firm: Option<FirmId>,
-    /// In these states only; empty is any.
-    pub states: Vec<EventState>,
-    /// Given up for this cause only.
-    pub cause: Option<Cause>,
-    /// Received at or after this moment.
-    pub since: Option<Timestamp>,
-    /// Older than this one: the last of the page before.
-    pub before: Option<EventId>,
-    /// How many.
-    pub limit: usize,
-}
-
 /// How many events were given up for a cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CauseRow {

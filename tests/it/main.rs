@@ -2,7 +2,9 @@
 
 mod admin;
 mod backfill;
+mod browser;
 mod catalog;
+mod console;
 mod crash;
 mod demo;
 mod example_config;

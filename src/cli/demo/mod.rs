@@ -59,7 +59,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         if let Err(failure) = &told {
             say(&format!("\n✗ {failure}"))?;
         }
-        say(&stage.places())?;
+        say(&stage.places().await?)?;
         signals.next().await;
     }
     stage.strike().await?;
@@ -88,13 +88,18 @@ impl Stage {
     }
 
     /// Where to look while it is up.
-    fn places(&self) -> String {
+    async fn places(&self) -> Result<String, Failure> {
+        let console = self.running.setup_link().await?.unwrap_or_else(|| {
+            format!("http://{}", self.running.admin.address())
+        });
         let admin = format!("http://{}", self.running.admin.address());
         let twin = self.twin.highlevel.url();
         let config = self.home.config();
-        format!(
+        Ok(format!(
             "
 Look around
+  {console}
+                         the console; this link makes you its administrator, once
   {admin}/api/v1/events  what came and what was made of it
   {admin}/metrics        the figures for Prometheus
   {admin}/openapi.json   the bridge's own API
@@ -104,7 +109,7 @@ Look around
 
 Stop with Ctrl-C.",
             config = config.display()
-        )
+        ))
     }
 
     async fn strike(self) -> Result<(), Failure> {

@@ -4,11 +4,13 @@
 //! lock until it commits; claims hold none and pass over rows that others are about to claim. All times that are
 //! compared come from the database's clock.
 
+mod access;
 mod calls;
 mod claims;
 mod core;
 mod credentials;
 mod effects;
+mod figures;
 mod hand_offs;
 mod lanes;
 mod links;
@@ -328,7 +330,7 @@ impl Store for PostgresStore {
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<EventRow>, StoreError> {
-        read(listing::events(&self.core.pool, &filter)).await
+        read(listing::events(&self.core.pool, &self.keyring, &filter)).await
     }
 
     async fn event(&self, id: EventId) -> Result<Option<EventStory>, StoreError> {

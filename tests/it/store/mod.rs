@@ -1,9 +1,11 @@
 //! What the bridge may rely on, whatever the database: each promise is one function, kept on SQLite and on PostgreSQL.
 
+mod access;
 mod copying;
 mod credentials;
 mod databases;
 mod effects;
+mod figures;
 mod hand_offs;
 mod lanes;
 mod links;

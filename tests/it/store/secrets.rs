@@ -5,11 +5,11 @@ use std::sync::Arc;
 use casebridge::config::Secret;
 use casebridge::crypto::Keyring;
 use casebridge::domain::{
-    Base, Details, Difference, EffectKey, Link, Outcome, Question, Resolution, ReviewAction, ReviewKind,
-    System,
+    Base, Deed, Details, Difference, EffectKey, Link, Outcome, Question, Reach, Resolution, ReviewAction,
+    ReviewKind, Role, System,
 };
 use casebridge::store::{
-    Begun, HandOver, Holder, Intent, LinkChange, PlanRecord, ReviewFilter, SealedPlace, Settlement,
+    AuditEntry, AuditFilter, Begun, HandOver, Holder, Intent, LinkChange, PlanRecord, ReviewFilter, SealedPlace, Settlement,
     SharedStore, Tokens,
 };
 use jiff::SignedDuration;
@@ -95,7 +95,10 @@ async fn live_in(test: &TestStore) {
             life: SignedDuration::from_hours(24),
             company: None,
         };
-        test.store.save_tokens(&Holder::Location(id), &tokens, None).await.unwrap();
+        test.store.save_tokens(&Holder::Location(id.clone()), &tokens, None).await.unwrap();
+        let account = super::access::new(&id, Role::Viewer, Reach::Everywhere);
+        assert!(test.store.add_account(account).await.unwrap());
+        test.store.note_deed(AuditEntry::new(&id, Deed::SignedIn).because("as it was")).await.unwrap();
     }
 }
 
@@ -110,6 +113,10 @@ async fn assert_it_opens(store: &SharedStore) {
         let link = &store.links_of(&firm(), &[lead(&row.id.to_string())]).await.unwrap()[0];
         assert_eq!(link.base, Base::of_task(true));
     }
+    for row in store.audit_log(AuditFilter { limit: 10, ..Default::default() }).await.unwrap() {
+        assert_eq!(row.reason.as_deref(), Some("as it was"));
+        assert!(store.account(&row.who).await.unwrap().unwrap().1.0.reveal().starts_with("$argon2id"));
+    }
     let filter = ReviewFilter { with_resolved: true, limit: 10, ..Default::default() };
     for row in store.reviews(filter).await.unwrap() {
         let story = store.review(row.id).await.unwrap().unwrap();
@@ -122,7 +129,7 @@ async fn everything_is_sealed_anew_in_steps_and_the_old_key_may_go(test: &TestSt
     live_in(test).await;
     let (old, both, new) = (keyring(&[("k1", 7)]), keyring(&[("k2", 8), ("k1", 7)]), keyring(&[("k2", 8)]));
     let store = test.database.store(&test.clock, both.clone()).await.unwrap();
-    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 0), ("k1".into(), 46)]);
+    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 0), ("k1".into(), 56)]);
     assert_eq!(store.forget_keys().await.unwrap(), [""; 0], "it is needed");
     for place in SealedPlace::ALL {
         // Broken off after one step, and begun anew from the start.
