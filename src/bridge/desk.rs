@@ -87,7 +87,11 @@ impl Bridge {
     pub async fn replay_as(&self, actor: &Actor, id: EventId) -> Result<EventStory, NotDone> {
         let firm = self.event_for(actor, id).await?.row.firm;
         allow(actor, Role::Operator, &firm)?;
-        match self.replay(id).await? {
+        let replayed = match self.replay(id).await {
+            Err(StoreError::Gone(why)) => return Err(NotDone::Conflict(format!("{why}."))),
+            other => other?,
+        };
+        match replayed {
             None => return Err(NotDone::NotThere),
             Some(false) => return Err(NotDone::Conflict("The event is not settled yet.".into())),
             Some(true) => {}

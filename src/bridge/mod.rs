@@ -17,6 +17,7 @@ mod quota;
 mod receive;
 mod reconcile;
 mod replay;
+mod retention;
 mod review;
 mod secrets;
 mod session;
@@ -35,12 +36,13 @@ pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};
+pub use retention::{RETAIN_EVERY, Retained};
 pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;
-use crate::config::{Config, ReconcileConfig};
+use crate::config::{Config, ReconcileConfig, RetentionConfig};
 use crate::crypto::Keyring;
 use crate::store::{SharedStore, StoreError};
 use crate::vendors::highlevel::OAuthClient;
@@ -67,6 +69,7 @@ pub struct Bridge {
     reconcile: ReconcileConfig,
     door: access::Door,
     public_url: Option<String>,
+    retention: RetentionConfig,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -97,6 +100,7 @@ impl Bridge {
             reconcile: config.reconcile,
             door: access::Door::default(),
             public_url: config.server.public_url.clone(),
+            retention: config.retention,
             wake: Notify::new(),
         })
     }

@@ -64,7 +64,7 @@ enum Verb {
     Reconcile(reconcile::Arguments),
     /// Decide what only a person can: see both sides, and answer.
     Review(review::Arguments),
-    /// See a person across both systems; link, merge, split.
+    /// See a person across both systems; link, merge, split; hold, export, erase what is kept about them.
     People(people::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
@@ -80,7 +80,7 @@ enum Verb {
     Users(users::Arguments),
     /// See who did what, and why.
     Audit(audit::Arguments),
-    /// Bring the database's schema up to date, or move from SQLite to PostgreSQL.
+    /// Bring the database's schema up to date, back it up and restore it, or move from SQLite to PostgreSQL.
     Store(store::Arguments),
     /// Run the simulated HighLevel and CASEpeer alone.
     Twin(twin::Arguments),

@@ -99,7 +99,7 @@ pub async fn show(
     (status = 202, description = "It waits for its turn.", body = Accepted),
     (status = 404, description = "There is no such event.", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Your role does not allow this.", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "It is not settled yet.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "It is not settled yet, or its body is no longer kept.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn replay(
     State(shared): State<Arc<Shared>>,

@@ -17,6 +17,9 @@ use crate::store::StoreError;
 
 /// The answer while the store cannot give one.
 pub(super) fn unavailable(error: StoreError) -> Problem {
+    if let StoreError::Gone(why) = error {
+        return Problem::conflict(why);
+    }
     tracing::error!("the store could not answer: {error}");
     Problem::busy_as(StatusCode::SERVICE_UNAVAILABLE)
 }

@@ -265,6 +265,32 @@ pub(super) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "legal_hold",
+        key: "id",
+        columns: &[
+            ("id", Id),
+            ("firm", Text),
+            ("sealed_why", Bytes),
+            ("held_at", Integer),
+            ("held_by", Text),
+            ("released_at", Integer),
+            ("released_by", Text),
+        ],
+    },
+    Table { name: "legal_hold_person", key: "hold, person", columns: &[("hold", Id), ("person", Integer)] },
+    Table {
+        name: "erasure",
+        key: "id",
+        columns: &[
+            ("id", Id),
+            ("firm", Text),
+            ("person", Integer),
+            ("erased_at", Integer),
+            ("erased_by", Text),
+            ("counted", Text),
+        ],
+    },
+    Table {
         name: "account",
         key: "name",
         columns: &[

@@ -12,6 +12,7 @@ mod credentials;
 mod effects;
 mod figures;
 mod hand_offs;
+mod keeping;
 mod lanes;
 mod links;
 mod listen;

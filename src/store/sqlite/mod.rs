@@ -4,11 +4,13 @@
 //! transaction for each event, and nothing slower for a lone one. Reads go to a small pool of their own connections.
 
 mod access;
+pub mod backup;
 mod claims;
 mod credentials;
 mod effects;
 mod figures;
 mod hand_offs;
+mod keeping;
 mod lanes;
 mod links;
 mod listing;
@@ -40,9 +42,9 @@ pub use self::migrations::KNOWN as SCHEMA;
 use self::readers::Readers;
 use self::writer::{Durability, Writer};
 use super::{
-    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, Cursor, EffectFailure, EventFilter,
-    EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Resealed,
-    SealedPlace, Secrets, Settled, Settlement, Store, StoreError,
+    Address, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, EffectFailure, EventFilter, EventRow,
+    EventStory, Intent, LaneState, Lease, LinkChange, Parking, Recorded, Rejoined, Settled, Settlement,
+    Store, StoreError,
 };
 use crate::clock::{SharedClock, Steady};
 use crate::crypto::Keyring;
@@ -50,6 +52,7 @@ use crate::domain::{EffectKey, EventId, FirmId, Link, RecordRef};
 
 /// The embedded store.
 pub struct SqliteStore {
+    path: PathBuf,
     writer: Writer,
     readers: Readers,
     keyring: Arc<Keyring>,
@@ -110,6 +113,7 @@ impl SqliteStore {
         let sql = "SELECT max(0, coalesce((SELECT received_at FROM event ORDER BY seq DESC LIMIT 1), 0))";
         let latest = connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed)?;
         Ok(Self {
+            path: path.to_owned(),
             writer: Writer::start(connection),
             readers,
             keyring,
@@ -167,36 +171,11 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Fewer pages between checkpoints trade a little throughput for a short tail (measured: p99 9 ms, not 23 ms).
     connection.pragma_update(None, "wal_autocheckpoint", 1000)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is deleted is overwritten, not only forgotten.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "cache_size", -16_000)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
-}
-
-#[async_trait]
-impl Secrets for SqliteStore {
-    async fn first_seen(&self, secrets: &[(String, [u8; 32])]) -> Result<Vec<Timestamp>, StoreError> {
-        let (secrets, now) = (secrets.to_vec(), self.now());
-        self.write(move |connection| secrets::first_seen(connection, &secrets, now)).await
-    }
-
-    async fn sealed_by(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        self.read(secrets::sealed_by).await
-    }
-
-    async fn reseal(
-        &self,
-        place: SealedPlace,
-        after: Option<Cursor>,
-        most: usize,
-    ) -> Result<Resealed, StoreError> {
-        let keyring = Arc::clone(&self.keyring);
-        self.write(move |connection| secrets::reseal(connection, &keyring, place, after.as_ref(), most)).await
-    }
-
-    async fn forget_keys(&self) -> Result<Vec<String>, StoreError> {
-        let keyring = Arc::clone(&self.keyring);
-        self.write(move |connection| secrets::forget_keys(connection, &keyring)).await
-    }
 }
 
 #[async_trait]

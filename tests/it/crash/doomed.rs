@@ -3,6 +3,7 @@
 mod access;
 mod figures;
 mod hand_offs;
+mod keeping;
 mod people;
 mod review;
 mod sweeps;

@@ -7,6 +7,7 @@ mod databases;
 mod effects;
 mod figures;
 mod hand_offs;
+mod keeping;
 mod lanes;
 mod links;
 mod listing;

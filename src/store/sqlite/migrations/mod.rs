@@ -10,8 +10,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0005_review.sql"),
     include_str!("0006_hand_off.sql"),
     include_str!("0007_sweeps.sql"),
-    include_str!("0008_access.sql"),
-    include_str!("0009_figures.sql"),
+    include_str!("0008_keeping.sql"),
+    include_str!("0009_access.sql"),
+    include_str!("0010_figures.sql"),
 ];
 
 /// The newest schema this build knows.
