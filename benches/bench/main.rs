@@ -16,6 +16,7 @@
 //! sends them; `table` prints. The rest are themes, each a file.
 
 mod acknowledge;
+mod console;
 mod database;
 mod flood;
 mod latency;
@@ -55,9 +56,11 @@ enum Theme {
     Flood,
     /// How well people are recognised.
     Matching,
+    /// The console's first page with many events stored.
+    Console,
 }
 
-const THEMES: [Theme; 8] = [
+const THEMES: [Theme; 9] = [
     Theme::Acknowledge,
     Theme::Latency,
     Theme::Sync,
@@ -66,6 +69,7 @@ const THEMES: [Theme; 8] = [
     Theme::Start,
     Theme::Flood,
     Theme::Matching,
+    Theme::Console,
 ];
 
 #[derive(Debug, clap::Parser)]
@@ -121,6 +125,7 @@ fn main() {
             Theme::Start => start::run(&plan, &mut report),
             Theme::Flood => flood::run(&plan, &mut report),
             Theme::Matching => matching::run(&plan, &mut report),
+            Theme::Console => console::run(&plan, &mut report),
         }
     }
     report.print();

@@ -205,11 +205,18 @@ impl Bridge {
     /// What tries are counted by: name and address, address, name.
     fn tries(&self, name: &str, from: IpAddr) -> [Digest; 3] {
         let digest = |text: String| self.keyring.fingerprint("sign-in try", text.as_bytes());
-        [digest(format!("both {name} {from}")), digest(format!("address {from}")), digest(format!("name {name}"))]
+        [
+            digest(format!("both {name} {from}")),
+            digest(format!("address {from}")),
+            digest(format!("name {name}")),
+        ]
     }
 
     /// Runs what hashes beside the threads that answer, a few at a time.
-    async fn hash<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    async fn hash<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
         let stopped = || StoreError::Unavailable("this program is stopping".into());
         let _permit = self.door.hashing.acquire().await.map_err(|_| stopped())?;
         tokio::task::spawn_blocking(work).await.map_err(|_| stopped())

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{Bridge, CannotResolve};
-use crate::domain::{Actor, Deed, EventId, FirmId, PersonId, RecordRef, Resolution, ReviewAction, ReviewId, Role};
+use crate::domain::{
+    Actor, Deed, EventId, FirmId, PersonId, RecordRef, Resolution, ReviewAction, ReviewId, Role,
+};
 use crate::operations::Effect;
 use crate::operations::catalog::{Entry, System};
 use crate::store::{AuditEntry, EventStory, PersonStory, ReviewRow, ReviewStory, StoreError};
@@ -183,7 +185,8 @@ impl Bridge {
         self.known_firm(actor, Role::Admin, firm)?;
         let is_oauth = self.firms.find(firm).is_some_and(|firm| firm.is_connected_by_browser);
         let connections = self.connections().filter(|_| is_oauth);
-        let no_oauth = || NotDone::Conflict("The firm is connected by a token from the configuration.".into());
+        let no_oauth =
+            || NotDone::Conflict("The firm is connected by a token from the configuration.".into());
         let link = connections.ok_or_else(no_oauth)?.make_link(Surface::HighLevel, firm).await?;
         self.store.note_deed(AuditEntry::new(&actor.name, Deed::LinkMade).at(firm)).await?;
         Ok(link)
@@ -237,7 +240,9 @@ impl Bridge {
             Err(wrong) => return Ok(Err(wrong.to_string())),
         };
         // Before it is sent: what was done must not go unnoted.
-        self.store.note_deed(AuditEntry::new(&actor.name, Deed::Called).at(&firm.id).about(&entry.id)).await?;
+        self.store
+            .note_deed(AuditEntry::new(&actor.name, Deed::Called).at(&firm.id).about(&entry.id))
+            .await?;
         let is_create = entry.system == System::CasePeer && entry.effect == Effect::Create;
         let key = is_create.then(|| Uuid::now_v7().to_string());
         Ok(Ok(action::run(entry.system, &request, &firm.highlevel, &firm.casepeer, key.as_deref()).await))

@@ -45,7 +45,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if rows.is_empty() {
         return say("nobody has done anything yet");
     }
-    let mut text = format!("{:<20}  {:<20}  {:<16}  {:<12}  {}", "WHEN", "WHO", "WHAT", "FIRM", "ON WHAT, WHY");
+    let mut text =
+        format!("{:<20}  {:<20}  {:<16}  {:<12}  {}", "WHEN", "WHO", "WHAT", "FIRM", "ON WHAT, WHY");
     for row in &rows {
         let when = row.at.strftime("%Y-%m-%d %H:%M:%S").to_string();
         let firm = row.firm.as_ref().map_or("-", |firm| firm.as_str());

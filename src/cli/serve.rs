@@ -1,5 +1,7 @@
 //! `casebridge serve`: the real thing.
 
+mod tasks;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::tasks::{count_up, keep_connections, retain, sweep};
 use super::ConfigArgument;
 use super::failure::Failure;
 use super::output::note;
@@ -14,12 +17,13 @@ use super::reload::Reloader;
 use crate::bridge::{Bridge, Worker, WorkerOptions};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Secret, StoreUrl};
+use crate::console::Sandbox;
 use crate::crypto::Keyring;
 use crate::domain::Phone;
 use crate::http::{self, Listener, Readiness, Shared};
-use crate::store::{SharedStore, StoreError};
 use crate::store::postgres::{CannotOpenPostgres, PostgresOptions, PostgresStore, TimeSource};
 use crate::store::sqlite::{CannotOpenStore, ServeLock, SqliteStore};
+use crate::store::{SharedStore, StoreError};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -48,7 +52,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let loaded = arguments.config.load_watched()?;
     let config = &loaded.config;
     let drain = Duration::from_secs(config.server.drain_seconds);
-    let running = Running::start_as(arguments.role, config, Arc::new(SystemClock)).await?;
+    let running = Running::start_as(arguments.role, config, Arc::new(SystemClock), None).await?;
     let public = running.public.as_ref().map(|public| public.address().to_string());
     tracing::info!(public = public.unwrap_or_default(), admin = %running.admin.address(), "ready");
     running.offer_setup().await;
@@ -88,12 +92,21 @@ struct Working {
 
 impl Running {
     /// Opens the store, binds both ports and starts to work.
-    pub async fn start(config: &Config, clock: SharedClock) -> Result<Self, Failure> {
-        Self::start_as(Role::All, config, clock).await
+    pub async fn start(
+        config: &Config,
+        clock: SharedClock,
+        sandbox: Option<Sandbox>,
+    ) -> Result<Self, Failure> {
+        Self::start_as(Role::All, config, clock, sandbox).await
     }
 
     /// The same for a process that does a part.
-    pub async fn start_as(role: Role, config: &Config, clock: SharedClock) -> Result<Self, Failure> {
+    pub async fn start_as(
+        role: Role,
+        config: &Config,
+        clock: SharedClock,
+        sandbox: Option<Sandbox>,
+    ) -> Result<Self, Failure> {
         let keyring = keyring(config)?;
         let mut lock = lock(role, &config.store.url)?;
         if let Some(lock) = &mut lock {
@@ -118,7 +131,7 @@ impl Running {
         let failed = |error: std::io::Error| Failure::failed(error.to_string());
         let public = public.map(|public| Listener::serve(public, http::public(Arc::clone(&shared))));
         let public = public.transpose().map_err(failed)?;
-        let admin = Listener::serve(admin, http::admin(shared)).map_err(failed)?;
+        let admin = Listener::serve(admin, http::admin_with(shared, sandbox)).map_err(failed)?;
         let name = worker_name(&config.store.url);
         let working = (role != Role::Receiver).then(|| Working::start(&bridge, name, lock.is_some()));
         readiness.ready();
@@ -203,75 +216,6 @@ async fn warn_of_old(bridge: &Bridge) {
             );
         }),
         Err(error) => tracing::warn!("how old the secrets are cannot be told: {error}"),
-    }
-}
-
-/// How often it is looked whether a connection's token is due. Tokens are renewed an hour ahead.
-const KEEP: Duration = Duration::from_secs(300);
-
-/// Keeps the connections to HighLevel alive, also those of firms where nothing happens.
-async fn keep_connections(bridge: Arc<Bridge>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        bridge.keep_connections().await;
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(KEEP) => {}
-        }
-    }
-}
-
-/// How often what the console shows is counted; more rarely, where counting takes long.
-const COUNT: Duration = Duration::from_secs(5);
-
-/// Keeps the console's figures, at a twentieth of the time at most.
-async fn count_up(bridge: Arc<Bridge>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        let begun = std::time::Instant::now();
-        if let Err(error) = bridge.count_up().await {
-            tracing::warn!("what happened could not be counted for the console: {error}");
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(COUNT.max(begun.elapsed() * 20)) => {}
-        }
-    }
-}
-
-/// Looks for missed webhooks on the schedule, first a while after the start: what came meanwhile has its turn before.
-async fn sweep(bridge: Arc<Bridge>, stop: CancellationToken) {
-    let Some(every) = bridge.sweeps_every() else { return };
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(every.unsigned_abs()) => {}
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = bridge.reconcile_due(every) => {}
-        }
-    }
-}
-
-/// How often it is looked whether the day's deleting is due, first a while after the start.
-const RETAIN_LOOK: Duration = Duration::from_secs(600);
-
-/// Deletes what was kept long enough, once a day.
-async fn retain(bridge: Arc<Bridge>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(RETAIN_LOOK) => {}
-        }
-        match bridge.retain_due().await {
-            Ok(Some(done)) => tracing::info!(
-                payloads = done.payloads,
-                requests = done.requests,
-                events = done.events,
-                "deleted what was kept long enough"
-            ),
-            Ok(None) => {}
-            Err(error) => tracing::error!("what was kept long enough could not be deleted: {error}"),
-        }
     }
 }
 

@@ -224,7 +224,8 @@ fn changed(name: &str, changed: Changed) -> Result<(), Failure> {
 }
 
 fn nobody(name: &str) -> Failure {
-    Failure::failed(format!("there is nobody called `{name}`")).hint("`casebridge users list` shows the names")
+    Failure::failed(format!("there is nobody called `{name}`"))
+        .hint("`casebridge users list` shows the names")
 }
 
 async fn list(store: &SharedStore, json: bool) -> Result<(), Failure> {
@@ -239,7 +240,9 @@ async fn list(store: &SharedStore, json: bool) -> Result<(), Failure> {
         return print_json(&accounts.into_iter().map(row).collect::<Vec<_>>());
     }
     if accounts.is_empty() {
-        return say("nobody may sign in yet; `casebridge serve` prints a link to make the first administrator");
+        return say(
+            "nobody may sign in yet; `casebridge serve` prints a link to make the first administrator",
+        );
     }
     let mut text = format!("{:<24}  {:<8}  FIRMS", "NAME", "ROLE");
     for account in accounts {

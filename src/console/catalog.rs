@@ -156,7 +156,12 @@ fn parameters(entry: &Entry) -> Markup {
     }
 }
 
-fn call_form(console: &Console, visitor: &Visitor, entry: &Entry, given: Option<&super::form::Fields>) -> Markup {
+fn call_form(
+    console: &Console,
+    visitor: &Visitor,
+    entry: &Entry,
+    given: Option<&super::form::Fields>,
+) -> Markup {
     let firms: Vec<_> =
         console.firms(visitor).filter(|firm| visitor.actor.may(Role::Operator, &firm.id)).collect();
     let value = |name: &str| given.map(|given| given.text(name)).unwrap_or_default().to_owned();
@@ -226,7 +231,8 @@ pub(super) async fn call(
     let outcome = match console.bridge.call_as(&visitor.actor, &firm, entry, &given).await? {
         Err(wrong) => Outcome { heading: wrong, is_good: false, answer: None },
         Ok(exchange) => {
-            let status = exchange.status().map_or("No answer".to_owned(), |status| format!("Answered {status}"));
+            let status =
+                exchange.status().map_or("No answer".to_owned(), |status| format!("Answered {status}"));
             let pretty = |value: &Value| serde_json::to_string_pretty(value).ok();
             let (is_good, said, answer) = match &exchange.result {
                 Ok(answer) => (true, String::new(), pretty(&answer.body)),

@@ -343,4 +343,3 @@ pub(super) async fn discard(
     console.bridge.discard_as(&visitor.actor, id(&text)?, fields.text("reason")).await?;
     Ok(Redirect::to("/events?state=failed&done=discarded").into_response())
 }
-

@@ -37,7 +37,10 @@ pub(super) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Html<String>, Failed> {
     let span = Span::of(asked.span.as_deref());
-    let firm = console.firms(&visitor).map(|firm| firm.id.clone()).find(|id| Some(id.as_str()) == asked.firm.as_deref());
+    let firm = console
+        .firms(&visitor)
+        .map(|firm| firm.id.clone())
+        .find(|id| Some(id.as_str()) == asked.firm.as_deref());
     let needs = needs::read(&console, &visitor).await?;
     let figures = Figures::read(&console, &visitor, span, firm.as_ref()).await?;
     let body = html! {
@@ -72,7 +75,10 @@ pub(super) async fn csv(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failed> {
     let span = Span::of(asked.span.as_deref());
-    let firm = console.firms(&visitor).map(|firm| firm.id.clone()).find(|id| Some(id.as_str()) == asked.firm.as_deref());
+    let firm = console
+        .firms(&visitor)
+        .map(|firm| firm.id.clone())
+        .find(|id| Some(id.as_str()) == asked.firm.as_deref());
     let figures = Figures::read(&console, &visitor, span, firm.as_ref()).await?;
     let headers = [
         (CONTENT_TYPE, "text/csv; charset=utf-8"),

@@ -13,9 +13,11 @@ mod failure;
 mod firms;
 mod form;
 mod home;
+mod mapping;
 mod page;
 mod people;
 mod review;
+mod sandbox;
 mod session;
 mod settings;
 mod sign_in;
@@ -29,6 +31,7 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
+pub use sandbox::Sandbox;
 pub use session::{is_cross_origin, session_cookie};
 
 use crate::bridge::{Bridge, Firm};
@@ -38,6 +41,8 @@ pub struct Console {
     bridge: Arc<Bridge>,
     /// One for each page that waits to be told of changes.
     watchers: Arc<Semaphore>,
+    /// The simulated vendors, in the demo, and what talks to them.
+    sandbox: Option<(Sandbox, reqwest::Client)>,
 }
 
 /// How many pages wait at once: each looks into the store every few seconds.
@@ -54,7 +59,15 @@ impl Console {
 const LARGEST_FORM: usize = 64 * 1024;
 
 /// The pages.
-pub fn router<Outer: Clone + Send + Sync + 'static>(bridge: Arc<Bridge>) -> Router<Outer> {
+pub fn router<Outer: Clone + Send + Sync + 'static>(
+    bridge: Arc<Bridge>,
+    sandbox: Option<Sandbox>,
+) -> Router<Outer> {
+    let console = Console {
+        bridge,
+        watchers: Arc::new(Semaphore::new(WATCHERS)),
+        sandbox: sandbox.map(|sandbox| (sandbox, reqwest::Client::new())),
+    };
     Router::new()
         .route("/", get(home::show))
         .route("/live", get(home::live))
@@ -81,6 +94,11 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(bridge: Arc<Bridge>) -> Rout
         .route("/firms/{id}/pause", post(firms::pause))
         .route("/firms/{id}/resume", post(firms::resume))
         .route("/firms/{id}/connect", post(firms::connect))
+        .route("/mapping", get(mapping::first))
+        .route("/mapping/{firm}", get(mapping::show))
+        .route("/sandbox", get(sandbox::show))
+        .route("/sandbox/contact", post(sandbox::contact))
+        .route("/sandbox/fault", post(sandbox::fault))
         .route("/catalog", get(catalog::list))
         .route("/catalog/{id}", get(catalog::show).post(catalog::call))
         .route("/users", get(users::list).post(users::add))
@@ -89,5 +107,5 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(bridge: Arc<Bridge>) -> Rout
         .route("/assets/{version}/{name}", get(assets::serve))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
         .layer(from_fn(page::guarded))
-        .with_state(Arc::new(Console { bridge, watchers: Arc::new(Semaphore::new(WATCHERS)) }))
+        .with_state(Arc::new(console))
 }

@@ -19,14 +19,16 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// What htmx may do: no evaluation, no style of its own, requests to this host only.
-const HTMX: &str = r#"{"includeIndicatorStyles":false,"allowEval":false,"selfRequestsOnly":true,"historyCacheSize":0}"#;
+const HTMX: &str =
+    r#"{"includeIndicatorStyles":false,"allowEval":false,"selfRequestsOnly":true,"historyCacheSize":0}"#;
 
 /// Puts the headers on every page that keep others out of it.
 pub(super) async fn guarded(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Not `no-referrer`: with that a browser sends `Origin: null` with our own forms.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
@@ -36,17 +38,21 @@ pub(super) async fn guarded(request: Request, next: Next) -> Response {
 }
 
 /// The pages in the navigation: address, name, and who sees them.
-const SECTIONS: [(&str, &str, Role); 9] = [
+const SECTIONS: [(&str, &str, Role); 10] = [
     ("/", "Home", Role::Viewer),
     ("/events", "Events", Role::Viewer),
     ("/review", "Review", Role::Viewer),
     ("/people", "People", Role::Viewer),
     ("/firms", "Firms", Role::Viewer),
+    ("/mapping", "Mapping", Role::Viewer),
     ("/catalog", "Catalog", Role::Viewer),
     ("/users", "Users", Role::Admin),
     ("/audit", "Audit log", Role::Admin),
     ("/settings", "Settings", Role::Admin),
 ];
+
+/// Where there is one.
+const SANDBOX: [(&str, &str, Role); 1] = [("/sandbox", "Sandbox", Role::Viewer)];
 
 fn head(title: &str) -> Markup {
     html! {
@@ -68,6 +74,7 @@ fn head(title: &str) -> Markup {
 /// A page for somebody who is signed in. `here` is the address of its section.
 pub(super) fn page(visitor: &Visitor, here: &str, title: &str, body: Markup) -> Html<String> {
     let actor = &visitor.actor;
+    let sandbox = SANDBOX.iter().filter(|_| visitor.has_sandbox);
     let sections = SECTIONS.iter().filter(|(_, _, role)| actor.role >= *role);
     let page = html! {
         (DOCTYPE)
@@ -82,7 +89,7 @@ pub(super) fn page(visitor: &Visitor, here: &str, title: &str, body: Markup) -> 
                     }
                     nav #sections aria-label="Sections" {
                         ul {
-                            @for (address, name, _) in sections {
+                            @for (address, name, _) in sections.chain(sandbox) {
                                 li {
                                     a href=(address) aria-current=[(*address == here).then_some("page")] {
                                         (name)

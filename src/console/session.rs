@@ -25,6 +25,8 @@ pub(super) struct Visitor {
     pub(super) page_token: String,
     /// How many questions wait for them.
     pub(super) questions: u64,
+    /// Whether there are simulated vendors to play with.
+    pub(super) has_sandbox: bool,
 }
 
 impl Visitor {
@@ -53,17 +55,15 @@ impl FromRequestParts<Arc<Console>> for Visitor {
         let cookie = session_cookie(&parts.headers).ok_or(Failed::SignInFirst)?;
         let actor = console.bridge.actor(cookie).await?.ok_or(Failed::SignInFirst)?;
         let questions = console.bridge.store.open_reviews().await?.values().sum();
-        Ok(Self { page_token: console.bridge.page_token(cookie), actor, questions })
+        let page_token = console.bridge.page_token(cookie);
+        Ok(Self { page_token, actor, questions, has_sandbox: console.sandbox.is_some() })
     }
 }
 
 impl OptionalFromRequestParts<Arc<Console>> for Visitor {
     type Rejection = Failed;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        console: &Arc<Console>,
-    ) -> Result<Option<Self>, Failed> {
+    async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Option<Self>, Failed> {
         match <Self as FromRequestParts<Arc<Console>>>::from_request_parts(parts, console).await {
             Ok(visitor) => Ok(Some(visitor)),
             Err(Failed::SignInFirst) => Ok(None),

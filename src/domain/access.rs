@@ -178,7 +178,9 @@ mod tests {
         let actor = Actor { name: "maria".into(), role: Role::Operator, reach };
         assert!(actor.may(Role::Viewer, &acme) && actor.may(Role::Operator, &acme));
         assert!(!actor.may(Role::Admin, &acme));
-        assert!(!actor.may(Role::Viewer, &FirmId::new("other")) && !actor.may(Role::Viewer, &FirmId::new("")));
+        assert!(
+            !actor.may(Role::Viewer, &FirmId::new("other")) && !actor.may(Role::Viewer, &FirmId::new(""))
+        );
         let admin = Actor { role: Role::Admin, ..actor.clone() };
         assert!(!admin.governs(), "an administrator of some firms adds nobody");
         assert!(Actor { reach: Reach::Everywhere, ..admin }.governs());
@@ -191,7 +193,8 @@ mod tests {
             assert!(sign_in_name(wrong).is_err(), "{wrong}");
         }
         assert!(check_password("correct horse battery", "maria").is_ok());
-        for wrong in ["short", "password1234567", "aaaaaaaaaaaaaaaaaa", "maria.lopez1234", &"é".repeat(600)] {
+        for wrong in ["short", "password1234567", "aaaaaaaaaaaaaaaaaa", "maria.lopez1234", &"é".repeat(600)]
+        {
             assert!(check_password(wrong, "maria.lopez").is_err(), "{wrong}");
         }
     }

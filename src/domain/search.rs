@@ -73,7 +73,9 @@ fn walk(value: &Value, depth: usize, terms: &mut BTreeSet<String>) {
                 let key = plain(key);
                 match value.as_str().filter(|text| text.len() <= LONGEST) {
                     Some(text) if key.contains("email") => terms.extend(email(text)),
-                    Some(text) if key.contains("phone") || key.contains("mobile") => terms.extend(phone(text)),
+                    Some(text) if key.contains("phone") || key.contains("mobile") => {
+                        terms.extend(phone(text))
+                    }
                     _ => walk(value, depth - 1, terms),
                 }
             }
@@ -109,7 +111,8 @@ mod tests {
     fn hostile_payloads_are_walked_within_bounds() {
         let deep = format!("{}{}", "{\"a\":".repeat(100), "1") + &"}".repeat(100);
         assert!(terms_of_payload(deep.as_bytes(), &[]).is_empty());
-        let many: Vec<String> = (0..10_000).map(|at| format!("{{\"email\":\"a{at}@example.com\"}}")).collect();
+        let many: Vec<String> =
+            (0..10_000).map(|at| format!("{{\"email\":\"a{at}@example.com\"}}")).collect();
         assert!(terms_of_payload(format!("[{}]", many.join(",")).as_bytes(), &[]).len() <= MOST);
         assert!(terms_of_payload(b"not json", &[]).is_empty());
     }

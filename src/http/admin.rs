@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time;
+use axum::Extension;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, Method};
-use axum::Extension;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -36,9 +36,7 @@ pub(super) async fn guard(
     };
     if request.method() != Method::GET {
         if is_cross_origin(headers) {
-            return Problem::unauthorised()
-                .detail("A page of another site cannot do this.")
-                .into_response();
+            return Problem::unauthorised().detail("A page of another site cannot do this.").into_response();
         }
         if !has_page_token(&shared, headers) {
             let how = "With a session's cookie, send its page token as X-Page-Token.";
@@ -54,14 +52,8 @@ pub(super) async fn guard(
 const OPEN_TO_THIS_MACHINE: [&str; 4] = ["/metrics", "/livez", "/readyz", "/openapi.json"];
 
 /// Who asks. A credential that is no good is refused, even from this machine.
-async fn who(
-    shared: &Shared,
-    headers: &HeaderMap,
-    peer: IpAddr,
-    is_public: bool,
-) -> Result<Actor, Problem> {
-    let actor =
-        |name: &str| Actor { name: name.into(), role: Role::Admin, reach: Reach::Everywhere };
+async fn who(shared: &Shared, headers: &HeaderMap, peer: IpAddr, is_public: bool) -> Result<Actor, Problem> {
+    let actor = |name: &str| Actor { name: name.into(), role: Role::Admin, reach: Reach::Everywhere };
     let how = "Sign in at the console, or send `Authorization: Bearer` with server.admin_token.";
     if headers.contains_key(AUTHORIZATION) {
         let is_token = has_token(headers, shared);

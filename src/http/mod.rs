@@ -28,7 +28,7 @@ pub use openapi::document;
 
 use crate::bridge::Bridge;
 use crate::config::Secret;
-use crate::console;
+use crate::console::{self, Sandbox};
 use crate::telemetry;
 
 /// What handlers share.
@@ -85,6 +85,11 @@ pub fn public(shared: Arc<Shared>) -> Router {
 
 /// The listener for people, operators and programs. The pages of the console stand in [`crate::console`].
 pub fn admin(shared: Arc<Shared>) -> Router {
+    admin_with(shared, None)
+}
+
+/// The same beside simulated vendors, as in the demo.
+pub fn admin_with(shared: Arc<Shared>, sandbox: Option<Sandbox>) -> Router {
     Router::new()
         .route("/api/v1/events", get(api::events::list))
         .route("/api/v1/events/{id}", get(api::events::show))
@@ -107,7 +112,7 @@ pub fn admin(shared: Arc<Shared>) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&shared), admin::guard))
-        .merge(console::router(Arc::clone(&shared.bridge)))
+        .merge(console::router(Arc::clone(&shared.bridge), sandbox))
         .with_state(shared)
         .layer(CatchPanicLayer::custom(problem::after_panic))
         .layer(TraceLayer::new_for_http().make_span_with(listener::span).on_failure(()))

@@ -35,7 +35,8 @@ pub const LATE: i64 = 120_000;
 /// What a new lead's event is called, as in SQL.
 pub(super) const NEW_LEADS: &str = "'ContactCreate', 'lead.created'";
 /// The states that can be left without a person, as in SQL.
-pub(super) const UNSETTLED: &str = "'waiting', 'ready', 'running', 'retrying', 'parked', 'in_review', 'handed_off'";
+pub(super) const UNSETTLED: &str =
+    "'waiting', 'ready', 'running', 'retrying', 'parked', 'in_review', 'handed_off'";
 /// The outcome under which late leads are counted.
 pub const LATE_LEADS: &str = "late";
 /// How many hours are looked for at once: beyond that, the next look goes on.
@@ -146,7 +147,14 @@ impl Counts {
     }
 
     /// Adds a new lead: how long it took, or that it is late.
-    pub(super) fn add_lead(&mut self, firm: &str, state: &str, received: i64, settled: Option<i64>, now: i64) {
+    pub(super) fn add_lead(
+        &mut self,
+        firm: &str,
+        state: &str,
+        received: i64,
+        settled: Option<i64>,
+        now: i64,
+    ) {
         let is_waiting = matches!(state, "waiting" | "ready" | "running" | "retrying" | "parked");
         match settled {
             Some(settled) if state == "done" => {

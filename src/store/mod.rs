@@ -58,8 +58,8 @@ pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
-    EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
-    PlannedRecord, Recorded, Rejoined, Settled, Settlement,
+    EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord, PlannedRecord, Recorded,
+    Rejoined, Settled, Settlement,
 };
 
 use crate::crypto::{CannotOpen, Keyring, Place};

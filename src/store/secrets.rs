@@ -110,13 +110,7 @@ impl SealedPlace {
             id: Some("legal_hold.id"),
         },
         Self { table: "account", column: "sealed_password", join: "", key: &["account.name"], id: None },
-        Self {
-            table: "audit",
-            column: "sealed_reason",
-            join: "",
-            key: &["audit.id"],
-            id: Some("audit.id"),
-        },
+        Self { table: "audit", column: "sealed_reason", join: "", key: &["audit.id"], id: Some("audit.id") },
         Self { table: "kept_key", column: "sealed_key", join: "", key: &["kept_key.name"], id: None },
     ];
 

@@ -212,6 +212,8 @@ for (const [name, tell] of stories.filter(([name]) => !process.env.ONLY || name.
   } catch (error) {
     failed += 1;
     console.log(`FAIL ${name}\n${error.stack}`);
+    // Without the first administrator nothing else can be told.
+    if (stories[0][0] === name) break;
     if (process.env.SCREENSHOTS && admin) await admin.screenshot({ path: `${process.env.SCREENSHOTS}/failed-${failed}.png` }).catch(() => {});
   }
 }

@@ -15,7 +15,8 @@ fn workshop() -> PathBuf {
 /// A program of this name on the path.
 fn program(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    let mut places = std::env::split_paths(&path).flat_map(|folder| names.iter().map(move |name| folder.join(name)));
+    let mut places =
+        std::env::split_paths(&path).flat_map(|folder| names.iter().map(move |name| folder.join(name)));
     places.find(|place| place.is_file())
 }
 
@@ -24,14 +25,16 @@ fn equipment() -> Result<(PathBuf, PathBuf, PathBuf), String> {
     let node = program(&["node"]).ok_or("there is no `node`")?;
     let chromium = std::env::var_os("CASEBRIDGE_CHROMIUM").map(PathBuf::from);
     let chromium = chromium.or_else(|| program(&["chromium", "chromium-browser", "google-chrome"]));
-    let chromium = chromium.ok_or("there is no `chromium` (install it, or name one by CASEBRIDGE_CHROMIUM)")?;
+    let chromium =
+        chromium.ok_or("there is no `chromium` (install it, or name one by CASEBRIDGE_CHROMIUM)")?;
     let folder = workshop();
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     for file in ["package.json", "run.mjs", "stage.mjs"] {
         let text = crate::house::source(&format!("tests/browser/{file}"));
         std::fs::write(folder.join(file), text).map_err(|error| error.to_string())?;
     }
-    let has_packages = ["playwright-core", "axe-core"].iter().all(|name| folder.join("node_modules").join(name).is_dir());
+    let has_packages =
+        ["playwright-core", "axe-core"].iter().all(|name| folder.join("node_modules").join(name).is_dir());
     if !has_packages {
         let npm = program(&["npm"]).ok_or("there is no `npm`")?;
         let fetched = Command::new(npm)

@@ -11,12 +11,7 @@ use crate::store::{CallRecord, EventStory};
 /// What a webhook carried is shown up to here, in bytes.
 const MOST_SHOWN: usize = 256 * 1024;
 
-pub(super) fn body(
-    visitor: &Visitor,
-    story: &EventStory,
-    person: Option<PersonId>,
-    said: &str,
-) -> Markup {
+pub(super) fn body(visitor: &Visitor, story: &EventStory, person: Option<PersonId>, said: &str) -> Markup {
     let row = &story.row;
     html! {
         p.back { a href="/events" { "All events" } }

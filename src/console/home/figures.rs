@@ -12,9 +12,7 @@ use crate::console::failure::Failed;
 use crate::console::page::{number, span};
 use crate::console::session::Visitor;
 use crate::domain::FirmId;
-use crate::store::{
-    ActivityFilter, ActivityRow, LATE_LEADS, LossFilter, LossRow, Tally, wait_of,
-};
+use crate::store::{ActivityFilter, ActivityRow, LATE_LEADS, LossFilter, LossRow, Tally, wait_of};
 
 const HOUR_MILLIS: i64 = 3_600_000;
 
@@ -99,9 +97,8 @@ impl Figures {
         let since = until - over.hours() + 1;
         let since = since - since.rem_euclid(per);
         let firms = firm.map_or_else(|| visitor.actor.reach.firms(), |firm| Some(vec![firm.clone()]));
-        let ask = |what, since, per| {
-            store.activity(ActivityFilter { what, firms: firms.clone(), since, per })
-        };
+        let ask =
+            |what, since, per| store.activity(ActivityFilter { what, firms: firms.clone(), since, per });
         let events = ask(Tally::Event, since, per).await?;
         let writes = ask(Tally::Call, since, over.hours() * 10_000).await?;
         let leads = ask(Tally::Lead, since, over.hours() * 10_000).await?;

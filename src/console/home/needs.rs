@@ -105,7 +105,9 @@ fn parked(visitor: &Visitor, parking: &Parking) -> Markup {
 fn given_up(row: &CauseRow) -> Markup {
     let (why, what) = match row.cause {
         Cause::Rejected => ("the other system refused them", "See what it said, correct the record, replay."),
-        Cause::Unreadable => ("they could not be read", "A newer version may read them: replay after an update."),
+        Cause::Unreadable => {
+            ("they could not be read", "A newer version may read them: replay after an update.")
+        }
         Cause::Setup => ("something is not set up", "Set it up, then replay."),
         _ => ("they could not be delivered", "See why, mend it, replay."),
     };

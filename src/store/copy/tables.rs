@@ -347,12 +347,7 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "activity_hour",
         key: "hour",
-        columns: &[
-            ("hour", Integer),
-            ("first_seq", Integer),
-            ("counted_at", Integer),
-            ("is_open", Boolean),
-        ],
+        columns: &[("hour", Integer), ("first_seq", Integer), ("counted_at", Integer), ("is_open", Boolean)],
     },
     Table { name: "search_key", key: "digest, event", columns: &[("digest", Bytes), ("event", Integer)] },
     Table { name: "progress", key: "task", columns: &[("task", Text), ("seq", Integer)] },

@@ -42,7 +42,8 @@ async fn insert(
     sealed: &[u8],
     now: Timestamp,
 ) -> Result<bool, Fault> {
-    let sql = "INSERT INTO account (name, role, firms, sealed_password, created_at) VALUES ($1, $2, $3, $4, $5)
+    let sql =
+        "INSERT INTO account (name, role, firms, sealed_password, created_at) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT DO NOTHING";
     let insert = sqlx::query(sql).bind(&new.name).bind(new.role.as_str()).bind(reach_column(&new.reach));
     let done = insert.bind(sealed).bind(now.as_millisecond()).execute(connection).await?;
@@ -192,7 +193,8 @@ impl Access for PostgresStore {
             let noted = i64::try_from(SESSION_NOTED.as_millis()).unwrap_or(i64::MAX);
             let due = later(now, idle) - noted;
             if idle_until < due.min(ends_at) {
-                let sql = "UPDATE session SET idle_until = least($1, ends_at) WHERE token = $2 AND idle_until > $3";
+                let sql =
+                    "UPDATE session SET idle_until = least($1, ends_at) WHERE token = $2 AND idle_until > $3";
                 let update = sqlx::query(sql).bind(later(now, idle)).bind(&token[..]);
                 update.bind(now.as_millisecond()).execute(&self.core.pool).await?;
             }

@@ -8,9 +8,7 @@ use super::core::in_transaction;
 use super::rows::{Fault, count, event_id, text};
 use super::{NO_FIRM, PostgresStore, read, receive};
 use crate::domain::terms_of_payload;
-use crate::store::figures::{
-    ALL_FIRMS, Counts, HOUR, MOST_NEW_HOURS, NEW_LEADS, RECOUNT, Tally, search_key,
-};
+use crate::store::figures::{ALL_FIRMS, Counts, HOUR, MOST_NEW_HOURS, NEW_LEADS, RECOUNT, Tally, search_key};
 use crate::store::{ActivityFilter, ActivityRow, Figures, HourSpan, StoreError};
 
 /// What the task that makes events findable is called.
@@ -64,7 +62,7 @@ async fn find_hours(pool: &PgPool) -> Result<(), Fault> {
 
 /// Has the hour of an event counted anew, which a person has changed.
 pub(super) async fn reopen(connection: &mut PgConnection, seq: i64) -> Result<(), Fault> {
-    let sql = "UPDATE activity_hour SET is_open = true WHERE hour =
+    let sql = "UPDATE activity_hour SET is_open = true, counted_at = NULL WHERE hour =
         (SELECT hour FROM activity_hour WHERE first_seq <= $1 ORDER BY first_seq DESC LIMIT 1)";
     sqlx::query(sql).bind(seq).execute(connection).await?;
     Ok(())
@@ -169,7 +167,8 @@ impl Figures for PostgresStore {
         let sql = "SELECT hour - hour % $1 AS hours, source, type, outcome, sum(things)::bigint AS things
             FROM activity WHERE what = $2 AND hour >= $3 AND firm = ANY($4)
             GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4";
-        let query = sqlx::query(sql).bind(filter.per).bind(filter.what.as_str()).bind(filter.since).bind(firms);
+        let query =
+            sqlx::query(sql).bind(filter.per).bind(filter.what.as_str()).bind(filter.since).bind(firms);
         let listing = async {
             let row = |row: &PgRow| -> Result<ActivityRow, Fault> {
                 Ok(ActivityRow {
@@ -201,8 +200,7 @@ impl Figures for PostgresStore {
         let rows: Vec<PgRow> = read(finding).await?;
         for row in &rows {
             let found = || -> Result<_, Fault> {
-                let records: Vec<String> =
-                    serde_json::from_str(row.try_get("records")?).unwrap_or_default();
+                let records: Vec<String> = serde_json::from_str(row.try_get("records")?).unwrap_or_default();
                 let sealed: Option<&[u8]> = row.try_get("sealed_body")?;
                 let id = event_id(row, "id")?.to_string();
                 let received: i64 = row.try_get("received_at")?;

@@ -37,7 +37,12 @@ fn with_reach((account, firms): (Account, Option<String>)) -> Result<Account, St
     Ok(Account { reach: crate::store::access::read_reach(firms.as_deref())?, ..account })
 }
 
-fn insert(connection: &Connection, new: &NewAccount, sealed: &[u8], now: Timestamp) -> Result<bool, StoreError> {
+fn insert(
+    connection: &Connection,
+    new: &NewAccount,
+    sealed: &[u8],
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let sql = "INSERT INTO account (name, role, firms, sealed_password, created_at) VALUES (?, ?, ?, ?, ?)
         ON CONFLICT DO NOTHING";
     let values = params![new.name, new.role.as_str(), reach_column(&new.reach), sealed, Millis(now)];
@@ -127,7 +132,8 @@ impl Access for SqliteStore {
                 return Ok(Changed::LastAdmin);
             }
             end_sessions(connection, &name)?;
-            let removed = connection.prepare_cached("DELETE FROM account WHERE name = ?")?.execute([&name])?;
+            let removed =
+                connection.prepare_cached("DELETE FROM account WHERE name = ?")?.execute([&name])?;
             Ok(if removed == 1 { Changed::Yes } else { Changed::Nobody })
         })
         .await

@@ -71,7 +71,7 @@ fn note_hours(connection: &Connection, hours: &[(i64, i64)]) -> Result<(), Store
 
 /// Has the hour of an event counted anew, which a person has changed.
 pub(super) fn reopen(connection: &Connection, seq: i64) -> Result<(), StoreError> {
-    let sql = "UPDATE activity_hour SET is_open = 1 WHERE hour =
+    let sql = "UPDATE activity_hour SET is_open = 1, counted_at = NULL WHERE hour =
         (SELECT hour FROM activity_hour WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1)";
     connection.prepare_cached(sql)?.execute([seq])?;
     Ok(())

@@ -1,6 +1,7 @@
 //! The console: signing in, who may do what, and what pages say.
 
 mod matrix;
+mod pages;
 mod sign_in;
 
 use casebridge::config::Secret;

@@ -105,7 +105,10 @@ async fn pages_are_kept_by_nobody_and_run_nothing_of_others() {
         }
         let header = |name: &str| page.headers.get(name).map_or("", |value| value.to_str().unwrap());
         let policy = header("content-security-policy");
-        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{path}: {policy}");
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"),
+            "{path}: {policy}"
+        );
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!((header("cache-control"), header("x-frame-options")), ("no-store", "DENY"), "{path}");
         let inline = [" style=", " onclick=", "<style", "javascript:", "<script>"];

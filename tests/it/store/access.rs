@@ -117,11 +117,10 @@ async fn the_audit_log_is_read_by_firm_and_page(test: &TestStore) {
     test.store.note_deed(AuditEntry::new("ada", Deed::SignedIn)).await.unwrap();
     let all = AuditFilter { limit: 10, ..AuditFilter::default() };
     let rows = test.store.audit_log(all.clone()).await.unwrap();
-    assert_eq!(rows.iter().map(|row| row.what).collect::<Vec<_>>(), [
-        Deed::SignedIn,
-        Deed::Revealed,
-        Deed::Revealed
-    ]);
+    assert_eq!(
+        rows.iter().map(|row| row.what).collect::<Vec<_>>(),
+        [Deed::SignedIn, Deed::Revealed, Deed::Revealed]
+    );
     assert_eq!((rows[2].about.as_deref(), rows[2].reason.as_deref()), (Some("event 1"), Some("Ada called")));
     let at_acme = AuditFilter { within: Some(vec![firm()]), ..all.clone() };
     assert_eq!(test.store.audit_log(at_acme).await.unwrap(), rows[2..]);

@@ -4,13 +4,13 @@ use std::process::{Command, Output};
 
 use casebridge::config::Secret;
 use casebridge::domain::{
-    Allowance, Announced, Base, Cause, Details, EventState, Link, Outcome, ParkCause, Priority, Question,
-    Deed, Reach, Resolution, ReviewAction, ReviewKind, Role, System,
+    Allowance, Announced, Base, Cause, Deed, Details, EventState, Link, Outcome, ParkCause, Priority,
+    Question, Reach, Resolution, ReviewAction, ReviewKind, Role, System,
 };
 use casebridge::store::copy::{CannotCopy, copy};
 use casebridge::store::{
-    AuditEntry, Begun, CallsAsked, Credentials, EventFilter, Holder, Intent, LinkChange, Returned, SharedStore, Store,
-    Tokens,
+    AuditEntry, Begun, CallsAsked, Credentials, EventFilter, Holder, Intent, LinkChange, Returned,
+    SharedStore, Store, Tokens,
 };
 use jiff::SignedDuration;
 

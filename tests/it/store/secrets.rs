@@ -9,8 +9,8 @@ use casebridge::domain::{
     ReviewKind, Role, System,
 };
 use casebridge::store::{
-    AuditEntry, AuditFilter, Begun, HandOver, Holder, Intent, LinkChange, PlanRecord, ReviewFilter, SealedPlace, Settlement,
-    SharedStore, Tokens,
+    AuditEntry, AuditFilter, Begun, HandOver, Holder, Intent, LinkChange, PlanRecord, ReviewFilter,
+    SealedPlace, Settlement, SharedStore, Tokens,
 };
 use jiff::SignedDuration;
 use zeroize::Zeroizing;

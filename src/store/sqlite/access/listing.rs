@@ -22,8 +22,7 @@ pub(super) fn audit(
     keyring: &Keyring,
     filter: &AuditFilter,
 ) -> Result<Vec<AuditRow>, StoreError> {
-    let mut sql =
-        "SELECT id, at, who, what, firm, about, sealed_reason FROM audit WHERE true".to_owned();
+    let mut sql = "SELECT id, at, who, what, firm, about, sealed_reason FROM audit WHERE true".to_owned();
     let mut values: Vec<Value> = Vec::new();
     if let Some(firms) = &filter.within {
         let places = vec!["?"; firms.len()].join(", ");

@@ -3,8 +3,7 @@
 use async_trait::async_trait;
 use casebridge::domain::{Reach, Role};
 use casebridge::store::{
-    Access, Account, AuditEntry, AuditFilter, AuditRow, Changed, Digest, NewAccount, PasswordHash,
-    StoreError,
+    Access, Account, AuditEntry, AuditFilter, AuditRow, Changed, Digest, NewAccount, PasswordHash, StoreError,
 };
 use jiff::SignedDuration;
 
