@@ -199,8 +199,9 @@ pub(super) fn kind_words(kind: &str) -> String {
     let mut words = String::with_capacity(kind.len() + 4);
     for (at, letter) in kind.chars().enumerate() {
         match letter {
+            _ if at == 0 => words.extend(letter.to_uppercase()),
             '.' | '_' => words.push(' '),
-            _ if letter.is_uppercase() && at > 0 => {
+            _ if letter.is_uppercase() => {
                 words.push(' ');
                 words.extend(letter.to_lowercase());
             }

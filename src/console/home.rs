@@ -118,7 +118,7 @@ pub(super) async fn live(
             let Ok(now) = digest(&console, &visitor).await else { continue };
             if now != seen {
                 seen = now;
-                let event = Event::default().event("changed").data("");
+                let event = Event::default().event("changed").data("now");
                 return Some((Ok::<_, Infallible>(event), (console, visitor, cookie, seen, looks)));
             }
         }

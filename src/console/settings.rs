@@ -31,10 +31,10 @@ pub(super) async fn show(
                 }
             }
         }
-        section aria-labelledby="secrets" {
-            h2 #secrets { "Secrets" }
+        section aria-labelledby="ages" {
+            h2 #ages { "Secrets" }
             p.hint { "Those older than 90 days are due. Most can be changed without a pause: list the new one beside the old one, change it at the vendor, then take the old one out." }
-            div.table tabindex="0" role="region" aria-label="Secrets" { table.stack {
+            div.table tabindex="0" role="region" aria-label="Secrets and their ages" { table.stack {
                 thead { tr { th scope="col" { "Secret" } th scope="col" { "Known since" } th scope="col" { "Age" } th scope="col" { "State" } } }
                 tbody { @for age in &ages { tr {
                     th.ids scope="row" { (age.reference) }

@@ -48,7 +48,7 @@
       width: place.clientWidth, height: 240,
       scales: { y: { range: (_, __, most) => [0, Math.max(4, most * 1.1)] } },
       cursor: { y: false },
-      axes: [axis, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => tick.toLocaleString()) }],
+      axes: [axis, { ...axis, size: 56, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6], values: (_, ticks) => ticks.map((tick) => tick.toLocaleString()) }],
       series: [{ label: "From" }, ...names.map((label, at) => ({
         label, stroke: strokes[at], fill: at === 0 ? `${strokes[0]}22` : undefined, width: 2,
         dash: at === 2 ? [4, 4] : undefined, points: { size: 5 },

@@ -20,7 +20,7 @@ pub(super) fn body(visitor: &Visitor, story: &EventStory, person: Option<PersonI
             (state(row.state))
         }
         (notice(said))
-        @if let Some(reason) = &row.reason { p.lead { (capital(reason)) } }
+        @if let Some(reason) = &row.reason { p.lead { (reason) } }
         (doing(visitor, story))
         div.grid {
             section.card aria-labelledby="came" {

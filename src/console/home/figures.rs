@@ -189,7 +189,7 @@ impl Figures {
         html! {
             section aria-labelledby="figures" {
                 h2 #figures { (self.over.title()) }
-                div.grid {
+                div.grid.figures {
                     div.card {
                         p.label { "Speed to lead" }
                         p.figure { (told(self.wait(50))) " " small { "half are faster" } }
@@ -197,7 +197,7 @@ impl Figures {
                         @if self.late > 0 { p { strong { (number(self.late)) @if self.late == 1 { " lead has" } @else { " leads have" } " waited over 2 minutes" } } }
                     }
                     div.card { p.label { "Webhooks received" } p.figure { (number(received)) } p.hint { "from both systems" } }
-                    div.card { p.label { "Changes written" } p.figure { (number(written)) } p.hint { @if refused == 0 { "none refused" } @else { (number(refused)) " tries did not go through" } } }
+                    div.card { p.label { "Changes written" } p.figure { (number(written)) } p.hint { @if refused == 0 { "none refused" } @else { (number(refused)) @if refused == 1 { " try" } @else { " tries" } " did not go through" } } }
                     div.card { p.label { "Undelivered" } p.figure { (number(failed)) } p.hint { @if failed == 0 { "nothing was lost" } @else { "each waits above with its cause" } } }
                 }
             }
