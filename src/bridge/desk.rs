@@ -184,7 +184,7 @@ impl Bridge {
     ) -> Result<(String, Timestamp), NotDone> {
         self.known_firm(actor, Role::Admin, firm)?;
         let is_oauth = self.firms.find(firm).is_some_and(|firm| firm.is_connected_by_browser);
-        let connections = self.connections().filter(|_| is_oauth);
+        let connections = is_oauth.then(|| self.connections());
         let no_oauth =
             || NotDone::Conflict("The firm is connected by a token from the configuration.".into());
         let link = connections.ok_or_else(no_oauth)?.make_link(Surface::HighLevel, firm).await?;

@@ -129,7 +129,8 @@ pub(super) async fn show(
                 }
             }
         }
-        @if !story.details.differences.is_empty() { (differences(&story.details.differences)) }
+        @if !visitor.actor.may(Role::Operator, &row.firm) { p.hint { "The values are personal data; an operator sees them." } }
+        @else if !story.details.differences.is_empty() { (differences(&story.details.differences)) }
         div.grid {
             @for side in [System::HighLevel, System::CasePeer] {
                 @for shown in story.details.on(side) { (record(&visitor, &story, side, shown, may)) }
@@ -156,7 +157,9 @@ fn record(visitor: &Visitor, story: &ReviewStory, side: System, shown: &Shown, m
                 @if let Some(score) = shown.score { (pill(if score >= 700 { "good" } else { "warn" }, &format!("{} % alike", score / 10))) }
             }
             p.ids { (shown.record) }
-            dl.facts { @for (name, value) in &shown.values { dt { (name) } dd { (value) } } }
+            @if visitor.actor.may(Role::Operator, &story.row.firm) {
+                dl.facts { @for (name, value) in &shown.values { dt { (name) } dd { (value) } } }
+            }
             @if !shown.reasons.is_empty() { ul { @for reason in &shown.reasons { li { (reason) } } } }
             @if may && is_candidate && story.row.kind.actions().contains(&ReviewAction::Link) {
                 form method="post" action={ "/review/" (story.row.id) } {

@@ -42,8 +42,8 @@ pub use access::{
     Access, Account, AuditEntry, AuditFilter, AuditRow, Changed, LONGEST_SESSION, NewAccount, PasswordHash,
 };
 pub use credentials::{
-    Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned,
-    Saved, Tokens,
+    ConnectLink, Credential, CredentialRow, Credentials, Digest, Holder, Installation, RenewalLease, Saved,
+    Tokens,
 };
 pub use figures::{
     ActivityFilter, ActivityRow, Figures, HourSpan, LATE, LATE_LEADS, Tally, wait_of, wait_step,

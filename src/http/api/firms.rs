@@ -26,6 +26,9 @@ pub struct FirmRow {
     credential: &'static str,
     /// With `oauth`: what is known of the connection; absent while nobody has connected it.
     connection: Option<CredentialRow>,
+    /// What is known of the CASEpeer account's connection, where a person connects that in the browser; absent while nobody
+    /// has.
+    account: Option<CredentialRow>,
     /// With `oauth`: what the connection's scopes do not allow.
     cannot: Vec<&'static str>,
     /// What keeps its events, if something does.
@@ -68,6 +71,7 @@ pub async fn list(
             credential: if firm.is_connected_by_browser { "oauth" } else { "private_token" },
             cannot: cannot.into_iter().flatten().collect(),
             connection: connection.cloned(),
+            account: credentials.iter().find(|row| firm.account.as_ref() == Some(&row.holder)).cloned(),
             parked: parkings.iter().find(|parking| parking.firm == firm.id).cloned(),
         }
     });
@@ -89,7 +93,7 @@ pub async fn installations(
     let rows = installations.into_iter().filter_map(|installation| {
         let firm = match &installation.holder {
             Holder::Location(location) => shared.bridge.firm_of(location),
-            Holder::Company(_) => None,
+            Holder::Company(_) | Holder::Account(_) => None,
         };
         let firm = firm.map(|firm| firm.id.clone());
         // A place without a firm is for those who see all firms.
