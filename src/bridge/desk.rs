@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::{Bridge, CannotResolve};
 use crate::domain::{
-    Actor, Deed, EventId, FirmId, PersonId, RecordRef, Resolution, ReviewAction, ReviewId, Role,
+    Actor, Deed, Details, EventId, FirmId, PersonId, RecordRef, Resolution, ReviewAction, ReviewId, Role,
 };
 use crate::operations::Effect;
 use crate::operations::catalog::{Entry, System};
 use crate::store::{AuditEntry, EventStory, PersonStory, ReviewRow, ReviewStory, StoreError};
-use crate::vendors::highlevel::Surface;
-use crate::vendors::{Exchange, action};
+
+use crate::vendors::{Exchange, Surface, action};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -78,10 +78,13 @@ impl Bridge {
         Ok(story)
     }
 
-    /// A question for somebody who may see it.
+    /// A question for somebody who may see it; what both sides say of the person only for those who may decide.
     pub async fn review_for(&self, actor: &Actor, id: ReviewId) -> Result<ReviewStory, NotDone> {
-        let story = self.store.review(id).await?.ok_or(NotDone::NotThere)?;
+        let mut story = self.store.review(id).await?.ok_or(NotDone::NotThere)?;
         allow(actor, Role::Viewer, &story.row.firm)?;
+        if !actor.may(Role::Operator, &story.row.firm) {
+            (story.details, story.resolution) = (Details::default(), None);
+        }
         Ok(story)
     }
 

@@ -1,6 +1,8 @@
 //! What pages show to whom, and what their buttons do.
 
-use casebridge::domain::{EventState, FirmId, Reach, Role};
+use casebridge::domain::{
+    Details, EventState, Field, Fields, FirmId, Question, Reach, ReviewKind, Role, Shown,
+};
 use casebridge::store::AuditFilter;
 use casebridge::twin::Fault;
 
@@ -54,9 +56,26 @@ async fn a_viewer_sees_no_personal_data_and_changes_nothing() {
     let story = store.event(event.parse().unwrap()).await.unwrap().unwrap();
     let record = story.records[0].parse().unwrap();
     let person = store.person_of(&FirmId::new("acme"), &record).await.unwrap().unwrap();
-    for path in
-        ["/", "/events", &format!("/events/{event}"), "/review", &format!("/people/{person}"), "/firms/acme"]
-    {
+    let shown = Shown::of(&record, &Fields::default().with(Field::LastName, "Byron"));
+    let question = Question {
+        kind: ReviewKind::AmbiguousMatch,
+        subject: record.to_string(),
+        why: "two look alike".into(),
+        details: Details { highlevel: vec![shown], ..Details::default() },
+    };
+    let question = store.open_review(&FirmId::new("acme"), question, None).await.unwrap();
+    let mut operator = Person::signed_in(&bridge, "op", Role::Operator, Reach::Everywhere).await;
+    assert!(operator.get(&format!("/review/{question}")).await.text.contains("Byron"));
+    for path in [
+        "/",
+        "/events",
+        &format!("/events/{event}"),
+        "/review",
+        &format!("/review/{question}"),
+        &format!("/api/v1/review/{question}"),
+        &format!("/people/{person}"),
+        "/firms/acme",
+    ] {
         let page = viewer.get(path).await;
         assert_eq!(page.status, 200, "{path}");
         for secret in ["Byron", "ada@example.com", "5125550100", "twin-inbound"] {
