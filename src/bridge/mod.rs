@@ -5,6 +5,7 @@
 
 mod access;
 mod act;
+mod automations;
 mod backfill;
 mod breaker;
 mod confirm;
@@ -29,6 +30,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
 
 pub use access::{IDLE, NotSignedIn, hash_password};
+pub use automations::{NotSaved, Tried, TriedStep, save_rule, saved_rules};
 pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};
 pub use desk::NotDone;
@@ -71,6 +73,7 @@ pub struct Bridge {
     reconcile: ReconcileConfig,
     door: access::Door,
     public_url: Option<String>,
+    automations: automations::Automations,
     retention: RetentionConfig,
     /// Rung when an event may have become due.
     wake: Notify,
@@ -101,6 +104,7 @@ impl Bridge {
             reconcile: config.reconcile,
             door: access::Door::default(),
             public_url: config.server.public_url.clone(),
+            automations: automations::Automations::default(),
             retention: config.retention,
             wake: Notify::new(),
         })
@@ -133,6 +137,11 @@ impl Bridge {
             }
         }
         Ok(())
+    }
+
+    /// Reads the rules anew if somebody changed one, in this process or another.
+    pub async fn refresh_rules(&self) -> Result<(), crate::store::StoreError> {
+        self.automations.refresh(&self.store).await
     }
 
     /// Tells the worker to look for due events now rather than at its next poll.
