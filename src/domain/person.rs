@@ -8,6 +8,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{Field, FieldName};
 
+/// What stands among the channels that are forbidden for "may be reached again", once one was.
+pub const MAY_BE_REACHED: &str = "none";
+
 /// The values of a person's fields, each in its canonical form. A field without a value is absent, never empty.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -122,11 +125,6 @@ fn date(text: &str) -> String {
 pub struct Email(String);
 
 impl Email {
-    /// Its one form.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Reads an address (RFC 5321 syntax); no dots or plus parts are removed, since merging two people is worse
     /// than missing a match.
     pub fn parse(raw: &str) -> Option<Self> {
@@ -145,11 +143,6 @@ impl Email {
 pub struct Phone(String);
 
 impl Phone {
-    /// Its one form.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Reads a number; without a country code it is taken as one of the United States.
     pub fn parse(raw: &str) -> Option<Self> {
         let text = tidy(raw);
