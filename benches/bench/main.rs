@@ -16,6 +16,7 @@
 //! sends them; `table` prints. The rest are themes, each a file.
 
 mod acknowledge;
+mod backfill;
 mod console;
 mod database;
 mod flood;
@@ -56,11 +57,13 @@ enum Theme {
     Flood,
     /// How well people are recognised.
     Matching,
+    /// Records a second of a backfill; 20,000 at each vendor with `--full`.
+    Backfill,
     /// The console's first page with many events stored.
     Console,
 }
 
-const THEMES: [Theme; 9] = [
+const THEMES: [Theme; 10] = [
     Theme::Acknowledge,
     Theme::Latency,
     Theme::Sync,
@@ -69,6 +72,7 @@ const THEMES: [Theme; 9] = [
     Theme::Start,
     Theme::Flood,
     Theme::Matching,
+    Theme::Backfill,
     Theme::Console,
 ];
 
@@ -125,6 +129,7 @@ fn main() {
             Theme::Start => start::run(&plan, &mut report),
             Theme::Flood => flood::run(&plan, &mut report),
             Theme::Matching => matching::run(&plan, &mut report),
+            Theme::Backfill => backfill::run(&plan, &mut report),
             Theme::Console => console::run(&plan, &mut report),
         }
     }

@@ -43,6 +43,12 @@ pub(super) async fn guard(
             return Problem::unauthorised().detail(how).into_response();
         }
     }
+    let sees_all = actor.role >= Role::Operator && actor.reach == Reach::Everywhere;
+    if route.starts_with(PEOPLE) && !sees_all {
+        let who =
+            "This takes an operator or administrator of all firms; the console shows the people of yours.";
+        return Problem::forbidden(who).into_response();
+    }
     request.extensions_mut().insert(actor);
     next.run(request).await
 }
@@ -50,6 +56,9 @@ pub(super) async fn guard(
 /// What tells no more than that the program runs and how: a scraper and a health check on this machine need no
 /// credential.
 const OPEN_TO_THIS_MACHINE: [&str; 4] = ["/metrics", "/livez", "/readyz", "/openapi.json"];
+
+/// What tells of people by name, over all firms.
+const PEOPLE: &str = "/api/v1/people";
 
 /// Who asks. A credential that is no good is refused, even from this machine.
 async fn who(shared: &Shared, headers: &HeaderMap, peer: IpAddr, is_public: bool) -> Result<Actor, Problem> {

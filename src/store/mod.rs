@@ -22,6 +22,7 @@ mod figures;
 mod filter;
 mod hand_offs;
 mod keeping;
+mod lane_state;
 mod people;
 pub mod postgres;
 mod quotas;
@@ -52,7 +53,8 @@ pub use figures::{
 pub use filter::EventFilter;
 pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
 pub use keeping::{CannotErase, Erased, ErasedCounts, Hold, Keeping, Kept, LetGo, Papers, SentRequest};
-pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
+pub use lane_state::LaneState;
+pub use people::{CannotSplit, People, PeopleFilter, PersonLink, PersonRow, PersonStory, Split, person_key};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
 pub use rules::{RuleRow, RuleRun, RuleSaved, RuleVersion, Rules};
@@ -60,8 +62,8 @@ pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
-    EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord, PlannedRecord, Recorded,
-    Rejoined, Settled, Settlement,
+    EventRow, EventStory, Intent, Lease, LinkChange, Parking, PlanRecord, PlannedRecord, Recorded, Rejoined,
+    Settled, Settlement,
 };
 
 use crate::crypto::{CannotOpen, Keyring, Place};

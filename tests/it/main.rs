@@ -1,11 +1,13 @@
 //! The integration tests, in one binary.
 
+mod acceptance;
 mod admin;
 mod automations;
 mod backfill;
 mod browser;
 mod catalog;
 mod console;
+mod convergence;
 mod crash;
 mod demo;
 mod example_config;
@@ -16,6 +18,7 @@ mod independent;
 mod keeping;
 mod matching;
 mod oauth;
+mod people;
 mod profiles;
 mod quotas;
 mod reconcile;

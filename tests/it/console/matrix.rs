@@ -18,6 +18,8 @@ enum For {
     Anywhere(Role),
     /// Who sees all firms.
     AllFirms,
+    /// An operator or administrator of all firms.
+    MendsAllFirms,
     /// An administrator of all firms.
     Governs,
     /// Everybody, and from this machine even nobody.
@@ -34,6 +36,12 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("GET", "/api/v1/review", For::Anywhere(Role::Viewer)),
     ("GET", "/api/v1/review/{id}", For::OfFirm(Role::Viewer)),
     ("POST", "/api/v1/review/{id}/resolve", For::OfFirm(Role::Operator)),
+    ("GET", "/api/v1/people", For::MendsAllFirms),
+    ("POST", "/api/v1/people/search", For::MendsAllFirms),
+    ("POST", "/api/v1/people/link", For::MendsAllFirms),
+    ("POST", "/api/v1/people/merge", For::MendsAllFirms),
+    ("POST", "/api/v1/people/split", For::MendsAllFirms),
+    ("GET", "/api/v1/people/{id}", For::MendsAllFirms),
     ("GET", "/api/v1/quotas", For::Anywhere(Role::Viewer)),
     ("GET", "/api/v1/secrets", For::Governs),
     ("GET", "/api/v1/firms", For::Anywhere(Role::Viewer)),
@@ -116,6 +124,9 @@ async fn each_route_by_each_caller() {
                 For::OfFirm(_) if !reach.covers(&FirmId::new("acme")) => 404,
                 For::OfFirm(needed) | For::Anywhere(needed) if *role < *needed => 403,
                 For::AllFirms if *reach != Reach::Everywhere => 403,
+                For::MendsAllFirms if *role < Role::Operator || *reach != Reach::Everywhere => 403,
+                // There is no such person, or the body is not as it should be: that is for the handler to say.
+                For::MendsAllFirms => continue,
                 For::Governs if *role != Role::Admin || *reach != Reach::Everywhere => 403,
                 _ => 0,
             };
