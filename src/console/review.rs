@@ -79,6 +79,7 @@ fn title(kind: ReviewKind) -> &'static str {
         ReviewKind::AmbiguousCreate => "Was it created or not?",
         ReviewKind::OverdueHandOff => "Did it arrive?",
         ReviewKind::HopBudget => "A record keeps changing back and forth",
+        ReviewKind::RuleBudget => "A rule wants to write more often than it may",
     }
 }
 
@@ -97,7 +98,7 @@ fn verb(kind: ReviewKind, action: ReviewAction) -> &'static str {
         (_, ReviewAction::UseHighlevel) => "Use HighLevel's",
         (_, ReviewAction::UseCasepeer) => "Use CASEpeer's",
         (_, ReviewAction::Done) => "It arrived",
-        (ReviewKind::HopBudget, ReviewAction::Retry) => "Let it go on",
+        (ReviewKind::HopBudget | ReviewKind::RuleBudget, ReviewAction::Retry) => "Let it go on",
         (_, ReviewAction::Retry) => "It did not, send it again",
     }
 }
