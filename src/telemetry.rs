@@ -82,5 +82,9 @@ fn describe() {
         "casebridge_loss_coverage",
         "How much of what there is to look at was looked at, 0 to 1."
     );
+    describe_counter!(
+        "casebridge_retention_deleted_total",
+        "What was kept long enough and deleted, by class."
+    );
     describe_gauge!("casebridge_events", "Events in the store by state, when last asked.");
 }

@@ -15,6 +15,7 @@ mod quota;
 mod receive;
 mod reconcile;
 mod replay;
+mod retention;
 mod review;
 mod secrets;
 mod session;
@@ -31,12 +32,13 @@ pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};
+pub use retention::{RETAIN_EVERY, Retained};
 pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;
-use crate::config::{Config, ReconcileConfig};
+use crate::config::{Config, ReconcileConfig, RetentionConfig};
 use crate::crypto::Keyring;
 use crate::store::SharedStore;
 use crate::vendors::highlevel::OAuthClient;
@@ -56,6 +58,7 @@ pub struct Bridge {
     highlevel_app: Option<String>,
     connections: Option<Arc<Connections>>,
     reconcile: ReconcileConfig,
+    retention: RetentionConfig,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -84,6 +87,7 @@ impl Bridge {
             highlevel_app: config.highlevel.app_id().map(str::to_owned),
             connections,
             reconcile: config.reconcile,
+            retention: config.retention,
             wake: Notify::new(),
         })
     }

@@ -62,7 +62,7 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(_) => Self::try_again(error.to_string()),
             StoreError::Sealed(_) => Self::configuration(error.to_string())
                 .hint("list the key that sealed it in crypto.keys, after the active one"),
-            StoreError::Corrupt(_) => Self::failed(error.to_string()),
+            StoreError::Corrupt(_) | StoreError::Gone(_) => Self::failed(error.to_string()),
         }
     }
 }

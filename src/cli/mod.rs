@@ -62,7 +62,7 @@ enum Verb {
     Reconcile(reconcile::Arguments),
     /// Decide what only a person can: see both sides, and answer.
     Review(review::Arguments),
-    /// See a person across both systems; link, merge, split.
+    /// See a person across both systems; link, merge, split; hold, export, erase what is kept about them.
     People(people::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
@@ -74,7 +74,7 @@ enum Verb {
     Secrets(secrets::Arguments),
     /// Sign and send a sample webhook, to try an installation.
     Send(send::Arguments),
-    /// Bring the database's schema up to date, or move from SQLite to PostgreSQL.
+    /// Bring the database's schema up to date, back it up and restore it, or move from SQLite to PostgreSQL.
     Store(store::Arguments),
     /// Run the simulated HighLevel and CASEpeer alone.
     Twin(twin::Arguments),

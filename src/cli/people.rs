@@ -1,5 +1,8 @@
 //! `casebridge people`: who is who across both systems.
 
+mod keep;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -66,6 +69,71 @@ enum Verb {
         /// Who says so; kept.
         #[arg(long, env = "USER", default_value = "cli")]
         by: String,
+    },
+    /// Place a legal hold: everything about the person stays, whatever is due to be deleted or asked to be erased.
+    Hold {
+        #[command(flatten)]
+        config: ConfigArgument,
+        #[command(flatten)]
+        firm: FirmArgument,
+        /// The person's number, or one of its records as system:kind:id.
+        who: Who,
+        /// What the hold is for; kept, sealed.
+        #[arg(long)]
+        why: String,
+        /// Who places it; kept.
+        #[arg(long, env = "USER", default_value = "cli")]
+        by: String,
+    },
+    /// End every legal hold on a person.
+    Release {
+        #[command(flatten)]
+        config: ConfigArgument,
+        #[command(flatten)]
+        firm: FirmArgument,
+        /// The person's number, or one of its records as system:kind:id.
+        who: Who,
+        /// Who ends it; kept.
+        #[arg(long, env = "USER", default_value = "cli")]
+        by: String,
+    },
+    /// List the legal holds, past ones too.
+    Holds {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Hand out everything that is kept about a person as JSON: records, links, what was received and sent.
+    Export {
+        #[command(flatten)]
+        config: ConfigArgument,
+        #[command(flatten)]
+        firm: FirmArgument,
+        /// The person's number, or one of its records as system:kind:id.
+        who: Who,
+        /// Into this new file, which only you may read, instead of standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Erase everything that is kept about a person, for good, and print a certificate. A legal hold wins.
+    Erase {
+        #[command(flatten)]
+        config: ConfigArgument,
+        #[command(flatten)]
+        firm: FirmArgument,
+        /// The person's number, or one of its records as system:kind:id.
+        who: Who,
+        /// Without asking.
+        #[arg(long)]
+        yes: bool,
+        /// Who asks for it; kept.
+        #[arg(long, env = "USER", default_value = "cli")]
+        by: String,
+        /// Write the certificate into this file instead of standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
 }
 
@@ -141,6 +209,24 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
                 split.events,
                 split.links
             ))
+        }
+        Verb::Hold { config, firm, who, why, by } => {
+            let (config, store) = open(&config).await?;
+            keep::hold(&store, number(&config, &store, &firm, &who).await?, &why, &by).await
+        }
+        Verb::Release { config, firm, who, by } => {
+            let (config, store) = open(&config).await?;
+            keep::release(&store, number(&config, &store, &firm, &who).await?, &by).await
+        }
+        Verb::Holds { config, json } => keep::holds(&open(&config).await?.1, json).await,
+        Verb::Export { config, firm, who, out } => {
+            let (config, store) = open(&config).await?;
+            keep::export(&store, number(&config, &store, &firm, &who).await?, out.as_deref()).await
+        }
+        Verb::Erase { config, firm, who, yes, by, out } => {
+            let (config, store) = open(&config).await?;
+            let person = number(&config, &store, &firm, &who).await?;
+            keep::erase(&config, &store, person, &by, yes, out).await
         }
     }
 }

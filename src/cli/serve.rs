@@ -151,8 +151,9 @@ impl Working {
                 running.release().await;
             }
             let keep = keep_connections(Arc::clone(&kept), stopped.clone());
+            let retain = retain(Arc::clone(&kept), stopped.clone());
             let sweep = sweep(kept, stopped.clone());
-            tokio::join!(running.run(stopped), keep, sweep);
+            tokio::join!(running.run(stopped), keep, sweep, retain);
         });
         Self { worker, task, stop }
     }
@@ -209,6 +210,29 @@ async fn sweep(bridge: Arc<Bridge>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = bridge.reconcile_due(every) => {}
+        }
+    }
+}
+
+/// How often it is looked whether the day's deleting is due, first a while after the start.
+const RETAIN_LOOK: Duration = Duration::from_secs(600);
+
+/// Deletes what was kept long enough, once a day.
+async fn retain(bridge: Arc<Bridge>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RETAIN_LOOK) => {}
+        }
+        match bridge.retain_due().await {
+            Ok(Some(done)) => tracing::info!(
+                payloads = done.payloads,
+                requests = done.requests,
+                events = done.events,
+                "deleted what was kept long enough"
+            ),
+            Ok(None) => {}
+            Err(error) => tracing::error!("what was kept long enough could not be deleted: {error}"),
         }
     }
 }

@@ -1,18 +1,20 @@
 //! `casebridge store`: the database itself.
 
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
 use super::ConfigArgument;
 use super::failure::Failure;
-use super::output::say;
+use super::output::{note, print_json, say};
 use super::serve::{keyring, open_postgres, open_sqlite};
-use crate::clock::{SharedClock, SystemClock};
-use crate::config::{Secret, StoreUrl};
+use crate::clock::{Clock, SharedClock, SystemClock};
+use crate::config::{Config, Secret, StoreUrl};
 use crate::store::copy::{self, CannotCopy, Progress};
 use crate::store::sqlite::ServeLock;
+use crate::store::sqlite::backup::{self, CannotBackUp};
 use crate::store::{postgres, sqlite};
 
 #[derive(Debug, Args)]
@@ -36,6 +38,26 @@ enum Verb {
         #[arg(long, env = "CASEBRIDGE_COPY_TO", hide_env_values = true, value_name = "URL", value_parser = target)]
         to: StoreUrl,
     },
+    /// Copy the database into one file while it is in use, and read the copy to its end. SQLite only.
+    Backup {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The new file, or a directory in which it is named by the time.
+        to: PathBuf,
+        /// Print what the backup holds as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a backup in the database's place. Stop `serve` first. SQLite only.
+    Restore {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The backup.
+        from: PathBuf,
+        /// Where a database is in place already: keep it under another name beside the restored one.
+        #[arg(long)]
+        replace: bool,
+    },
 }
 
 fn target(url: &str) -> Result<StoreUrl, String> {
@@ -50,6 +72,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Migrate { config } => migrate(&config).await,
         Verb::Copy { config, to: StoreUrl::Postgres(to) } => copy_to(&config, &to).await,
         Verb::Copy { to: StoreUrl::Sqlite(_), .. } => Err(Failure::usage("the target is PostgreSQL")),
+        Verb::Backup { config, to, json } => back_up(&config.load()?, to, json),
+        Verb::Restore { config, from, replace } => restore(&config.load()?, &from, replace),
     }
 }
 
@@ -108,4 +132,80 @@ fn show(Progress { table, done, total }: Progress) {
         (false, true) => writeln!(out, "{table}: {total} rows"),
         (false, false) => Ok(()),
     };
+}
+
+/// The file of the embedded store.
+fn sqlite_file(config: &Config, other_way: &str) -> Result<PathBuf, Failure> {
+    match &config.store.url {
+        StoreUrl::Sqlite(path) if path.exists() => Ok(path.clone()),
+        StoreUrl::Sqlite(path) => Err(Failure::failed(format!("there is no database {}", path.display()))
+            .hint("a relative store.url is looked for where the program runs")),
+        StoreUrl::Postgres(_) => {
+            Err(Failure::usage("store.url is PostgreSQL, which has tools of its own for this")
+                .hint(other_way))
+        }
+    }
+}
+
+fn back_up(config: &Config, to: PathBuf, json: bool) -> Result<(), Failure> {
+    let with_pg_dump = "pg_dump --format=custom --no-owner --file=casebridge.dump --dbname=\"$DATABASE_URL\"";
+    let database = sqlite_file(config, with_pg_dump)?;
+    let stamp = SystemClock.now().strftime("casebridge-%Y%m%dT%H%M%SZ.db").to_string();
+    let to = if to.is_dir() { to.join(stamp) } else { to };
+    let made = backup::back_up(&database, &to, &*keyring(config)?).map_err(cannot)?;
+    note("it is sealed with crypto.keys, which are not in it: keep a copy of those elsewhere");
+    if json {
+        return print_json(&made);
+    }
+    say(&format!(
+        "{}: {} bytes, schema {}, {} events, {} links; read to its end and whole",
+        made.file.display(),
+        made.bytes,
+        made.schema,
+        made.events,
+        made.links
+    ))
+}
+
+fn restore(config: &Config, from: &Path, replace: bool) -> Result<(), Failure> {
+    let with_pg_restore = "stop every instance, then pg_restore --clean --if-exists --no-owner --single-transaction \
+        --dbname=\"$DATABASE_URL\" casebridge.dump";
+    let StoreUrl::Sqlite(database) = &config.store.url else {
+        return sqlite_file(config, with_pg_restore).map(|_| ());
+    };
+    let stamp = SystemClock.now().strftime(".before-%Y%m%dT%H%M%SZ").to_string();
+    let mut kept = database.as_os_str().to_owned();
+    kept.push(stamp);
+    let (kept, keyring) = (PathBuf::from(kept), keyring(config)?);
+    let was_there = database.exists();
+    let restored = backup::restore(from, database, replace.then_some(&kept), &keyring).map_err(cannot)?;
+    // Brings an older backup's schema up to date, and shows that this build can use it.
+    drop(open_sqlite(database, &keyring, &(Arc::new(SystemClock) as SharedClock))?);
+    if was_there {
+        note(&format!("what was there before is kept as {}", kept.display()));
+    }
+    say(&format!(
+        "{} is restored: {} events, {} links",
+        database.display(),
+        restored.events,
+        restored.links
+    ))?;
+    say(
+        "start `casebridge serve`, then run `casebridge reconcile`: it finds what both systems did since the backup",
+    )
+}
+
+fn cannot(error: CannotBackUp) -> Failure {
+    let text = error.to_string();
+    match error {
+        CannotBackUp::File { .. } => Failure::failed(text),
+        CannotBackUp::Exists(_) => {
+            Failure::failed(text).hint("name another file; to restore over a database, add --replace")
+        }
+        CannotBackUp::Damaged { .. } => Failure::failed(text).hint("use another backup"),
+        CannotBackUp::Sealed { .. } => Failure::configuration(text)
+            .hint("crypto.keys must list the keys that were in use when the backup was made"),
+        CannotBackUp::TooNew { .. } => Failure::failed(text),
+        CannotBackUp::InUse(_) => Failure::try_again(text).hint("stop `casebridge serve`, then restore"),
+    }
 }

@@ -7,6 +7,7 @@ mod highlevel;
 mod mail;
 mod reconcile;
 mod reload;
+mod retention;
 mod secret;
 mod secrets;
 mod server;
@@ -23,6 +24,7 @@ pub use highlevel::HighLevelConfig;
 pub use mail::{MailConfig, MailEncryption};
 pub use reconcile::ReconcileConfig;
 pub use reload::{Loaded, Reloaded};
+pub use retention::RetentionConfig;
 pub use secret::{Secret, SecretKey};
 pub use secrets::NamedSecret;
 pub use server::ServerConfig;
@@ -48,6 +50,9 @@ pub struct Config {
     /// Looking for missed webhooks.
     #[serde(default)]
     pub reconcile: ReconcileConfig,
+    /// How long what is stored is kept.
+    #[serde(default)]
+    pub retention: RetentionConfig,
     /// The firms.
     #[serde(default)]
     pub firms: Vec<FirmConfig>,
@@ -67,6 +72,7 @@ impl Config {
         self.crypto.check().map_err(|why| ("crypto.keys".to_owned(), why))?;
         self.highlevel.check().map_err(|(key, why)| (format!("highlevel.{key}"), why))?;
         self.reconcile.check().map_err(|(key, why)| (format!("reconcile.{key}"), why))?;
+        self.retention.check().map_err(|(key, why)| (format!("retention.{key}"), why))?;
         self.check_ends()?;
         let mut ids = BTreeSet::new();
         let mut locations = BTreeSet::new();

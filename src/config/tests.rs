@@ -64,6 +64,9 @@ fn an_error_names_the_line_the_key_and_the_fix() {
         ("[store]\npool = 1", "store.pool: `1` connections are too few"),
         ("[store]\nacquire_timeout = \"soon\"", "store.acquire_timeout: "),
         ("[store]\nconnect_timeout = \"0s\"", "store.connect_timeout: is not longer than nothing"),
+        ("[retention]\npayload_days = 0", "retention.payload_days: is 0"),
+        ("[retention]\nhistory_days = 7", "retention.history_days: `7` is not between 30 and"),
+        ("[retention]\npayload_days = 500", "retention.payload_days: `500` is longer than history_days"),
         (
             "[highlevel]\nwebhook_keys = [\"x\"]",
             "c.toml, line 2, highlevel.webhook_keys: webhook key 0: expected `ed25519:`",

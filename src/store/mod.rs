@@ -18,6 +18,7 @@
 pub mod copy;
 mod credentials;
 mod hand_offs;
+mod keeping;
 mod people;
 pub mod postgres;
 mod quotas;
@@ -39,6 +40,7 @@ pub use credentials::{
     Saved, Tokens,
 };
 pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
+pub use keeping::{CannotErase, Erased, ErasedCounts, Hold, Keeping, Kept, LetGo, Papers, SentRequest};
 pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
@@ -68,7 +70,13 @@ pub enum StoreError {
     /// What is stored is not what this build writes.
     #[error("stored data is not what this build writes: {0}")]
     Corrupt(String),
+    /// What it would take is no longer kept.
+    #[error("{0}")]
+    Gone(&'static str),
 }
+
+/// Why an event is not replayed.
+const NO_BODY: &str = "the event's body is no longer kept, so it cannot be replayed; `casebridge reconcile` finds what still differs";
 
 /// A stored value that is not of the form it was written in.
 fn corrupt(error: serde_json::Error) -> StoreError {
@@ -120,7 +128,9 @@ fn check_seals(
 
 /// What the bridge asks of a database.
 #[async_trait]
-pub trait Store: Credentials + HandOffs + People + Quotas + Review + Secrets + Sweeps + Send + Sync {
+pub trait Store:
+    Credentials + HandOffs + Keeping + People + Quotas + Review + Secrets + Sweeps + Send + Sync
+{
     // Receiving.
 
     /// Commits a webhook to disk, or finds that it came before. When this returns, it is safe.

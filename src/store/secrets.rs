@@ -44,7 +44,7 @@ pub struct SealedPlace {
 
 impl SealedPlace {
     /// Every place there is; a test compares it with the migrations.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self {
             table: "payload",
             column: "sealed_body",
@@ -102,10 +102,17 @@ impl SealedPlace {
             key: &["hand_off.firm", "hand_off.effect"],
             id: None,
         },
+        Self {
+            table: "legal_hold",
+            column: "sealed_why",
+            join: "",
+            key: &["legal_hold.id"],
+            id: Some("legal_hold.id"),
+        },
         Self { table: "kept_key", column: "sealed_key", join: "", key: &["kept_key.name"], id: None },
     ];
 
-    /// The next rows that another key seals; `$1` is the seal's beginning and its length, and the rest the cursor.
+    /// The next rows that another key seals, of those whose value was not deleted; `$1` is the seal's beginning and its length, and the rest the cursor.
     pub(super) fn select(
         &self,
         bind: impl Fn(usize) -> String,
@@ -124,7 +131,8 @@ impl SealedPlace {
         };
         format!(
             "SELECT {keys}, {table}.{column} AS sealed{id} FROM {table} {join}
-            WHERE {table}.{column} IS NOT NULL AND substr({table}.{column}, 1, {length}) <> {}{from}
+            WHERE {table}.{column} IS NOT NULL AND length({table}.{column}) > 0
+                AND substr({table}.{column}, 1, {length}) <> {}{from}
             ORDER BY {keys} LIMIT {most}",
             bind(1)
         )
@@ -151,7 +159,8 @@ impl SealedPlace {
     pub(super) fn count_others(&self, bind: impl Fn(usize) -> String, length: usize) -> String {
         let Self { table, column, .. } = self;
         format!(
-            "SELECT count(*) FROM {table} WHERE {column} IS NOT NULL AND substr({column}, 1, {length}) <> {}",
+            "SELECT count(*) FROM {table}
+            WHERE {column} IS NOT NULL AND length({column}) > 0 AND substr({column}, 1, {length}) <> {}",
             bind(1)
         )
     }

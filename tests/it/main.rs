@@ -10,6 +10,7 @@ mod house;
 mod identity;
 mod inbound;
 mod independent;
+mod keeping;
 mod matching;
 mod oauth;
 mod profiles;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::super::ConfigArgument;
 use super::super::failure::Failure;
-use super::super::output::say;
+use super::super::output::{note, say};
 use super::super::serve::{keyring, open_store};
 use super::{Which, no_such};
 use crate::bridge::{Bridge, NoPreview};
 use crate::clock::{SharedClock, SystemClock};
 use crate::domain::EventId;
+use crate::store::StoreError;
 
 /// The most events one command replays.
 const MOST: usize = 100_000;
@@ -87,15 +88,25 @@ fn confirmed(count: usize, yes: bool) -> Result<bool, Failure> {
 }
 
 async fn replay(bridge: &Bridge, ids: &[EventId], is_single: bool) -> Result<(), Failure> {
-    let mut replayed = 0;
+    let (mut replayed, mut bodiless) = (0, 0);
     for id in ids {
-        match bridge.replay(*id).await? {
+        let result = match bridge.replay(*id).await {
+            Err(StoreError::Gone(_)) if !is_single => {
+                bodiless += 1;
+                continue;
+            }
+            result => result?,
+        };
+        match result {
             None if is_single => return Err(no_such(*id)),
             Some(false) if is_single => return Err(Failure::failed(format!("{id} is not settled yet"))),
             Some(true) => replayed += 1,
             // Another hand may have been quicker.
             None | Some(false) => {}
         }
+    }
+    if bodiless > 0 {
+        note(&format!("{bodiless} are not replayed: their bodies are no longer kept"));
     }
     say(&format!("{replayed} wait for their turn; a running bridge takes them within a second"))
 }

@@ -96,7 +96,7 @@ pub async fn show(
 #[utoipa::path(post, path = "/api/v1/events/{id}/replay", tag = "events", params(("id" = String, Path, description = "The event.")), responses(
     (status = 202, description = "It waits for its turn.", body = Accepted),
     (status = 404, description = "There is no such event.", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "It is not settled yet.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "It is not settled yet, or its body is no longer kept.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn replay(
     State(shared): State<Arc<Shared>>,

@@ -14,6 +14,9 @@ use crate::store::StoreError;
 
 /// The answer while the store cannot give one.
 fn unavailable(error: StoreError) -> Problem {
+    if let StoreError::Gone(why) = error {
+        return Problem::conflict(why);
+    }
     tracing::error!("the store could not answer: {error}");
     Problem::busy_as(StatusCode::SERVICE_UNAVAILABLE)
 }

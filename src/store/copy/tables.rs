@@ -270,6 +270,32 @@ pub(super) const TABLES: &[Table] = &[
             ("found_at", Integer),
         ],
     },
+    Table {
+        name: "legal_hold",
+        key: "id",
+        columns: &[
+            ("id", Id),
+            ("firm", Text),
+            ("sealed_why", Bytes),
+            ("held_at", Integer),
+            ("held_by", Text),
+            ("released_at", Integer),
+            ("released_by", Text),
+        ],
+    },
+    Table { name: "legal_hold_person", key: "hold, person", columns: &[("hold", Id), ("person", Integer)] },
+    Table {
+        name: "erasure",
+        key: "id",
+        columns: &[
+            ("id", Id),
+            ("firm", Text),
+            ("person", Integer),
+            ("erased_at", Integer),
+            ("erased_by", Text),
+            ("counted", Text),
+        ],
+    },
 ];
 
 /// A value on its way.

@@ -12,6 +12,7 @@ mod credentials;
 mod effects;
 mod hand_offs;
 mod intents;
+mod keeping;
 mod lanes;
 mod lines;
 mod links;

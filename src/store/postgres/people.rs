@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::core::in_transaction;
 use super::rows::{Fault, text, word};
-use super::{PostgresStore, lanes, links, read};
+use super::{PostgresStore, keeping, lanes, links, read};
 use crate::crypto::Keyring;
 use crate::domain::{FirmId, Link, PersonId, RecordRef, Resolution, ReviewAction, ReviewId, ReviewKind};
 use crate::store::people::{APART, apart, is_match, leaving};
@@ -76,12 +76,15 @@ impl People for PostgresStore {
 }
 
 /// The firm and number of a person, or of the one it was merged into.
-async fn alive(pool: &PgPool, id: PersonId) -> Result<Option<(String, i64)>, Fault> {
+pub(super) async fn alive(pool: &PgPool, id: PersonId) -> Result<Option<(String, i64)>, Fault> {
     let mut connection = pool.acquire().await?;
     alive_on(&mut connection, id).await
 }
 
-async fn alive_on(connection: &mut PgConnection, id: PersonId) -> Result<Option<(String, i64)>, Fault> {
+pub(super) async fn alive_on(
+    connection: &mut PgConnection,
+    id: PersonId,
+) -> Result<Option<(String, i64)>, Fault> {
     let sql = "WITH RECURSIVE step AS (SELECT id, firm, merged_into FROM person WHERE id = $1
             UNION SELECT person.id, person.firm, person.merged_into FROM person JOIN step ON person.id = step.merged_into)
         SELECT firm, id FROM step WHERE merged_into IS NULL";
@@ -133,6 +136,7 @@ async fn split(
     };
     let sql = "INSERT INTO person (firm) VALUES ($1) RETURNING id";
     let to: i64 = sqlx::query(sql).bind(firm).fetch_one(&mut *connection).await?.try_get("id")?;
+    keeping::hold_with(connection, from, to).await?;
     let records: Vec<String> = moved.iter().map(ToString::to_string).collect();
     let sql = "UPDATE person_record SET person = $1 WHERE firm = $2 AND record = ANY($3)";
     let keys: Vec<String> = records.iter().map(|record| text(record)).collect();

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnection, PgPool};
 use super::lanes;
 use super::rows::{Fault, text, word};
 use crate::domain::{EventId, EventState, FirmId, RecordRef};
-use crate::store::Address;
+use crate::store::{Address, NO_BODY, StoreError};
 
 /// Whose an event is.
 pub(super) async fn firm_of(pool: &PgPool, id: EventId) -> Result<Option<FirmId>, Fault> {
@@ -24,6 +24,10 @@ pub(super) async fn replay(
     let Some((seq, state, records)) = find(connection, id).await? else { return Ok(None) };
     if !state.is_settled() {
         return Ok(Some(false));
+    }
+    let body = sqlx::query("SELECT 1 FROM payload WHERE event = $1").bind(seq);
+    if body.fetch_optional(&mut *connection).await?.is_none() {
+        return Err(StoreError::Gone(NO_BODY).into());
     }
     // An event that was set aside on arrival was given no lane then.
     let records: Vec<RecordRef> = records.iter().filter_map(|record| record.parse().ok()).collect();

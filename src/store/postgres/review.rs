@@ -15,6 +15,7 @@ use crate::crypto::Keyring;
 use crate::domain::{
     Decision, EventId, FirmId, Question, RecordRef, Resolution, ReviewAction, ReviewId, ReviewKind,
 };
+use crate::store::keeping::shows;
 use crate::store::review::{MOOT, MOST_DECISIONS, open, seal_details, seal_resolution};
 use crate::store::{Review, ReviewFilter, ReviewRow, ReviewStory, StoreError};
 
@@ -47,7 +48,7 @@ impl Review for PostgresStore {
     async fn review(&self, id: ReviewId) -> Result<Option<ReviewStory>, StoreError> {
         let mut sql: QueryBuilder<Postgres> = QueryBuilder::new(SELECT);
         sql.push(" AND id = ").push_bind(id.0);
-        Ok(read(stories(&self.core.pool, &self.keyring, sql)).await?.pop())
+        Ok(read(stories_in(&self.core.pool, &self.keyring, sql)).await?.pop())
     }
 
     async fn resolve_review(
@@ -79,7 +80,7 @@ impl Review for PostgresStore {
             .push_bind(subjects)
             .push(") AND action IS NOT NULL ORDER BY resolved_at DESC, id DESC LIMIT ");
         sql.push_bind(i64::try_from(MOST_DECISIONS).unwrap_or(i64::MAX));
-        let found = read(stories(&self.core.pool, &self.keyring, sql)).await?;
+        let found = read(stories_in(&self.core.pool, &self.keyring, sql)).await?;
         Ok(found.into_iter().filter_map(ReviewStory::decision).collect())
     }
 
@@ -134,12 +135,21 @@ async fn list(pool: &PgPool, filter: &ReviewFilter) -> Result<Vec<ReviewRow>, Fa
     sql.build().fetch_all(pool).await?.iter().map(read_row).collect()
 }
 
-async fn stories(
+async fn stories_in(
     pool: &PgPool,
+    keyring: &Keyring,
+    sql: QueryBuilder<Postgres>,
+) -> Result<Vec<ReviewStory>, Fault> {
+    let mut connection = pool.acquire().await?;
+    stories(&mut connection, keyring, sql).await
+}
+
+async fn stories(
+    connection: &mut PgConnection,
     keyring: &Keyring,
     mut sql: QueryBuilder<Postgres>,
 ) -> Result<Vec<ReviewStory>, Fault> {
-    let rows = sql.build().fetch_all(pool).await?;
+    let rows = sql.build().fetch_all(&mut *connection).await?;
     let mut stories = Vec::with_capacity(rows.len());
     for found in rows {
         let row = read_row(&found)?;
@@ -147,11 +157,25 @@ async fn stories(
             open(keyring, row.id, found.try_get("sealed_details")?, found.try_get("sealed_resolution")?)?;
         let sql = "SELECT id FROM event WHERE seq IN (SELECT event FROM review_event WHERE review = $1)
             ORDER BY seq";
-        let events = sqlx::query(sql).bind(row.id.0).fetch_all(pool).await?;
+        let events = sqlx::query(sql).bind(row.id.0).fetch_all(&mut *connection).await?;
         let events = events.iter().map(|row| event_id(row, "id")).collect::<Result<_, _>>()?;
         stories.push(ReviewStory { events, row, details, resolution });
     }
     Ok(stories)
+}
+
+/// The questions of a firm, open and answered, that show one of these records.
+pub(super) async fn showing(
+    connection: &mut PgConnection,
+    keyring: &Keyring,
+    firm: &str,
+    records: &[RecordRef],
+) -> Result<Vec<ReviewStory>, Fault> {
+    let mut sql = QueryBuilder::new(SELECT);
+    sql.push(" AND firm = ").push_bind(firm.to_owned()).push(" ORDER BY id");
+    let mut found = stories(connection, keyring, sql).await?;
+    found.retain(|review| shows(review, records));
+    Ok(found)
 }
 
 /// Asks, or brings the question that is being asked up to date.
@@ -204,7 +228,7 @@ async fn hold_settled(
 }
 
 /// Answers a question, or says that it answered itself, and puts what waits for it back into its lanes.
-async fn close(
+pub(super) async fn close(
     connection: &mut PgConnection,
     id: ReviewId,
     answer: Option<(ReviewAction, &[u8])>,

@@ -17,10 +17,10 @@ use crate::store::sweeps::{
 };
 
 /// Events of one batch may have been received in another order than their rows have: so much is read before.
-const BATCH: i64 = 1_000;
+pub(super) const BATCH: i64 = 1_000;
 
 /// A row before the first that was received then or later.
-async fn first_row_since(pool: &PgPool, since: Timestamp) -> Result<i64, Fault> {
+pub(super) async fn first_row_since(pool: &PgPool, since: Timestamp) -> Result<i64, Fault> {
     let row = sqlx::query("SELECT coalesce(max(seq), 0) FROM event").fetch_one(pool).await?;
     let (mut low, mut high) = (0, row.try_get::<i64, _>(0)? + 1);
     let sql = "SELECT seq, received_at FROM event WHERE seq >= $1 ORDER BY seq LIMIT 1";

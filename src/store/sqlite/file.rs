@@ -28,6 +28,8 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Fewer pages between checkpoints trade a little throughput for a short tail (measured: p99 9 ms, not 23 ms).
     connection.pragma_update(None, "wal_autocheckpoint", 1000)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is deleted is overwritten, not only forgotten.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "cache_size", -16_000)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::rows::{Id, Millis, Word};
-use super::{SqliteStore, lanes, links};
+use super::{SqliteStore, keeping, lanes, links};
 use crate::crypto::Keyring;
 use crate::domain::{
     EventId, FirmId, Link, PersonId, RecordRef, Resolution, ReviewAction, ReviewId, ReviewKind,
@@ -62,7 +62,7 @@ fn owner(connection: &Connection, firm: &str, record: &RecordRef) -> Result<Opti
 }
 
 /// The firm and number of a person, or of the one it was merged into.
-fn alive(connection: &Connection, id: PersonId) -> Result<Option<(String, i64)>, StoreError> {
+pub(super) fn alive(connection: &Connection, id: PersonId) -> Result<Option<(String, i64)>, StoreError> {
     let mut find = connection.prepare_cached("SELECT firm, merged_into FROM person WHERE id = ?")?;
     let mut next = id.0;
     loop {
@@ -113,6 +113,7 @@ fn split(
         Err(why) => return Ok(Err(why)),
     };
     let to = connection.prepare_cached("INSERT INTO person (firm) VALUES (?)")?.insert([firm])?;
+    keeping::hold_with(connection, from, to)?;
     let mut take =
         connection.prepare_cached("UPDATE person_record SET person = ? WHERE firm = ? AND record = ?")?;
     for record in &moved {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::lanes;
 use super::rows::{Id, Millis, Word};
 use crate::domain::{EventId, EventState, RecordRef};
-use crate::store::{Address, StoreError};
+use crate::store::{Address, NO_BODY, StoreError};
 
 pub(super) fn replay(
     connection: &Connection,
@@ -16,6 +16,10 @@ pub(super) fn replay(
     let Some((seq, firm, state, records)) = find(connection, id)? else { return Ok(None) };
     if !state.is_settled() {
         return Ok(Some(false));
+    }
+    let sql = "SELECT 1 FROM payload WHERE event = ?";
+    if connection.prepare_cached(sql)?.query_row([seq], |_| Ok(())).optional()?.is_none() {
+        return Err(StoreError::Gone(NO_BODY));
     }
     // An event that was set aside on arrival was given no lane then.
     let records: Vec<RecordRef> = records.iter().filter_map(|record| record.parse().ok()).collect();

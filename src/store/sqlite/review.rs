@@ -1,6 +1,6 @@
 //! What only a person can decide, and what was decided.
 
-mod listing;
+pub(super) mod listing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,7 +126,7 @@ fn hold_settled(connection: &Connection, id: ReviewId, event: EventId, why: &str
 }
 
 /// Answers a question, or says that it answered itself, and puts what waits for it back into its lanes.
-fn close(
+pub(super) fn close(
     connection: &Connection,
     id: ReviewId,
     answer: Option<(ReviewAction, Vec<u8>)>,

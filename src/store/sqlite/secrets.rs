@@ -1,21 +1,52 @@
 //! Since when secrets are known, and which key seals what.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
+use super::SqliteStore;
 use super::rows::{Id, Millis};
 use crate::crypto::{Keyring, Place};
 use crate::store::StoreError;
 use crate::store::secrets::{
-    Cursor, FINGERPRINTS, Order, Part, Resealed, SealedPlace, adopt, kept_key_place,
+    Cursor, FINGERPRINTS, Order, Part, Resealed, SealedPlace, Secrets, adopt, kept_key_place,
 };
+
+#[async_trait]
+impl Secrets for SqliteStore {
+    async fn first_seen(&self, secrets: &[(String, [u8; 32])]) -> Result<Vec<Timestamp>, StoreError> {
+        let (secrets, now) = (secrets.to_vec(), self.now());
+        self.write(move |connection| first_seen(connection, &secrets, now)).await
+    }
+
+    async fn sealed_by(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.read(sealed_by).await
+    }
+
+    async fn reseal(
+        &self,
+        place: SealedPlace,
+        after: Option<Cursor>,
+        most: usize,
+    ) -> Result<Resealed, StoreError> {
+        let keyring = Arc::clone(&self.keyring);
+        self.write(move |connection| reseal(connection, &keyring, place, after.as_ref(), most)).await
+    }
+
+    async fn forget_keys(&self) -> Result<Vec<String>, StoreError> {
+        let keyring = Arc::clone(&self.keyring);
+        self.write(move |connection| forget_keys(connection, &keyring)).await
+    }
+}
 
 fn bind(at: usize) -> String {
     format!("?{at}")
 }
 
-pub(super) fn first_seen(
+fn first_seen(
     connection: &Connection,
     secrets: &[(String, [u8; 32])],
     now: Timestamp,
@@ -34,10 +65,7 @@ pub(super) fn first_seen(
     Ok(seen)
 }
 
-pub(super) fn sealed_by(
-    connection: &Connection,
-    keyring: &Keyring,
-) -> Result<Vec<(String, u64)>, StoreError> {
+fn sealed_by(connection: &Connection, keyring: &Keyring) -> Result<Vec<(String, u64)>, StoreError> {
     let mut counts = Vec::new();
     for (id, beginning) in keyring.beginnings() {
         let mut values = 0;
@@ -50,7 +78,7 @@ pub(super) fn sealed_by(
     Ok(counts)
 }
 
-pub(super) fn reseal(
+fn reseal(
     connection: &Connection,
     keyring: &Keyring,
     place: SealedPlace,
@@ -100,7 +128,7 @@ fn value(part: &Part) -> Value {
     }
 }
 
-pub(super) fn forget_keys(connection: &Connection, keyring: &Keyring) -> Result<Vec<String>, StoreError> {
+fn forget_keys(connection: &Connection, keyring: &Keyring) -> Result<Vec<String>, StoreError> {
     let beginning = keyring.beginning();
     for place in SealedPlace::ALL {
         let sql = place.count_others(bind, beginning.len());

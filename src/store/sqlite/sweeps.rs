@@ -17,7 +17,7 @@ use crate::store::sweeps::{
 };
 
 /// The first row that was received then or later: rows are in order of receipt.
-fn first_row_since(connection: &Connection, since: Timestamp) -> Result<i64, StoreError> {
+pub(super) fn first_row_since(connection: &Connection, since: Timestamp) -> Result<i64, StoreError> {
     let newest: Option<i64> = connection.query_row("SELECT max(seq) FROM event", [], |row| row.get(0))?;
     let (mut low, mut high) = (0, newest.unwrap_or(0) + 1);
     let sql = "SELECT seq, received_at FROM event WHERE seq >= ? ORDER BY seq LIMIT 1";

@@ -5,6 +5,7 @@ mod credentials;
 mod databases;
 mod effects;
 mod hand_offs;
+mod keeping;
 mod lanes;
 mod links;
 mod listing;

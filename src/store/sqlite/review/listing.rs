@@ -8,7 +8,8 @@ use rusqlite::{Connection, Row, params_from_iter};
 use super::super::rows::{Id, Millis, Word};
 use super::{bytes, read_id};
 use crate::crypto::Keyring;
-use crate::domain::{Decision, FirmId, ReviewAction, ReviewId, ReviewKind};
+use crate::domain::{Decision, FirmId, RecordRef, ReviewAction, ReviewId, ReviewKind};
+use crate::store::keeping::shows;
 use crate::store::review::{MOST_DECISIONS, open as unseal};
 use crate::store::{ReviewFilter, ReviewRow, ReviewStory, StoreError};
 
@@ -81,6 +82,19 @@ pub(super) fn one(
 ) -> Result<Option<ReviewStory>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM review WHERE id = ?");
     Ok(stories(connection, keyring, &sql, vec![bytes(id)])?.pop())
+}
+
+/// The questions of a firm, open and answered, that show one of these records.
+pub(in crate::store::sqlite) fn showing(
+    connection: &Connection,
+    keyring: &Keyring,
+    firm: &str,
+    records: &[RecordRef],
+) -> Result<Vec<ReviewStory>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM review WHERE firm = ? ORDER BY id");
+    let mut found = stories(connection, keyring, &sql, vec![firm.to_owned().into()])?;
+    found.retain(|review| shows(review, records));
+    Ok(found)
 }
 
 pub(super) fn decisions(

@@ -1,0 +1,180 @@
+//! `casebridge people hold | release | holds | export | erase`: what the law asks for.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::super::failure::Failure;
+use super::super::output::{note, print_json, say};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, StoreUrl};
+use crate::domain::PersonId;
+use crate::store::{CannotErase, Hold, SharedStore};
+
+pub(super) async fn hold(store: &SharedStore, person: PersonId, why: &str, by: &str) -> Result<(), Failure> {
+    if why.trim().is_empty() {
+        return Err(Failure::usage("--why is empty").hint("say in a few words what the hold is for"));
+    }
+    let hold = store.hold(person, why.trim(), by).await?.ok_or_else(|| gone(person))?;
+    say(&format!(
+        "everything about person {} stays from now on, until `casebridge people release {}`",
+        hold.people[0], hold.people[0]
+    ))
+}
+
+pub(super) async fn release(store: &SharedStore, person: PersonId, by: &str) -> Result<(), Failure> {
+    match store.release_holds(person, by).await? {
+        0 => Err(Failure::failed(format!("nothing holds person {person}"))
+            .hint("`casebridge people holds` lists who is held")),
+        1 => say("1 hold is released; what is old enough goes with the next day's deleting"),
+        many => {
+            say(&format!("{many} holds are released; what is old enough goes with the next day's deleting"))
+        }
+    }
+}
+
+pub(super) async fn holds(store: &SharedStore, json: bool) -> Result<(), Failure> {
+    let holds = store.holds(None).await?;
+    if json {
+        return print_json(&holds);
+    }
+    if holds.is_empty() {
+        return say("nobody is held");
+    }
+    let line = |hold: &Hold| {
+        let people: Vec<String> = hold.people.iter().map(ToString::to_string).collect();
+        let until = hold.released_at.map_or("held".to_owned(), |at| {
+            format!("released {} by {}", at.strftime("%Y-%m-%d"), hold.released_by.as_deref().unwrap_or("-"))
+        });
+        let since = hold.held_at.strftime("%Y-%m-%d");
+        format!(
+            "{since}  {:<16}  person {:<10}  {until}  by {}: {}",
+            hold.firm,
+            people.join(", "),
+            hold.held_by,
+            hold.why
+        )
+    };
+    say(&holds.iter().map(line).collect::<Vec<_>>().join("\n"))
+}
+
+/// Everything that is kept about a person, opened.
+pub(super) async fn export(store: &SharedStore, person: PersonId, out: Option<&Path>) -> Result<(), Failure> {
+    let mut story = store.person(person).await?.ok_or_else(|| gone(person))?;
+    let papers = store.papers(person).await?.ok_or_else(|| gone(person))?;
+    let mut bodies = Vec::new();
+    story.events.clear();
+    for id in &papers.events {
+        story.events.extend(store.event(*id).await?);
+        if let Some(body) = store.payload(*id).await? {
+            bodies.push(json!({ "event": id, "body": readable(&body) }));
+        }
+    }
+    let request = |request: &crate::store::SentRequest| {
+        let mut value = serde_json::to_value(request).expect("a request is JSON");
+        value["body"] = request.body.as_deref().map_or(Value::Null, readable);
+        value
+    };
+    let everything = json!({
+        "exported_at": SystemClock.now(),
+        "person": story,
+        "received": bodies,
+        "sent": papers.requests.iter().map(request).collect::<Vec<_>>(),
+        "questions": papers.reviews,
+        "holds": store.holds(Some(person)).await?,
+    });
+    let Some(path) = out else { return print_json(&everything) };
+    let failed = |error: std::io::Error| {
+        Failure::failed(format!("{}: {error}", path.display())).hint("name a file that is not there yet")
+    };
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    let text = serde_json::to_string_pretty(&everything).expect("it is JSON");
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    say(&format!("{}: everything about person {}, readable by you alone", path.display(), story.id))
+}
+
+/// A body as JSON, as text, or as what is neither.
+fn readable(body: &[u8]) -> Value {
+    use base64::Engine as _;
+    serde_json::from_slice(body).unwrap_or_else(|_| match std::str::from_utf8(body) {
+        Ok(text) => json!({ "text": text }),
+        Err(_) => json!({ "base64": base64::engine::general_purpose::STANDARD.encode(body) }),
+    })
+}
+
+/// Erases a person and prints the certificate, which is the only place that says whose records they were.
+pub(super) async fn erase(
+    config: &Config,
+    store: &SharedStore,
+    person: PersonId,
+    by: &str,
+    yes: bool,
+    out: Option<PathBuf>,
+) -> Result<(), Failure> {
+    if !yes && !confirmed(person)? {
+        return say("nothing was erased");
+    }
+    let erased = store.erase(person, by).await?.map_err(|why| match why {
+        CannotErase::NotThere => gone(person),
+        CannotErase::Held(_) => Failure::failed(why.to_string())
+            .hint("a hold wins over erasing: `casebridge people release` ends it once the law allows"),
+        CannotErase::AtWork => Failure::try_again(why.to_string()).hint("try again in a moment"),
+    })?;
+    store.wipe().await?;
+    let bytes = match &config.store.url {
+        StoreUrl::Sqlite(_) => "overwritten in the database's file, and the write-ahead log cut off",
+        StoreUrl::Postgres(_) => {
+            "taken out by VACUUM; what is left in free space of pages and in the database's own log is sealed and \
+             readable by nobody without crypto.keys; VACUUM FULL payload, event, effect, link, review rewrites the pages"
+        }
+    };
+    let certificate = json!({
+        "certificate": "casebridge erasure 1",
+        "id": erased.id,
+        "firm": erased.firm,
+        "person": erased.person,
+        "records": erased.records,
+        "erased_at": erased.erased_at,
+        "erased_by": erased.erased_by,
+        "erased": erased.erased,
+        "bytes": bytes,
+        "stays": [
+            "for each event: when it came, of which type, how it ended, and the key that keeps a delivery from being taken twice",
+            "keys of what was achieved, which name records of the two systems",
+            "this erasure's id, time and counts",
+        ],
+        "elsewhere": [
+            "backups made before this moment hold what was erased until they are deleted",
+            "HighLevel and CASEpeer hold their own records: while they do, their next webhook or the next sweep brings them back",
+        ],
+    });
+    if let Some(path) = out {
+        let text = serde_json::to_string_pretty(&certificate).expect("it is JSON");
+        if let Err(error) = std::fs::write(&path, text) {
+            // It is done, and nobody can be told again: at least it is shown.
+            note(&format!("{} cannot be written: {error}; this is the certificate", path.display()));
+            return print_json(&certificate);
+        }
+        return say(&format!("person {} is erased; the certificate is {}", erased.person, path.display()));
+    }
+    print_json(&certificate)
+}
+
+fn confirmed(person: PersonId) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage("nobody can be asked here")
+            .hint("`casebridge people export` first, then add --yes to erase for good"));
+    }
+    let mut out = std::io::stderr().lock();
+    let _ = write!(out, "erase person {person} for good? [y/N] ").and_then(|()| out.flush());
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::failed(error.to_string()))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn gone(person: PersonId) -> Failure {
+    Failure::failed(format!("the bridge knows no person {person}"))
+}
