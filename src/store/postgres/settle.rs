@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 
 use super::core::{ATTEMPTS, beginning, locks_of};
@@ -98,23 +98,25 @@ impl Job for Turn {
         _message: usize,
     ) -> Result<Vec<Self::Answer>, Fault> {
         let mut settled: Vec<Self::Answer> = turns.iter().map(|_| Ok(Settled::LeaseLost)).collect();
-        for (place, is_ended) in end_together(connection, turns, now).await? {
-            settled[place] = match is_ended {
-                true => Ok(Settled::Yes),
-                false => settle_alone(connection, &turns[place], now).await.map_err(StoreError::from),
-            };
+        let ended = end_together(connection, turns, now).await?;
+        for ((turn, is_ended), settled) in turns.iter().zip(ended).zip(&mut settled) {
+            match is_ended {
+                Some(true) => *settled = Ok(Settled::Yes),
+                Some(false) => *settled = settle_alone(connection, turn, now).await.map_err(StoreError::from),
+                None => {}
+            }
         }
         Ok(settled)
     }
 }
 
-/// Ends those turns that need no closer look. Tells of each whose lease holds whether it was ended.
+/// Ends those turns that need no closer look. Tells of each whether it was ended; nothing if its lease does not hold.
 async fn end_together(
     connection: &mut PgConnection,
     turns: &[Turn],
     now: Timestamp,
-) -> Result<Vec<(usize, bool)>, Fault> {
-    let sql = "SELECT place, is_ended FROM end_turns($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+) -> Result<Vec<Option<bool>>, Fault> {
+    let sql = "SELECT end_turns($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
         $15, $16, $17, $18)";
     let ends: Vec<Option<End<'_>>> = turns.iter().map(Turn::end).collect();
     let calls = (1_i64..).zip(turns).filter(|(_, turn)| turn.end().is_some());
@@ -132,12 +134,8 @@ async fn end_together(
         .bind(ends.iter().map(|end| end.and_then(|end| end.cause).map(|cause| cause.as_str())).collect::<Vec<_>>())
         .bind(plans.collect::<Vec<_>>())
         .bind(turns.iter().zip(&ends).map(supersedes).collect::<Vec<_>>());
-    let rows = calls::bind_calls(query, &calls).fetch_all(&mut *connection).await?;
-    let told = |row: &PgRow| {
-        let place = usize::try_from(row.try_get::<i64, _>("place")? - 1).expect("it counts from 1");
-        Ok((place, row.try_get("is_ended")?))
-    };
-    rows.iter().map(told).collect()
+    let row = calls::bind_calls(query, &calls).fetch_one(&mut *connection).await?;
+    Ok(row.try_get(0)?)
 }
 
 /// Ends a turn that needs a closer look, in a transaction of its own.
@@ -170,8 +168,10 @@ async fn end(connection: &mut PgConnection, held: Held<'_>, now: Timestamp) -> R
     if let Some(horizon) = turn.supersedes(end.state) {
         let sql = "UPDATE event SET state = 'superseded', settled_at = $1,
                 reason = 'settled together with ' || newer.id || ', which read the record afterwards'
-            FROM event newer WHERE newer.seq = $2 AND event.person = newer.person AND event.subject = newer.subject
-                AND event.state = 'waiting' AND event.is_update AND coalesce(event.turn, event.seq) <= $3";
+            FROM (SELECT id, person, subject FROM event WHERE seq = $2 LIMIT 1) newer
+            CROSS JOIN LATERAL (SELECT seq FROM event WHERE person = newer.person AND subject = newer.subject
+                AND state = 'waiting' AND is_update AND coalesce(turn, seq) <= $3 OFFSET 0) older
+            WHERE event.seq = older.seq";
         let superseding = sqlx::query(sql).bind(now.as_millisecond()).bind(seq).bind(horizon);
         superseding.execute(&mut *connection).await?;
     }

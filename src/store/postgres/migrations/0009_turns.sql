@@ -7,48 +7,55 @@
 --
 -- Given are lists: the locks of the firms in order; of each turn its event and claim, what it ends with (no state: it
 -- needs a closer look) and up to where it supersedes; of each call the turn's place, counted from 1, and its columns.
--- Comes back, for each turn whose lease holds, its place and whether it was ended here.
+-- Comes back, for each turn in order, whether it was ended here; nothing if its lease does not hold.
 CREATE FUNCTION end_turns(
     locks bigint[], moment bigint,
     ids uuid[], claimed bigint[], states text[], reasons text[], causes text[], plans bytea[], horizons bigint[],
     callers bigint[], operations text[], targets text[], keys text[], statuses bigint[], classes text[],
     starts bigint[], durations bigint[], details text[])
-RETURNS TABLE (place bigint, is_ended boolean)
+RETURNS boolean[]
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    ended boolean[]; -- by place; NULL: the lease does not hold
+    ended boolean[];
     seqs bigint[]; -- by place; 0: not ended here
-    events uuid[];
     people bigint[];
+    has_open boolean; -- whether one of them left an effect open
 BEGIN
-    PERFORM set_config('lock_timeout', '5s', true), set_config('synchronous_commit', 'off', true);
-    PERFORM pg_advisory_xact_lock(lock) FROM unnest(locks) AS lock;
+    PERFORM set_config('lock_timeout', '5s', true), set_config('synchronous_commit', 'off', true),
+        pg_advisory_xact_lock(lock) FROM unnest(locks) AS lock;
     -- A lease that holds does so until the firm's lock is let go: whoever could take it waits for that.
     SELECT array_agg(held.is_plain ORDER BY given.place),
             array_agg(CASE WHEN held.is_plain THEN held.seq ELSE 0 END ORDER BY given.place),
-            array_agg(given.id) FILTER (WHERE held.is_plain),
-            array_agg(DISTINCT held.person) FILTER (WHERE held.is_plain AND held.person IS NOT NULL)
-        INTO ended, seqs, events, people
+            array_agg(DISTINCT held.person) FILTER (WHERE held.is_plain AND held.person IS NOT NULL),
+            bool_or(held.has_open)
+        INTO ended, seqs, people, has_open
         FROM unnest(ids, claimed, states) WITH ORDINALITY AS given (id, claims, state, place)
         LEFT JOIN LATERAL (
             -- Found by its id alone: left to choose, the planner would go through all that are running.
             SELECT seq, person, given.state IS NOT NULL
                 AND NOT EXISTS (SELECT 1 FROM parking WHERE firm = found.firm)
-                AND NOT EXISTS (SELECT 1 FROM review_event WHERE review_event.event = found.seq) AS is_plain
+                AND NOT EXISTS (SELECT 1 FROM review_event WHERE review_event.event = found.seq) AS is_plain,
+                EXISTS (SELECT 1 FROM effect WHERE effect.event = given.id AND completed_at IS NULL) AS has_open
             FROM (SELECT seq, person, firm, claims, state FROM event WHERE id = given.id LIMIT 1) found
             WHERE found.claims = given.claims AND found.state = 'running') held ON true;
-    IF events IS NOT NULL THEN
-        DELETE FROM reservation USING effect WHERE effect.event = ANY(events) AND effect.completed_at IS NULL
-            AND reservation.firm = effect.firm AND reservation.effect = effect.key;
+    IF true = ANY(ended) THEN
+        IF has_open THEN
+            DELETE FROM reservation USING unnest(ids, ended) AS given (id, is_ended), effect
+                WHERE given.is_ended AND effect.event = given.id AND effect.completed_at IS NULL
+                    AND reservation.firm = effect.firm AND reservation.effect = effect.key;
+        END IF;
         IF people IS NOT NULL AND cardinality(array_remove(horizons, NULL)) > 0 THEN
+            -- Each from the one before: left to choose, the planner joins all of a person's events with each other.
             UPDATE event SET state = 'superseded', settled_at = moment,
                     reason = 'settled together with ' || newer.id || ', which read the record afterwards'
                 FROM unnest(horizons) WITH ORDINALITY AS given (horizon, place)
-                JOIN event newer ON newer.seq = seqs[given.place]
-                WHERE given.horizon IS NOT NULL
-                    AND event.person = newer.person AND event.subject = newer.subject AND event.state = 'waiting'
-                    AND event.is_update AND coalesce(event.turn, event.seq) <= given.horizon;
+                CROSS JOIN LATERAL (
+                    SELECT id, person, subject FROM event WHERE seq = seqs[given.place] LIMIT 1) newer
+                CROSS JOIN LATERAL (
+                    SELECT seq FROM event WHERE person = newer.person AND subject = newer.subject
+                        AND state = 'waiting' AND is_update AND coalesce(turn, seq) <= given.horizon OFFSET 0) older
+                WHERE given.horizon IS NOT NULL AND event.seq = older.seq;
         END IF;
         IF cardinality(callers) > 0 THEN
             INSERT INTO call (event, operation, target, effect_key, status, class, started_at, duration_ms, detail)
@@ -63,6 +70,9 @@ BEGIN
                 sealed_plan = coalesce(given.plan, sealed_plan), lease_owner = NULL, lease_until = NULL
             FROM unnest(states, reasons, causes, plans) WITH ORDINALITY AS given (state, reason, cause, plan, place)
             WHERE event.seq = seqs[given.place];
+        IF people IS NULL THEN
+            RETURN ended;
+        END IF;
         UPDATE event SET state = 'ready'
             FROM unnest(people) AS lane (person) CROSS JOIN LATERAL (
                 SELECT seq FROM event WHERE person = lane.person AND state = 'waiting'
@@ -70,8 +80,7 @@ BEGIN
             WHERE event.seq = next.seq AND NOT EXISTS (SELECT 1 FROM event head WHERE head.person = lane.person
                 AND head.state IN ('ready', 'running', 'retrying', 'parked'));
     END IF;
-    RETURN QUERY SELECT told.place, told.is_ended
-        FROM unnest(ended) WITH ORDINALITY AS told (is_ended, place) WHERE told.is_ended IS NOT NULL;
+    RETURN ended;
 END $$;
 
 -- A look, and a lock, for what each row refers to, which the same statement wrote or the firm's lock holds. What deletes a
