@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 /// How long a statement waits for another process, such as the CLI, to end its write. Senders expect an answer within
 /// seconds, and a refused webhook comes again.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Makes the file if there is none, for nobody but its owner; what SQLite puts beside it gets the same permissions.
 pub(super) fn create(path: &Path) -> std::io::Result<()> {
