@@ -22,12 +22,12 @@ mod session;
 mod settle;
 mod worker;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
 pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
-pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
+pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};
 pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
@@ -41,6 +41,7 @@ use crate::clock::SharedClock;
 use crate::config::{Config, ReconcileConfig, RetentionConfig};
 use crate::crypto::Keyring;
 use crate::store::SharedStore;
+use crate::vendors::OwnAddress;
 use crate::vendors::highlevel::OAuthClient;
 use crate::webhook::highlevel::Keys;
 
@@ -52,11 +53,12 @@ pub struct Bridge {
     pub firms: Firms,
     /// The time.
     pub clock: SharedClock,
-    secrets: Vec<SecretInUse>,
+    /// Those of the configuration in force.
+    secrets: RwLock<Arc<[SecretInUse]>>,
     keyring: Arc<Keyring>,
     highlevel_keys: Keys,
     highlevel_app: Option<String>,
-    connections: Option<Arc<Connections>>,
+    connections: Arc<Connections>,
     reconcile: ReconcileConfig,
     retention: RetentionConfig,
     /// Rung when an event may have become due.
@@ -72,16 +74,15 @@ impl Bridge {
         clock: SharedClock,
     ) -> Result<Self, String> {
         let http = firms::client(config, &clock);
-        let public_url = config.server.public_url.as_deref();
-        let app = OAuthClient::new(http.clone(), &config.highlevel, public_url)?;
-        let (kept, time, keys) = (&store, &clock, &keyring);
-        let connections = app
-            .map(|app| Arc::new(Connections::new(app, Arc::clone(kept), Arc::clone(time), Arc::clone(keys))));
+        let own = config.server.public_url.as_deref().map(OwnAddress::new);
+        let app = OAuthClient::new(http.clone(), &config.highlevel, own.as_ref())?;
+        let (kept, time, keys) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&keyring));
+        let connections = Arc::new(Connections::new(app, own, kept, time, keys));
         Ok(Self {
-            firms: Firms::new(config, &http, connections.as_ref())?,
+            firms: Firms::new(config, &http, &connections)?,
             store,
             clock,
-            secrets: SecretInUse::all(config, &keyring),
+            secrets: RwLock::new(SecretInUse::all(config, &keyring).into()),
             keyring,
             highlevel_keys: config.highlevel.keys().map_err(|wrong| wrong.to_string())?,
             highlevel_app: config.highlevel.app_id().map(str::to_owned),
@@ -95,7 +96,9 @@ impl Bridge {
     /// Works by another configuration from now on: its profiles, value maps and rules. The firms must be the same.
     pub fn reload(&self, config: &Config) -> Result<(), String> {
         let http = firms::client(config, &self.clock);
-        self.firms.replace(config, &http, self.connections.as_ref())?;
+        self.firms.replace(config, &http, &self.connections)?;
+        let secrets = SecretInUse::all(config, &self.keyring);
+        *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets.into();
         // What waits may be worked on now.
         self.ring();
         Ok(())

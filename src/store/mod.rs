@@ -36,8 +36,8 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 pub use credentials::{
-    Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned,
-    Saved, Tokens,
+    ConnectLink, Credential, CredentialRow, Credentials, Digest, Holder, Installation, RenewalLease, Saved,
+    Tokens,
 };
 pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
 pub use keeping::{CannotErase, Erased, ErasedCounts, Hold, Keeping, Kept, LetGo, Papers, SentRequest};

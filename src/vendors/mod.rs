@@ -8,11 +8,15 @@ mod classify;
 mod exchange;
 mod guard;
 pub mod highlevel;
+mod oauth;
 mod redact;
+mod token;
 
 pub use classify::classify;
 pub use exchange::{Exchange, Failure, HttpClient};
 pub use guard::{Guard, Refused, Resolver, SystemResolver, is_public};
+pub use oauth::{Issued, OwnAddress, Surface, TokenError};
+pub use token::{Granted, TokenSource};
 
 #[cfg(test)]
 mod tests;
