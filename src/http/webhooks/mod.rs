@@ -198,7 +198,11 @@ async fn refuse(shared: &Shared, sender: &'static str, why: &str) {
     match then.say {
         Some(0) => tracing::warn!(sender, "a webhook was refused: {why}"),
         Some(unsaid) => {
-            tracing::warn!(sender, unsaid, "a webhook was refused, as were others since this was last said: {why}")
+            tracing::warn!(
+                sender,
+                unsaid,
+                "a webhook was refused, as were others since this was last said: {why}"
+            )
         }
         None => {}
     }

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
+use super::calls;
 use super::links::{self, Agreed};
 use super::rows::{Fault, text};
 use super::writer::{Guard, Job};
-use super::calls;
 use crate::crypto::Keyring;
 use crate::domain::{EffectKey, RecordRef};
 use crate::store::{CallRecord, Lease, LinkChange, Settled};
@@ -75,7 +75,8 @@ async fn agreed(
         .iter()
         .map(|one| one.links.iter().all(|change| seen.insert((one.firm(), links::sides(change)))))
         .collect();
-    let known = links::known(connection, completions.iter().map(|one| (one.firm(), one.links.as_slice()))).await?;
+    let known =
+        links::known(connection, completions.iter().map(|one| (one.firm(), one.links.as_slice()))).await?;
     completions
         .iter()
         .zip(is_alone)
@@ -131,9 +132,14 @@ async fn write(
         .bind(all().map(|(_, (one, _))| one.lease.event.0).collect::<Vec<_>>())
         .bind(all().map(|(_, (one, _))| one.lease.claim).collect::<Vec<_>>())
         .bind(all().map(|(_, (one, _))| text(&one.key.0)).collect::<Vec<_>>())
-        .bind(all().map(|(_, (one, _))| one.result.as_ref().map(|record| text(&record.to_string()))).collect::<Vec<_>>())
+        .bind(
+            all()
+                .map(|(_, (one, _))| one.result.as_ref().map(|record| text(&record.to_string())))
+                .collect::<Vec<_>>(),
+        )
         .bind(all().map(|(_, (_, agreed))| i64::try_from(agreed.len()).expect("few")).collect::<Vec<_>>());
-    let changes = all().flat_map(|(place, (one, agreed))| agreed.iter().map(move |change| (place, one.firm(), change)));
+    let changes =
+        all().flat_map(|(place, (one, agreed))| agreed.iter().map(move |change| (place, one.firm(), change)));
     let query = links::bind(query, changes);
     let calls: Vec<_> = all().map(|(place, (one, _))| (place, &one.call)).collect();
     let rows = calls::bind_calls(query, &calls).fetch_all(connection).await?;

@@ -104,7 +104,8 @@ impl Job for First {
         for row in &rows {
             let place = usize::try_from(row.try_get::<i64, _>("place")? - 1).expect("it counts from 1");
             let first = &firsts[place];
-            let has_all = row.try_get::<i64, _>("reserved")? == i64::try_from(first.match_keys.len()).expect("few");
+            let has_all =
+                row.try_get::<i64, _>("reserved")? == i64::try_from(first.match_keys.len()).expect("few");
             begun[place] = Some(if has_all { first.begun() } else { withdraw(connection, first).await? });
         }
         Ok(begun)

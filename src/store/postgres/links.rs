@@ -160,7 +160,8 @@ pub(super) async fn known<'a>(
         return Ok(known);
     }
     let sides = |(list, change): &(usize, usize)| sides(&lists[*list].1[*change]);
-    let sql = "SELECT place, revision, sealed_base FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
+    let sql =
+        "SELECT place, revision, sealed_base FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
             AS given (firm, highlevel, casepeer, place)
         CROSS JOIN LATERAL (SELECT revision, sealed_base FROM link WHERE firm = given.firm
             AND highlevel = given.highlevel AND casepeer = given.casepeer LIMIT 1) known";

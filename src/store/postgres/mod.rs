@@ -42,9 +42,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use self::completions::Completion;
 pub use self::core::{CannotOpenPostgres, PostgresOptions};
 use self::core::{Core, in_transaction, within_deadline};
-use self::completions::Completion;
 use self::intents::First;
 use self::links::Wanted;
 use self::listen::{Bell, CHANNEL};

@@ -131,7 +131,11 @@ async fn end_together(
         .bind(turns.iter().map(|turn| turn.lease.claim).collect::<Vec<_>>())
         .bind(ends.iter().map(|end| end.map(|end| end.state.as_str())).collect::<Vec<_>>())
         .bind(ends.iter().map(|end| end.and_then(|end| end.reason).map(text)).collect::<Vec<_>>())
-        .bind(ends.iter().map(|end| end.and_then(|end| end.cause).map(|cause| cause.as_str())).collect::<Vec<_>>())
+        .bind(
+            ends.iter()
+                .map(|end| end.and_then(|end| end.cause).map(|cause| cause.as_str()))
+                .collect::<Vec<_>>(),
+        )
         .bind(plans.collect::<Vec<_>>())
         .bind(turns.iter().zip(&ends).map(supersedes).collect::<Vec<_>>());
     let row = calls::bind_calls(query, &calls).fetch_one(&mut *connection).await?;

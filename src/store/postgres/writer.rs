@@ -121,12 +121,7 @@ async fn serve<J: Job>(core: Arc<Core>, queue: Arc<Mutex<Queue<J>>>) {
     }
 }
 
-async fn carry_out<J: Job>(
-    core: &Core,
-    jobs: &[J],
-    answers: Vec<Answer<J>>,
-    turn: MutexGuard<'_, Queue<J>>,
-) {
+async fn carry_out<J: Job>(core: &Core, jobs: &[J], answers: Vec<Answer<J>>, turn: MutexGuard<'_, Queue<J>>) {
     match commit(core, jobs, Some(turn)).await {
         Ok(done) => {
             // Whoever asked may have gone, as when a webhook's sender hangs up; the work is done all the same.

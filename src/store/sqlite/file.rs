@@ -50,7 +50,12 @@ mod tests {
         connection.execute_batch("CREATE TABLE made (here)").unwrap();
         for file in std::fs::read_dir(directory.path()).unwrap() {
             let file = file.unwrap();
-            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
+            assert_eq!(
+                file.metadata().unwrap().permissions().mode() & 0o777,
+                0o600,
+                "{:?}",
+                file.file_name()
+            );
         }
         create(&path).unwrap();
         assert!(std::fs::metadata(&path).unwrap().len() > 0, "a file that is there is left as it is");
