@@ -4,6 +4,7 @@
 //! takes each through the rest. Everything that is decided is decided in [`crate::plan`].
 
 mod act;
+mod automations;
 mod backfill;
 mod breaker;
 mod confirm;
@@ -26,6 +27,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
+pub use automations::{NotSaved, Tried, TriedStep, save_rule, saved_rules};
 pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};
 pub use firms::{Firm, Firms, casepeer_client};
@@ -60,6 +62,7 @@ pub struct Bridge {
     highlevel_app: Option<String>,
     connections: Arc<Connections>,
     reconcile: ReconcileConfig,
+    automations: automations::Automations,
     retention: RetentionConfig,
     /// Rung when an event may have become due.
     wake: Notify,
@@ -88,6 +91,7 @@ impl Bridge {
             highlevel_app: config.highlevel.app_id().map(str::to_owned),
             connections,
             reconcile: config.reconcile,
+            automations: automations::Automations::default(),
             retention: config.retention,
             wake: Notify::new(),
         })
@@ -102,6 +106,11 @@ impl Bridge {
         // What waits may be worked on now.
         self.ring();
         Ok(())
+    }
+
+    /// Reads the rules anew if somebody changed one, in this process or another.
+    pub async fn refresh_rules(&self) -> Result<(), crate::store::StoreError> {
+        self.automations.refresh(&self.store).await
     }
 
     /// Tells the worker to look for due events now rather than at its next poll.

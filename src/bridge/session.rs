@@ -99,6 +99,8 @@ pub(super) struct Session<'a> {
     pub(super) store: &'a SharedStore,
     pub(super) keyring: &'a Keyring,
     pub(super) lease: &'a Lease,
+    /// Whether rules follow what the sync does, so that a hand-over has a rest.
+    pub(super) more_follows: bool,
     clock: &'a SharedClock,
     told: Option<Told>,
     reads: Mutex<Vec<CallRecord>>,
@@ -116,7 +118,7 @@ impl<'a> Session<'a> {
     ) -> Self {
         let Bridge { store, keyring, clock, .. } = bridge;
         let (reads, has_called) = (Mutex::new(Vec::new()), AtomicBool::new(false));
-        Self { firm, store, keyring, lease, clock, told, reads, priority, has_called }
+        Self { firm, store, keyring, lease, more_follows: false, clock, told, reads, priority, has_called }
     }
 
     /// What the event's own webhook says of this lead or case, where that stands in for reading it.

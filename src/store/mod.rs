@@ -23,6 +23,7 @@ mod people;
 pub mod postgres;
 mod quotas;
 mod review;
+mod rules;
 mod secrets;
 pub mod sqlite;
 mod sweeps;
@@ -44,6 +45,7 @@ pub use keeping::{CannotErase, Erased, ErasedCounts, Hold, Keeping, Kept, LetGo,
 pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
+pub use rules::{RuleRow, RuleRun, RuleSaved, RuleVersion, Rules};
 pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
@@ -129,7 +131,7 @@ fn check_seals(
 /// What the bridge asks of a database.
 #[async_trait]
 pub trait Store:
-    Credentials + HandOffs + Keeping + People + Quotas + Review + Secrets + Sweeps + Send + Sync
+    Credentials + HandOffs + Keeping + People + Quotas + Review + Rules + Secrets + Sweeps + Send + Sync
 {
     // Receiving.
 

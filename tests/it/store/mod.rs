@@ -16,6 +16,7 @@ mod quotas;
 mod races;
 mod receiving;
 mod review;
+mod rules;
 mod secrets;
 mod sweeps;
 
