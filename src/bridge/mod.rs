@@ -10,6 +10,7 @@ mod breaker;
 mod confirm;
 mod connections;
 mod firms;
+mod people;
 mod prepare;
 mod process;
 mod quota;
@@ -21,6 +22,7 @@ mod review;
 mod secrets;
 mod session;
 mod settle;
+mod what_if;
 mod worker;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,15 +30,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
 
 pub use automations::{NotSaved, Tried, TriedStep, save_rule, saved_rules};
-pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
+pub use backfill::{BACKFILL_PAUSE, BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};
 pub use firms::{Firm, Firms, casepeer_client};
+pub use people::{CannotLink, link};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};
 pub use retention::{RETAIN_EVERY, Retained};
 pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
+pub use what_if::Difference;
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;

@@ -8,7 +8,7 @@ use crate::crypto::random_fraction;
 use crate::domain::{
     Cause, Event, EventState, Fact, FirmId, MAX_ATTEMPTS, Outcome, Plan, Priority, ReviewKind, System,
 };
-use crate::operations::casepeer::Refetch;
+use crate::operations::casepeer::{Events, Refetch};
 use crate::plan::plan;
 use crate::store::{CallRecord, Claim, PlanRecord, Settled, Settlement, StoreError};
 use crate::webhook::casepeer::Told;
@@ -30,6 +30,10 @@ impl Bridge {
             .increment(1);
         let (id, firm) = (claim.lease.event, &claim.lease.firm);
         match trouble {
+            // Nothing is wrong: the review queue has it, and its metric.
+            Some(why) if state == EventState::InReview => {
+                tracing::info!(event.id = %id, event.type = claim.kind, firm = %firm, %state, "{why}");
+            }
             Some(why) => {
                 tracing::warn!(event.id = %id, event.type = claim.kind, firm = %firm, %state, "{why}")
             }
@@ -200,6 +204,10 @@ impl Bridge {
 pub(super) fn read(firm: &Firm, source: System, kind: &str, payload: &[u8]) -> Result<Reading, Unreadable> {
     match source {
         System::HighLevel => highlevel::read_event(kind, payload),
+        // What the bridge tells itself is in the contract's words, whatever the account's own are.
+        System::CasePeer if reconcile::is_announced(payload) => {
+            casepeer::read_event(&Events::default(), kind, payload)
+        }
         System::CasePeer => casepeer::read_event(firm.casepeer.profile().events(), kind, payload),
     }
 }
@@ -207,7 +215,8 @@ pub(super) fn read(firm: &Firm, source: System, kind: &str, payload: &[u8]) -> R
 /// The record a stored body tells of, where that may stand in for reading it.
 pub(super) fn told(firm: &Firm, source: System, kind: &str, payload: &[u8]) -> Option<Told> {
     let events = firm.casepeer.profile().events();
-    let may_stand_in = source == System::CasePeer && events.refetch != Refetch::Always;
+    let may_stand_in =
+        source == System::CasePeer && events.refetch != Refetch::Always && !reconcile::is_announced(payload);
     may_stand_in.then(|| casepeer::read_told(events, kind, payload))?
 }
 

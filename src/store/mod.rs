@@ -19,6 +19,7 @@ pub mod copy;
 mod credentials;
 mod hand_offs;
 mod keeping;
+mod lane_state;
 mod people;
 pub mod postgres;
 mod quotas;
@@ -42,7 +43,8 @@ pub use credentials::{
 };
 pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
 pub use keeping::{CannotErase, Erased, ErasedCounts, Hold, Keeping, Kept, LetGo, Papers, SentRequest};
-pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
+pub use lane_state::LaneState;
+pub use people::{CannotSplit, People, PeopleFilter, PersonLink, PersonRow, PersonStory, Split, person_key};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
 pub use rules::{RuleRow, RuleRun, RuleSaved, RuleVersion, Rules};
@@ -50,8 +52,8 @@ pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
-    EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
-    PlannedRecord, Recorded, Rejoined, Settled, Settlement,
+    EventFilter, EventRow, EventStory, Intent, Lease, LinkChange, Parking, PlanRecord, PlannedRecord,
+    Recorded, Rejoined, Settled, Settlement,
 };
 
 use crate::crypto::{CannotOpen, Keyring, Place};

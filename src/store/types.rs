@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::crypto::CannotOpen;
 use crate::domain::{
-    Base, CallClass, Cause, EventId, EventState, FirmId, Link, Outcome, ParkCause, RecordRef, System,
+    Base, CallClass, Cause, EventId, EventState, FirmId, Link, Outcome, ParkCause, RecordRef, ReviewId,
+    System,
 };
 
 /// A verified webhook on its way into the store.
@@ -377,23 +378,7 @@ pub struct EventStory {
     pub plan: Option<PlanRecord>,
     /// The calls that were made, in order.
     pub calls: Vec<CallRecord>,
-}
-
-/// How many events are in each state.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LaneState {
-    /// By state; a state without events is absent.
-    pub by_state: BTreeMap<EventState, u64>,
-}
-
-impl LaneState {
-    /// How many are in this state.
-    pub fn of(&self, state: EventState) -> u64 {
-        self.by_state.get(&state).copied().unwrap_or_default()
-    }
-
-    /// How many are not settled.
-    pub fn pending(&self) -> u64 {
-        self.by_state.iter().filter(|(state, _)| !state.is_settled()).map(|(_, count)| count).sum()
-    }
+    /// The questions it waits, or waited, for a person's answer to.
+    #[schema(value_type = Vec<String>)]
+    pub reviews: Vec<ReviewId>,
 }

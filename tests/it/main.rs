@@ -1,9 +1,11 @@
 //! The integration tests, in one binary.
 
+mod acceptance;
 mod admin;
 mod automations;
 mod backfill;
 mod catalog;
+mod convergence;
 mod crash;
 mod demo;
 mod example_config;
@@ -14,6 +16,7 @@ mod independent;
 mod keeping;
 mod matching;
 mod oauth;
+mod people;
 mod profiles;
 mod quotas;
 mod reconcile;

@@ -12,7 +12,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0007_sweeps.sql"),
     include_str!("0008_keeping.sql"),
     include_str!("0009_rules.sql"),
-    include_str!("0010_turns.sql"),
+    include_str!("0010_person_keys.sql"),
+    include_str!("0011_turns.sql"),
 ];
 
 /// The newest schema this build knows.
