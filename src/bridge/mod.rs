@@ -9,6 +9,7 @@ mod breaker;
 mod confirm;
 mod connections;
 mod firms;
+mod pace;
 mod prepare;
 mod process;
 mod quota;
@@ -20,6 +21,7 @@ mod review;
 mod secrets;
 mod session;
 mod settle;
+mod watch;
 mod worker;
 
 use std::sync::Arc;
@@ -35,14 +37,19 @@ pub use replay::{NoPreview, Preview, Step, Would};
 pub use retention::{RETAIN_EVERY, Retained};
 pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
+pub use watch::{Verification, WATCH_EVERY, Watchman};
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;
 use crate::config::{Config, ReconcileConfig, RetentionConfig};
-use crate::crypto::Keyring;
+use crate::crypto::{Keyring, random_key};
+use crate::operations::Effect;
 use crate::store::SharedStore;
+use crate::telemetry::Spans;
+use crate::vendors::HttpClient;
 use crate::vendors::highlevel::OAuthClient;
 use crate::webhook::highlevel::Keys;
+use crate::webhook::highlevel::sign::SigningKey;
 
 /// Everything the flow needs.
 pub struct Bridge {
@@ -58,7 +65,17 @@ pub struct Bridge {
     highlevel_app: Option<String>,
     connections: Option<Arc<Connections>>,
     reconcile: ReconcileConfig,
+    /// How many webhooks of a firm are taken each second.
+    firm_per_second: u32,
+    /// The pace of locations that no firm has, all together.
+    strangers: pace::Pace,
     retention: RetentionConfig,
+    /// Where spans go.
+    pub spans: Spans,
+    /// How verifying webhooks goes.
+    pub verification: Verification,
+    /// What the bridge's own test events are signed with; it never leaves this process.
+    probe_key: SigningKey,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -77,16 +94,26 @@ impl Bridge {
         let (kept, time, keys) = (&store, &clock, &keyring);
         let connections = app
             .map(|app| Arc::new(Connections::new(app, Arc::clone(kept), Arc::clone(time), Arc::clone(keys))));
+        let probe_key = SigningKey::from_seed(&random_key());
+        let own = format!("ed25519:{}", probe_key.public_key());
+        let accepted = config.highlevel.webhook_keys.iter().map(String::as_str).chain([own.as_str()]);
+        let highlevel_keys =
+            Keys::parse(accepted, config.highlevel.accept_legacy_rsa).map_err(|wrong| wrong.to_string())?;
         Ok(Self {
             firms: Firms::new(config, &http, connections.as_ref())?,
             store,
             clock,
             secrets: SecretInUse::all(config, &keyring),
             keyring,
-            highlevel_keys: config.highlevel.keys().map_err(|wrong| wrong.to_string())?,
+            highlevel_keys,
+            spans: spans(config, &http),
+            verification: Verification::default(),
+            probe_key,
             highlevel_app: config.highlevel.app_id().map(str::to_owned),
             connections,
             reconcile: config.reconcile,
+            firm_per_second: config.server.firm_per_second,
+            strangers: pace::Pace::default(),
             retention: config.retention,
             wake: Notify::new(),
         })
@@ -101,8 +128,27 @@ impl Bridge {
         Ok(())
     }
 
+    /// The signature of a test event of the bridge's own.
+    pub fn sign_probe(&self, body: &[u8]) -> String {
+        self.probe_key.sign(body)
+    }
+
     /// Tells the worker to look for due events now rather than at its next poll.
     pub fn ring(&self) {
         self.wake.notify_one();
     }
+}
+
+/// The way to the configured collector.
+fn spans(config: &Config, http: &HttpClient) -> Spans {
+    let Some(endpoint) = &config.telemetry.otlp_endpoint else { return Spans::default() };
+    let url: Arc<str> = format!("{}/v1/traces", endpoint.trim_end_matches('/')).into();
+    let http = http.clone();
+    Spans::start(Arc::new(move |body| {
+        let (http, url) = (http.clone(), Arc::clone(&url));
+        Box::pin(async move {
+            let json = ("Content-Type", "application/json");
+            http.deliver(&url, &[json], body, Effect::Idempotent).await.is_ok()
+        })
+    }))
 }

@@ -1,5 +1,7 @@
 //! `casebridge serve`: the real thing.
 
+mod upkeep;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Secret, StoreUrl};
 use crate::crypto::Keyring;
 use crate::domain::Phone;
-use crate::http::{self, Listener, Readiness, Shared};
+use crate::http::{self, Limits, Listener, Readiness, Shared, Tls};
 use crate::store::SharedStore;
 use crate::store::postgres::{CannotOpenPostgres, PostgresOptions, PostgresStore, TimeSource};
 use crate::store::sqlite::{CannotOpenStore, ServeLock, SqliteStore};
@@ -74,6 +76,8 @@ pub struct Running {
     pub bridge: Arc<Bridge>,
     readiness: Readiness,
     working: Option<Working>,
+    /// Ends what it does beside its work.
+    upkeep: CancellationToken,
     _lock: Option<ServeLock>,
 }
 
@@ -114,20 +118,35 @@ impl Running {
         let public = receives.then(|| Listener::bind(config.server.public)).transpose().map_err(in_use)?;
         let admin = Listener::bind(config.server.admin).map_err(in_use)?;
         let failed = |error: std::io::Error| Failure::failed(error.to_string());
-        let public = public.map(|public| Listener::serve(public, http::public(Arc::clone(&shared))));
+        let tls = config.server.tls.as_ref().filter(|_| receives);
+        let tls = tls.map(|tls| Tls::read(&tls.certificate, &tls.key)).transpose().map_err(|why| {
+            Failure::configuration(format!("server.tls: {why}"))
+                .hint("both are files in PEM: the certificate first, then those between it and its authority")
+        })?;
+        let public = public.map(|public| {
+            let router = http::public(Arc::clone(&shared));
+            Listener::serve_within(public, router, Limits::default(), tls.as_ref())
+        });
         let public = public.transpose().map_err(failed)?;
-        let admin = Listener::serve(admin, http::admin(shared)).map_err(failed)?;
+        let admin = Listener::serve(admin, http::admin(Arc::clone(&shared))).map_err(failed)?;
         let name = worker_name(&config.store.url);
         let working = (role != Role::Receiver).then(|| Working::start(&bridge, name, lock.is_some()));
+        let upkeep = CancellationToken::new();
+        let router = receives.then(|| http::public(Arc::clone(&shared)));
+        upkeep::watch(config, &bridge, router, upkeep.clone());
+        if let Some(tls) = tls {
+            tokio::spawn(upkeep::renew(tls, upkeep.clone()));
+        }
         readiness.ready();
         // Its tables take tens of milliseconds to load; the first lead should not wait for them.
         tokio::task::spawn_blocking(|| Phone::parse("+15125550100"));
-        Ok(Self { public, admin, bridge, readiness, working, _lock: lock })
+        Ok(Self { public, admin, bridge, readiness, working, upkeep, _lock: lock })
     }
 
     /// Says that it is draining, goes on taking webhooks for the drain time, then finishes what is in flight.
     pub async fn stop(self, drain: Duration) {
         self.readiness.drain();
+        self.upkeep.cancel();
         if let Some(public) = self.public {
             tokio::time::sleep(drain).await;
             public.stop(PATIENCE).await;
@@ -151,7 +170,7 @@ impl Working {
                 running.release().await;
             }
             let keep = keep_connections(Arc::clone(&kept), stopped.clone());
-            let retain = retain(Arc::clone(&kept), stopped.clone());
+            let retain = upkeep::retain(Arc::clone(&kept), stopped.clone());
             let sweep = sweep(kept, stopped.clone());
             tokio::join!(running.run(stopped), keep, sweep, retain);
         });
@@ -210,29 +229,6 @@ async fn sweep(bridge: Arc<Bridge>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = bridge.reconcile_due(every) => {}
-        }
-    }
-}
-
-/// How often it is looked whether the day's deleting is due, first a while after the start.
-const RETAIN_LOOK: Duration = Duration::from_secs(600);
-
-/// Deletes what was kept long enough, once a day.
-async fn retain(bridge: Arc<Bridge>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(RETAIN_LOOK) => {}
-        }
-        match bridge.retain_due().await {
-            Ok(Some(done)) => tracing::info!(
-                payloads = done.payloads,
-                requests = done.requests,
-                events = done.events,
-                "deleted what was kept long enough"
-            ),
-            Ok(None) => {}
-            Err(error) => tracing::error!("what was kept long enough could not be deleted: {error}"),
         }
     }
 }

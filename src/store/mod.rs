@@ -15,6 +15,8 @@
 //! A firm lives in one database. No row refers to another firm's, so firms are partitioned over several primaries by
 //! installing the program once for each and giving each its firms; no query ever joins two.
 
+mod alerts;
+mod backlog;
 pub mod copy;
 mod credentials;
 mod hand_offs;
@@ -35,6 +37,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+pub use alerts::{Alert, Alerts, Notice, Raised};
+pub use backlog::{BacklogRow, LaneState};
 pub use credentials::{
     Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned,
     Saved, Tokens,
@@ -48,8 +52,8 @@ pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
-    EventFilter, EventRow, EventStory, Intent, LaneState, Lease, LinkChange, Parking, PlanRecord,
-    PlannedRecord, Recorded, Rejoined, Settled, Settlement,
+    EventFilter, EventRow, EventStory, Intent, Lease, LinkChange, Parking, PlanRecord, PlannedRecord,
+    Recorded, Rejoined, Settled, Settlement,
 };
 
 use crate::crypto::{CannotOpen, Keyring, Place};
@@ -129,7 +133,7 @@ fn check_seals(
 /// What the bridge asks of a database.
 #[async_trait]
 pub trait Store:
-    Credentials + HandOffs + Keeping + People + Quotas + Review + Secrets + Sweeps + Send + Sync
+    Alerts + Credentials + HandOffs + Keeping + People + Quotas + Review + Secrets + Sweeps + Send + Sync
 {
     // Receiving.
 

@@ -9,6 +9,7 @@ use crate::crypto::CannotOpen;
 use crate::domain::{
     Base, CallClass, Cause, EventId, EventState, FirmId, Link, Outcome, ParkCause, RecordRef, System,
 };
+use crate::telemetry::TraceId;
 
 /// A verified webhook on its way into the store.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct Arrival {
     pub is_update: bool,
     /// Why it cannot be worked on: it is then kept as undelivered.
     pub undeliverable: Option<(Cause, String)>,
+    /// The trace its sender gave.
+    pub trace: Option<TraceId>,
 }
 
 /// Whose an event is, what it is and what it is about.
@@ -104,6 +107,8 @@ pub struct Claim {
     pub received_at: Timestamp,
     /// Everything up to here had been received when it was claimed.
     pub horizon: i64,
+    /// The trace it is part of.
+    pub trace: TraceId,
 }
 
 /// How many events may be claimed, and of whom.
@@ -377,23 +382,4 @@ pub struct EventStory {
     pub plan: Option<PlanRecord>,
     /// The calls that were made, in order.
     pub calls: Vec<CallRecord>,
-}
-
-/// How many events are in each state.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LaneState {
-    /// By state; a state without events is absent.
-    pub by_state: BTreeMap<EventState, u64>,
-}
-
-impl LaneState {
-    /// How many are in this state.
-    pub fn of(&self, state: EventState) -> u64 {
-        self.by_state.get(&state).copied().unwrap_or_default()
-    }
-
-    /// How many are not settled.
-    pub fn pending(&self) -> u64 {
-        self.by_state.iter().filter(|(state, _)| !state.is_settled()).map(|(_, count)| count).sum()
-    }
 }

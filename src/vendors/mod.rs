@@ -8,7 +8,9 @@ mod classify;
 mod exchange;
 mod guard;
 pub mod highlevel;
+pub mod notify;
 mod redact;
+mod wire;
 
 pub use classify::classify;
 pub use exchange::{Exchange, Failure, HttpClient};

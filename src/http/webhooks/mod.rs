@@ -173,17 +173,33 @@ fn respond(sender: Sender<'_>, taken: Result<Recorded, Refused>) -> (&'static st
         }
         Err(Refused::Signature(why)) => {
             tracing::warn!(sender, "a webhook was refused: {why}");
+            let reason = if why == Refusal::Missing { "no_signature" } else { "signature" };
+            refuse(sender, reason);
             ("refused", Problem::invalid_signature().into_response())
         }
         Err(Refused::UnknownUrl) => {
             tracing::warn!(sender, "a webhook was refused: no firm has its address");
+            refuse(sender, "address");
             ("refused", Problem::not_found().into_response())
+        }
+        Err(Refused::TooFast) => {
+            tracing::warn!(
+                sender,
+                "a webhook was turned away for now: more come than server.firm_per_second"
+            );
+            ("too_fast", busy(told))
         }
         Err(Refused::Busy(why)) => {
             tracing::error!(sender, "a webhook was turned away for now: {why}");
             ("busy", busy(told))
         }
     }
+}
+
+/// Counts what is refused for good, by why.
+fn refuse(sender: &'static str, reason: &'static str) {
+    metrics::counter!("casebridge_webhooks_refused_total", "sender" => sender, "reason" => reason)
+        .increment(1);
 }
 
 /// Come again, in the form this sender understands.
@@ -208,6 +224,7 @@ fn announces_too_much(headers: &HeaderMap) -> bool {
 
 fn too_large(sender: Sender<'_>) -> (&'static str, Response) {
     tracing::warn!(sender = sender.name, "a webhook was refused: its body is larger than 1 MiB");
+    refuse(sender.name, "too_large");
     ("too_large", Problem::too_large().into_response())
 }
 

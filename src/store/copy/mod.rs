@@ -4,6 +4,7 @@
 //! needed. All of it is one transaction: a copy that fails, or does not compare equal, leaves nothing behind.
 
 mod tables;
+mod value;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,8 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 
-use self::tables::{MADE_WHEN_OPENED, TABLES, Table, Value};
+use self::tables::{MADE_WHEN_OPENED, TABLES, Table};
+use self::value::Value;
 use super::postgres::PostgresStore;
 
 /// Why nothing was copied.
@@ -157,7 +159,7 @@ async fn insert(
         if at > 0 {
             sql.push(", ");
         }
-        tables::push_column(&mut sql, *kind, batch.iter().map(|row| &row[at]));
+        value::push_column(&mut sql, *kind, batch.iter().map(|row| &row[at]));
     }
     sql.push(")").build().execute(connection).await?;
     Ok(())

@@ -4,6 +4,7 @@
 //! lock until it commits; claims hold none and pass over rows that others are about to claim. All times that are
 //! compared come from the database's clock.
 
+mod alerts;
 mod calls;
 mod claims;
 mod core;

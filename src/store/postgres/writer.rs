@@ -145,13 +145,15 @@ impl Line {
     }
 
     async fn try_to_commit<J: Job>(&mut self, jobs: &[J]) -> Result<Vec<J::Answer>, Fault> {
-        let firms: Vec<&str> = jobs.iter().map(J::firm).collect();
+        let (firms, timer): (Vec<&str>, _) = (jobs.iter().map(J::firm).collect(), Instant::now());
         // Taken out meanwhile: one on which anything went wrong is not used again.
         let mut connection = self.connected().await?;
         let mut transaction = connection.begin_with(beginning(&firms)).await?;
         let now = self.core.time.now(&mut *transaction).await?;
         let done = J::run(&mut transaction, jobs, now, self.core.message).await?;
         transaction.commit().await?;
+        metrics::histogram!("casebridge_store_commit_seconds", "store" => "postgres")
+            .record(timer.elapsed().as_secs_f64());
         self.connection = Some((connection, Instant::now()));
         Ok(done)
     }

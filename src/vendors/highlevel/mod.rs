@@ -19,6 +19,7 @@ use crate::domain::Announced;
 use crate::domain::CallClass;
 use crate::operations::Request;
 use crate::operations::highlevel::scopes::is_granted;
+use crate::telemetry::span_id;
 
 /// A token to call with.
 #[derive(Debug, Clone)]
@@ -145,6 +146,7 @@ fn unsent(request: &Request, started_at: Timestamp, failure: Failure) -> Exchang
         started_at,
         duration: Duration::ZERO,
         announced: Announced::default(),
+        span: span_id(),
         result: Err(failure),
     }
 }

@@ -1,5 +1,6 @@
 //! A store that comes to a stop at a chosen point, as if the program had been killed, or frozen, there.
 
+mod alerts;
 mod hand_offs;
 mod keeping;
 mod people;

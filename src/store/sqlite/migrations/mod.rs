@@ -11,6 +11,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0006_hand_off.sql"),
     include_str!("0007_sweeps.sql"),
     include_str!("0008_keeping.sql"),
+    include_str!("0009_alerts.sql"),
+    include_str!("0010_traces.sql"),
 ];
 
 /// The newest schema this build knows.
