@@ -8,18 +8,19 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::breaker::Breaker;
-use super::connections::{Connections, FirmTokens};
+use super::connections::{Accounts, Connections, FirmTokens};
 use super::pace::Pace;
 use super::quota::Meter;
 use crate::clock::SharedClock;
-use crate::config::{Config, FirmConfig, Secret};
+use crate::config::{CasePeerAuth, Config, FirmConfig, Secret};
 use crate::domain::{Allowance, FirmId, System, User};
+use crate::operations::casepeer::Profile;
 use crate::operations::highlevel::{CustomFields, Pipelines};
 use crate::rules::SyncRules;
 use crate::store::Holder;
-use crate::vendors::casepeer::CasePeerClient;
-use crate::vendors::highlevel::{HighLevelClient, PrivateTokens, TokenSource};
-use crate::vendors::{Guard, HttpClient};
+use crate::vendors::casepeer::{AccountClient, CasePeerClient, ClientTokens, Source};
+use crate::vendors::highlevel::{HighLevelClient, PrivateTokens};
+use crate::vendors::{Guard, HttpClient, OwnAddress, TokenSource};
 
 /// One firm, ready to work for.
 pub struct Firm {
@@ -29,6 +30,8 @@ pub struct Firm {
     pub location: String,
     /// Whether it is connected by a person in the browser.
     pub is_connected_by_browser: bool,
+    /// Its account on the CASEpeer side, if that is connected by a person in the browser.
+    pub account: Option<Holder>,
     /// What is synced, and how.
     pub rules: SyncRules,
     /// Its side of HighLevel.
@@ -55,6 +58,7 @@ pub struct Firms(RwLock<Arc<Index>>);
 
 struct Index {
     all: Vec<Arc<Firm>>,
+    accounts: Accounts,
     by_location: HashMap<String, Arc<Firm>>,
     // By digest, so that the time of a look-up says nothing about a token.
     by_workflow_token: HashMap<[u8; 32], Arc<Firm>>,
@@ -69,9 +73,11 @@ impl Firms {
     pub(super) fn new(
         config: &Config,
         http: &HttpClient,
-        connections: Option<&Arc<Connections>>,
+        connections: &Arc<Connections>,
     ) -> Result<Self, String> {
-        Ok(Self(RwLock::new(Arc::new(Index::new(config, http, connections, None)?))))
+        let index = Index::new(config, http, connections, None)?;
+        connections.set_accounts(index.accounts.clone());
+        Ok(Self(RwLock::new(Arc::new(index))))
     }
 
     /// Replaces all of them at once, or none. What is known of the vendors stays known.
@@ -79,10 +85,11 @@ impl Firms {
         &self,
         config: &Config,
         http: &HttpClient,
-        connections: Option<&Arc<Connections>>,
+        connections: &Arc<Connections>,
     ) -> Result<(), String> {
         let before = self.now();
         let index = Arc::new(Index::new(config, http, connections, Some(&before))?);
+        connections.set_accounts(index.accounts.clone());
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = index;
         Ok(())
     }
@@ -117,11 +124,13 @@ impl Index {
     fn new(
         config: &Config,
         http: &HttpClient,
-        connections: Option<&Arc<Connections>>,
+        connections: &Arc<Connections>,
         before: Option<&Self>,
     ) -> Result<Self, String> {
+        let own = config.server.public_url.as_deref().map(OwnAddress::new);
         let mut firms = Self {
             all: Vec::new(),
+            accounts: HashMap::new(),
             by_location: HashMap::new(),
             by_workflow_token: HashMap::new(),
             by_inbound_token: HashMap::new(),
@@ -131,7 +140,11 @@ impl Index {
                 before.and_then(|index| index.all.iter().find(|firm| firm.id.as_str() == settings.id));
             let tokens = tokens(settings, http, connections)?;
             let highlevel = HighLevelClient::new(http.clone(), config.highlevel.base_url.clone(), tokens);
-            let firm = Arc::new(Firm::new(settings, highlevel, http, before.map(|firm| &**firm))?);
+            let casepeer = casepeer(settings, http, own.as_ref(), connections)?;
+            if let Some(account) = &casepeer.account {
+                firms.accounts.insert(FirmId::new(&settings.id), account.clone());
+            }
+            let firm = Arc::new(Firm::new(settings, highlevel, casepeer, before.map(|firm| &**firm)));
             if let Some(token) = &settings.highlevel.workflow_token {
                 firms.by_workflow_token.insert(digest(token.reveal()), Arc::clone(&firm));
             }
@@ -162,13 +175,11 @@ impl Firm {
     fn new(
         settings: &FirmConfig,
         highlevel: HighLevelClient,
-        http: &HttpClient,
+        CasePeerSide { client: casepeer, account }: CasePeerSide,
         before: Option<&Self>,
-    ) -> Result<Self, String> {
-        let casepeer = &settings.casepeer;
-        let profile = casepeer.profile().map_err(|wrong| wrong.to_string())?;
-        let (highlevel_allows, casepeer_allows) = (Some(Allowance::HIGHLEVEL), profile.limits().allowance());
-        let casepeer = CasePeerClient::new(http.clone(), casepeer, profile);
+    ) -> Self {
+        let (highlevel_allows, casepeer_allows) =
+            (Some(Allowance::HIGHLEVEL), casepeer.profile().limits().allowance());
         // The same accounts have the same limits and are as well as they were.
         let before = before.filter(|before| {
             before.location == settings.highlevel.location_id
@@ -182,8 +193,9 @@ impl Firm {
             meter(before.map(|firm| &firm.highlevel_calls), System::HighLevel, highlevel_allows);
         let casepeer_calls =
             meter(before.map(|firm| &firm.casepeer_calls), System::CasePeer, casepeer_allows);
-        Ok(Self {
+        Self {
             id: FirmId::new(&settings.id),
+            account: account.map(|(holder, _)| holder),
             location: settings.highlevel.location_id.clone(),
             is_connected_by_browser: settings.highlevel.oauth,
             rules: settings.sync.clone(),
@@ -205,11 +217,11 @@ impl Firm {
             casepeer_users: Cached::default(),
             businesses: Cached::default(),
             lost_reasons: Cached::default(),
-        })
+        }
     }
 }
 
-/// A client of one firm's CASEpeer side alone, as for trying an operation.
+/// A client of one firm's CASEpeer side alone, as for trying an operation. It has no account that a person connected.
 pub fn casepeer_client(
     config: &Config,
     firm: &FirmConfig,
@@ -217,7 +229,43 @@ pub fn casepeer_client(
 ) -> Result<CasePeerClient, String> {
     let http = client(config, clock);
     let profile = firm.casepeer.profile().map_err(|wrong| wrong.to_string())?;
-    Ok(CasePeerClient::new(http, &firm.casepeer, profile))
+    let tokens = own_tokens(firm, &http, &profile)?;
+    Ok(CasePeerClient::new(http, &firm.casepeer, profile, tokens))
+}
+
+/// A firm's side of CASEpeer.
+struct CasePeerSide {
+    client: CasePeerClient,
+    /// With an account that a person connects.
+    account: Option<(Holder, Arc<AccountClient>)>,
+}
+
+fn casepeer(
+    settings: &FirmConfig,
+    http: &HttpClient,
+    own: Option<&OwnAddress>,
+    connections: &Arc<Connections>,
+) -> Result<CasePeerSide, String> {
+    let profile = settings.casepeer.profile().map_err(|wrong| wrong.to_string())?;
+    let (account, tokens) = match &settings.casepeer.auth {
+        CasePeerAuth::AuthorizationCode(client) => {
+            let client = AccountClient::new(http.clone(), client, profile.provider(), own)?;
+            let firm = FirmId::new(&settings.id);
+            let holder = Holder::account(&firm, client.host());
+            let tokens = FirmTokens { connections: Arc::clone(connections), firm, holder: holder.clone() };
+            (Some((holder, Arc::new(client))), Source::Kept(Arc::new(tokens)))
+        }
+        _ => (None, own_tokens(settings, http, &profile)?),
+    };
+    let client = CasePeerClient::new(http.clone(), &settings.casepeer, profile, tokens);
+    Ok(CasePeerSide { client, account })
+}
+
+/// The tokens a client gets for itself, if it does.
+fn own_tokens(settings: &FirmConfig, http: &HttpClient, profile: &Profile) -> Result<Source, String> {
+    let CasePeerAuth::ClientCredentials(client) = &settings.casepeer.auth else { return Ok(Source::None) };
+    let client = AccountClient::new(http.clone(), client, profile.provider(), None)?;
+    Ok(Source::Client(ClientTokens::new(http.clone(), client)))
 }
 
 /// A client that calls only what the configuration names.
@@ -229,18 +277,19 @@ pub(super) fn client(config: &Config, clock: &SharedClock) -> HttpClient {
 fn tokens(
     settings: &FirmConfig,
     http: &HttpClient,
-    connections: Option<&Arc<Connections>>,
+    connections: &Arc<Connections>,
 ) -> Result<Arc<dyn TokenSource>, String> {
     if !settings.highlevel.oauth {
         let tokens = settings.highlevel.private_tokens();
         return Ok(Arc::new(PrivateTokens::new(tokens, Arc::clone(http.clock()))));
     }
-    let connections =
-        connections.ok_or("firms.highlevel.oauth needs the Marketplace app under [highlevel]")?;
+    if !connections.has_app() {
+        return Err("firms.highlevel.oauth needs the Marketplace app under [highlevel]".into());
+    }
     Ok(Arc::new(FirmTokens {
         connections: Arc::clone(connections),
         firm: FirmId::new(&settings.id),
-        location: Holder::Location(settings.highlevel.location_id.clone()),
+        holder: Holder::Location(settings.highlevel.location_id.clone()),
     }))
 }
 

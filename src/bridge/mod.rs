@@ -24,12 +24,12 @@ mod settle;
 mod watch;
 mod worker;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
 pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
-pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected};
+pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};
 pub use firms::{Firm, Firms, casepeer_client};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
@@ -46,8 +46,8 @@ use crate::crypto::{Keyring, random_key};
 use crate::operations::Effect;
 use crate::store::SharedStore;
 use crate::telemetry::Spans;
-use crate::vendors::HttpClient;
 use crate::vendors::highlevel::OAuthClient;
+use crate::vendors::{HttpClient, OwnAddress};
 use crate::webhook::highlevel::Keys;
 use crate::webhook::highlevel::sign::SigningKey;
 
@@ -59,11 +59,12 @@ pub struct Bridge {
     pub firms: Firms,
     /// The time.
     pub clock: SharedClock,
-    secrets: Vec<SecretInUse>,
+    /// Those of the configuration in force.
+    secrets: RwLock<Arc<[SecretInUse]>>,
     keyring: Arc<Keyring>,
     highlevel_keys: Keys,
     highlevel_app: Option<String>,
-    connections: Option<Arc<Connections>>,
+    connections: Arc<Connections>,
     reconcile: ReconcileConfig,
     /// How many webhooks of a firm are taken each second.
     firm_per_second: u32,
@@ -89,21 +90,20 @@ impl Bridge {
         clock: SharedClock,
     ) -> Result<Self, String> {
         let http = firms::client(config, &clock);
-        let public_url = config.server.public_url.as_deref();
-        let app = OAuthClient::new(http.clone(), &config.highlevel, public_url)?;
-        let (kept, time, keys) = (&store, &clock, &keyring);
-        let connections = app
-            .map(|app| Arc::new(Connections::new(app, Arc::clone(kept), Arc::clone(time), Arc::clone(keys))));
+        let own = config.server.public_url.as_deref().map(OwnAddress::new);
+        let app = OAuthClient::new(http.clone(), &config.highlevel, own.as_ref())?;
+        let (kept, time, keys) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&keyring));
+        let connections = Arc::new(Connections::new(app, own, kept, time, keys));
         let probe_key = SigningKey::from_seed(&random_key());
-        let own = format!("ed25519:{}", probe_key.public_key());
-        let accepted = config.highlevel.webhook_keys.iter().map(String::as_str).chain([own.as_str()]);
+        let probes = format!("ed25519:{}", probe_key.public_key());
+        let accepted = config.highlevel.webhook_keys.iter().map(String::as_str).chain([probes.as_str()]);
         let highlevel_keys =
             Keys::parse(accepted, config.highlevel.accept_legacy_rsa).map_err(|wrong| wrong.to_string())?;
         Ok(Self {
-            firms: Firms::new(config, &http, connections.as_ref())?,
+            firms: Firms::new(config, &http, &connections)?,
             store,
             clock,
-            secrets: SecretInUse::all(config, &keyring),
+            secrets: RwLock::new(SecretInUse::all(config, &keyring).into()),
             keyring,
             highlevel_keys,
             spans: spans(config, &http),
@@ -122,7 +122,9 @@ impl Bridge {
     /// Works by another configuration from now on: its profiles, value maps and rules. The firms must be the same.
     pub fn reload(&self, config: &Config) -> Result<(), String> {
         let http = firms::client(config, &self.clock);
-        self.firms.replace(config, &http, self.connections.as_ref())?;
+        self.firms.replace(config, &http, &self.connections)?;
+        let secrets = SecretInUse::all(config, &self.keyring);
+        *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets.into();
         // What waits may be worked on now.
         self.ring();
         Ok(())

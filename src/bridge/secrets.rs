@@ -1,5 +1,7 @@
 //! How old the secrets in use are.
 
+use std::sync::{Arc, PoisonError};
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::Bridge;
@@ -57,8 +59,9 @@ impl SecretInUse {
 impl Bridge {
     /// How old each secret is that is in use. A new one is known from now on.
     pub async fn secret_ages(&self) -> Result<Vec<SecretAge>, StoreError> {
+        let secrets = Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner));
         let asked: Vec<_> =
-            self.secrets.iter().map(|secret| (secret.reference.clone(), secret.fingerprint)).collect();
+            secrets.iter().map(|secret| (secret.reference.clone(), secret.fingerprint)).collect();
         let first_seen = self.store.first_seen(&asked).await?;
         let now = self.clock.now();
         let age = |(secret, first_seen): (&SecretInUse, Timestamp)| {
@@ -72,6 +75,6 @@ impl Bridge {
                 until: secret.until,
             }
         };
-        Ok(self.secrets.iter().zip(first_seen).map(age).collect())
+        Ok(secrets.iter().zip(first_seen).map(age).collect())
     }
 }

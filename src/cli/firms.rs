@@ -16,7 +16,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::domain::FirmId;
 use crate::store::{CredentialRow, Holder, Installation, Parking, Quota, SharedStore};
-use crate::vendors::highlevel::Surface;
+use crate::vendors::Surface;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -34,15 +34,19 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Print a link, good once and for an hour, by which a person connects a firm to HighLevel in the browser.
+    /// Print a link, good once and for an hour, by which a person connects a firm to HighLevel, or its CASEpeer account, in
+    /// the browser.
     Connect {
         #[command(flatten)]
         config: ConfigArgument,
         /// The firm.
         id: String,
         /// With addresses that do not speak of HighLevel (/oauth/crm/…).
-        #[arg(long)]
+        #[arg(long, conflicts_with = "casepeer")]
         white_label: bool,
+        /// The firm's account on the CASEpeer side. Without it, HighLevel; or that account, where only it is connected so.
+        #[arg(long)]
+        casepeer: bool,
     },
     /// Keep a firm's events without working on them; webhooks are still taken.
     Pause {
@@ -72,6 +76,10 @@ struct Row {
     location: String,
     credential: Option<&'static str>,
     connection: Option<CredentialRow>,
+    /// The connection of its CASEpeer account; absent where a person does not connect that, and while nobody has.
+    account: Option<CredentialRow>,
+    /// How that connection stands, where a person makes it.
+    account_state: Option<&'static str>,
     parked: Option<Parking>,
     quotas: Vec<Quota>,
     /// Since when the app is installed, as far as its webhooks told.
@@ -81,8 +89,12 @@ struct Row {
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb {
         Verb::List { config, json } => list(&config, json).await,
-        Verb::Connect { config, id, white_label } => {
-            let surface = if white_label { Surface::WhiteLabel } else { Surface::HighLevel };
+        Verb::Connect { config, id, white_label, casepeer } => {
+            let surface = match (white_label, casepeer) {
+                (true, _) => Some(Surface::WhiteLabel),
+                (false, true) => Some(Surface::CasePeer),
+                (false, false) => None,
+            };
             connect(&config, &id, surface).await
         }
         Verb::Pause { config, id, reason } => {
@@ -114,23 +126,41 @@ fn known(config: &Config, id: &str) -> Result<FirmId, Failure> {
     Err(Failure::failed(format!("there is no firm `{id}`")).hint("`casebridge firms list` shows the ids"))
 }
 
-async fn connect(config: &ConfigArgument, id: &str, surface: Surface) -> Result<(), Failure> {
+async fn connect(config: &ConfigArgument, id: &str, wanted: Option<Surface>) -> Result<(), Failure> {
     let config = config.load()?;
     let firm = known(&config, id)?;
-    if !config.firms.iter().any(|settings| settings.id == id && settings.highlevel.oauth) {
-        return Err(Failure::configuration(format!("the firm `{id}` uses a private token"))
-            .hint("to connect it in the browser, write `oauth = true` in place of the token under its [firms.highlevel]"));
+    let settings = config.firms.iter().find(|settings| settings.id == id);
+    let (location, account) = settings.map_or((false, false), |settings| {
+        (settings.highlevel.oauth, settings.casepeer.auth.is_by_browser())
+    });
+    let surface = match wanted {
+        None if account && !location => Surface::CasePeer,
+        wanted => wanted.unwrap_or(Surface::HighLevel),
+    };
+    match surface {
+        Surface::CasePeer if !account => {
+            return Err(Failure::configuration(format!("the firm `{id}` has another kind of casepeer.auth"))
+                .hint("to connect it in the browser, write `kind = \"oauth2_authorization_code\"` there"));
+        }
+        Surface::HighLevel | Surface::WhiteLabel if !location => {
+            return Err(Failure::configuration(format!("the firm `{id}` uses a private token"))
+                .hint("to connect it in the browser, write `oauth = true` in place of the token under its [firms.highlevel]"));
+        }
+        _ => {}
     }
     let clock: SharedClock = Arc::new(SystemClock);
     let keyring = keyring(&config)?;
     let store = open_store(&config, &keyring, &clock).await?;
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
-    let connections = bridge.connections().expect("a firm with OAuth has the app beside it");
+    let connections = bridge.connections();
     let (link, until) = connections.make_link(surface, &firm).await?;
+    let choose = match surface {
+        Surface::CasePeer => format!("to the account of {id}"),
+        Surface::HighLevel | Surface::WhiteLabel => format!("to HighLevel, and choose the location of {id}"),
+    };
     note(&format!(
-        "open it by {until}, once, in a browser that is signed in to HighLevel, and choose the location of {id}; the app's \
-         redirect URL is {}",
-        connections.app().own_url(surface, "/callback")
+        "open it by {until} in a browser that is signed in {choose}; it connects once; the app's redirect URL is {}",
+        connections.own_url(surface, "/callback")
     ));
     say(&link)
 }
@@ -147,6 +177,9 @@ async fn list(config: &ConfigArgument, json: bool) -> Result<(), Failure> {
         let name = row.name.as_deref().unwrap_or_default();
         let (location, credential, state) = (&row.location, credential(row), state(row));
         text.push_str(&format!("\n{id:<16}  {name:<28}  {location:<24}  {credential:<22}  {state}"));
+        if let Some(state) = row.account_state {
+            text.push_str(&format!("\n{:<16}  CASEpeer account: {state}", ""));
+        }
         for quota in &row.quotas {
             text.push_str(&format!("\n{:<16}  {}: {}", "", quota.system.title(), quota.line()));
         }
@@ -168,12 +201,19 @@ async fn rows(config: &Config, store: &SharedStore) -> Result<Vec<Row>, Failure>
     for firm in &config.firms {
         let holder = Holder::Location(firm.highlevel.location_id.clone());
         let is_oauth = firm.highlevel.oauth;
+        let account = firm
+            .casepeer
+            .auth
+            .is_by_browser()
+            .then(|| credentials.iter().find(|row| row.holder.is_account_of(&firm.id)));
         rows.push(Row {
             id: Some(firm.id.clone()),
             name: firm.name.clone(),
             location: firm.highlevel.location_id.clone(),
             credential: Some(if is_oauth { "oauth" } else { "private_token" }),
             connection: credentials.iter().find(|row| is_oauth && row.holder == holder).cloned(),
+            account_state: account.map(|row| row.map_or("not connected", connected)),
+            account: account.flatten().cloned(),
             parked: parkings.iter().find(|parking| parking.firm.as_str() == firm.id).cloned(),
             quotas: quotas.iter().filter(|quota| quota.firm.as_str() == firm.id).cloned().collect(),
             installed_at: installed.remove(&holder).map(|one| one.installed_at),
@@ -186,6 +226,8 @@ async fn rows(config: &Config, store: &SharedStore) -> Result<Vec<Row>, Failure>
         location: one.holder.id().to_owned(),
         credential: None,
         connection: None,
+        account: None,
+        account_state: None,
         parked: None,
         quotas: Vec::new(),
         installed_at: Some(one.installed_at),
@@ -196,11 +238,14 @@ async fn rows(config: &Config, store: &SharedStore) -> Result<Vec<Row>, Failure>
 fn credential(row: &Row) -> &'static str {
     match (row.credential, &row.connection) {
         (Some("oauth"), None) => "not connected",
-        (Some("oauth"), Some(connection)) if connection.refused_at.is_some() => "refused, connect again",
-        (Some("oauth"), Some(_)) => "connected",
+        (Some("oauth"), Some(connection)) => connected(connection),
         (Some(_), _) => "private token",
         (None, _) => "-",
     }
+}
+
+fn connected(connection: &CredentialRow) -> &'static str {
+    if connection.refused_at.is_some() { "refused, connect again" } else { "connected" }
 }
 
 fn state(row: &Row) -> String {

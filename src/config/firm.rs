@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::source::check_url;
-use super::{MailConfig, Secret, source::Problem};
+use super::{CasePeerAuth, MailConfig, Secret, source::Problem};
 use crate::operations::casepeer::{Events, Inbound, InvalidProfile, Profile, Transport};
 use crate::rules::SyncRules;
 use crate::webhook::casepeer::check_secret;
@@ -89,58 +89,6 @@ fn contract() -> String {
     "contract-v1".into()
 }
 
-/// `[firms.casepeer] auth`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum CasePeerAuth {
-    /// Nothing is proven, as when everything goes by hooks.
-    None {},
-    /// A key in a header or in the address.
-    ApiKey {
-        /// Where.
-        r#in: KeyPlace,
-        /// The header's or the parameter's name.
-        name: String,
-        /// What stands before the key, such as `Token `, is part of it.
-        key: Secret,
-    },
-    /// HTTP Basic (RFC 7617).
-    Basic {
-        /// Who.
-        user: String,
-        /// The password.
-        password: Secret,
-    },
-    /// A bearer token that does not change.
-    BearerStatic {
-        /// The token.
-        token: Secret,
-    },
-    /// OAuth 2 client credentials (RFC 6749 section 4.4).
-    #[serde(rename = "oauth2_client_credentials")]
-    ClientCredentials {
-        /// Where tokens are given out.
-        token_url: String,
-        /// The client.
-        client_id: String,
-        /// Its secret.
-        client_secret: Secret,
-        /// What is asked for.
-        #[serde(default)]
-        scopes: Vec<String>,
-    },
-}
-
-/// Where a key goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyPlace {
-    /// In a header.
-    Header,
-    /// In the address.
-    Query,
-}
-
 impl CasePeerConfig {
     /// The file its profile is read from, if it is not a built-in one.
     pub fn profile_file(&self) -> Option<PathBuf> {
@@ -168,12 +116,10 @@ impl CasePeerConfig {
     pub(super) fn outbound(&self) -> Vec<String> {
         let mut named: Vec<String> = vec![self.base_url.clone()];
         named.extend(self.hooks.values().map(|hook| hook.reveal().to_owned()));
-        if let CasePeerAuth::ClientCredentials { token_url, .. } = &self.auth {
-            named.push(token_url.clone());
-        }
         if let Ok(profile) = self.profile() {
             named.push(profile.base_url().to_owned());
-            named.extend(profile.provider().token_url.clone());
+            let provider = self.auth.oauth().map(|own| own.over(profile.provider()));
+            named.extend(provider.and_then(|provider| provider.token_url));
         }
         named.retain(|url| !url.is_empty());
         named
@@ -223,15 +169,7 @@ impl CasePeerConfig {
         if let Some(unknown) = self.hooks.keys().find(|id| profile.transport(id) != Transport::ZapierHook) {
             return at("hooks", format!("the profile `{}` carries no `{unknown}` by a hook", profile.name()));
         }
-        if let CasePeerAuth::ClientCredentials { token_url, .. } = &self.auth {
-            check_url(token_url).or_else(|why| at("auth.token_url", why))?;
-        }
-        if let CasePeerAuth::ApiKey { r#in: KeyPlace::Header, name, .. } = &self.auth
-            && axum::http::HeaderName::try_from(name.as_str()).is_err()
-        {
-            return at("auth.name", format!("`{name}` is not a header's name"));
-        }
-        Ok(())
+        self.auth.check(profile.provider()).or_else(|(key, why)| at(key, why))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The configuration: defaults < `casebridge.toml` < environment. One file a section; every error names the key, the
 //! line and the fix. Secrets stand in it by reference only.
 
+mod casepeer_auth;
 mod crypto;
 mod firm;
 mod highlevel;
@@ -20,8 +21,9 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+pub use casepeer_auth::{CasePeerAuth, KeyPlace, OAuthSettings};
 pub use crypto::{CryptoConfig, KeyConfig};
-pub use firm::{CasePeerAuth, CasePeerConfig, FirmConfig, HighLevelFirmConfig, KeyPlace, WorkflowHeader};
+pub use firm::{CasePeerConfig, FirmConfig, HighLevelFirmConfig, WorkflowHeader};
 pub use highlevel::HighLevelConfig;
 pub use mail::{MailConfig, MailEncryption};
 pub use notifications::{
@@ -128,6 +130,13 @@ impl Config {
 
     /// What connecting a firm in the browser needs besides the firm's own setting.
     fn check_oauth(&self) -> Result<(), (String, String)> {
+        let by_browser = |firm: &FirmConfig| firm.casepeer.auth.is_by_browser();
+        if let Some(index) =
+            self.firms.iter().position(by_browser).filter(|_| self.server.public_url.is_none())
+        {
+            let why = "a person connects the account in the browser, which needs `server.public_url`";
+            return Err((format!("firms.{index}.casepeer.auth"), why.into()));
+        }
         let Some(index) = self.firms.iter().position(|firm| firm.highlevel.oauth) else { return Ok(()) };
         let needed = [
             ("highlevel.client_id", self.highlevel.client_id.is_some()),

@@ -77,8 +77,8 @@ fn of_firm(firm: &FirmConfig) -> Vec<(&'static str, &Secret)> {
         CasePeerAuth::ApiKey { key, .. } => Some(("casepeer.auth.key", key)),
         CasePeerAuth::Basic { password, .. } => Some(("casepeer.auth.password", password)),
         CasePeerAuth::BearerStatic { token } => Some(("casepeer.auth.token", token)),
-        CasePeerAuth::ClientCredentials { client_secret, .. } => {
-            Some(("casepeer.auth.client_secret", client_secret))
+        CasePeerAuth::ClientCredentials(client) | CasePeerAuth::AuthorizationCode(client) => {
+            client.client_secret.as_ref().map(|secret| ("casepeer.auth.client_secret", secret))
         }
     });
     secrets.extend(casepeer.hooks.values().map(|hook| ("casepeer.hooks", hook)));

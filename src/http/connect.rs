@@ -1,4 +1,4 @@
-//! Where a person's browser connects a firm to HighLevel: out with a link that is good once, back with a code. Pages are
+//! Where a person's browser connects a firm to HighLevel, or to its account on the CASEpeer side: out with a link that is good once, back with a code. Pages are
 //! plain and hold no script; what they show of the outside is escaped.
 
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use serde::Deserialize;
 
 use super::Shared;
 use super::page::Page;
-use crate::bridge::{Begun, Connected, NotConnected};
-use crate::vendors::highlevel::Surface;
+use crate::bridge::{Begun, Connected, NotConnected, Return};
+use crate::vendors::Surface;
 
 /// What the browser is known by when it comes back. It is sent to these routes only.
 const COOKIE_NAME: &str = "casebridge_connect";
@@ -26,7 +26,7 @@ pub struct StartQuery {
     link: Option<String>,
 }
 
-/// What HighLevel sends a browser back with.
+/// What a vendor sends a browser back with.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CallbackQuery {
@@ -53,6 +53,23 @@ pub(super) async fn start(
     query: Result<Query<StartQuery>, QueryRejection>,
 ) -> Response {
     begin(&state, Surface::HighLevel, &method, query).await
+}
+
+/// Begin to connect a firm's account on the CASEpeer side.
+///
+/// Needs a one-time link of `casebridge firms connect --casepeer`.
+#[utoipa::path(get, path = "/oauth/casepeer/start", tag = "connecting", params(StartQuery), responses(
+    (status = 303, description = "To the vendor, with a cookie that binds the attempt to this browser."),
+    (status = 403, description = "There is no such link; the page says what to do.", content_type = "text/html"),
+    (status = 410, description = "The link is used up or too old; the page says what to do.", content_type = "text/html"),
+    (status = 503, description = "Not now; the page says what to do.", content_type = "text/html"),
+))]
+pub(super) async fn casepeer_start(
+    state: State<Arc<Shared>>,
+    method: Method,
+    query: Result<Query<StartQuery>, QueryRejection>,
+) -> Response {
+    begin(&state, Surface::CasePeer, &method, query).await
 }
 
 /// [`start`] under a name that does not speak of HighLevel.
@@ -82,6 +99,24 @@ pub(super) async fn callback(
     finish(&state, Surface::HighLevel, &method, &headers, query).await
 }
 
+/// Come back from the vendor of the CASEpeer side.
+///
+/// Keeps the tokens of the firm's account.
+#[utoipa::path(get, path = "/oauth/casepeer/callback", tag = "connecting", params(CallbackQuery), responses(
+    (status = 200, description = "The firm is connected; the page says so.", content_type = "text/html"),
+    (status = 400, description = "It was refused; the page says why and what to do.", content_type = "text/html"),
+    (status = 403, description = "Another browser or another attempt; the page says what to do.", content_type = "text/html"),
+    (status = 503, description = "Not now; the page says what to do.", content_type = "text/html"),
+))]
+pub(super) async fn casepeer_callback(
+    state: State<Arc<Shared>>,
+    method: Method,
+    headers: HeaderMap,
+    query: Result<Query<CallbackQuery>, QueryRejection>,
+) -> Response {
+    finish(&state, Surface::CasePeer, &method, &headers, query).await
+}
+
 /// [`callback`] under a name that does not speak of HighLevel.
 pub(super) async fn white_label_callback(
     state: State<Arc<Shared>>,
@@ -98,16 +133,11 @@ async fn begin(
     method: &Method,
     query: Result<Query<StartQuery>, QueryRejection>,
 ) -> Response {
-    // A mail scanner that only looks whether the address is there must not use the link up.
     if method != Method::GET {
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")]).into_response();
     }
     let link = query.ok().and_then(|Query(query)| query.link).unwrap_or_default();
-    let begun = match shared.bridge.connections() {
-        Some(connections) => connections.begin(surface, &link).await,
-        None => Err(NotConnected::NoLink),
-    };
-    match begun {
+    match shared.bridge.connections().begin(surface, &link).await {
         Ok(begun) => leave(shared, &begun),
         Err(why) => refuse(&why),
     }
@@ -116,7 +146,7 @@ async fn begin(
 fn leave(shared: &Shared, begun: &Begun) -> Response {
     let cookie = set_cookie(shared, begun.cookie.reveal(), begun.patience.as_secs());
     let Ok(url) = HeaderValue::from_str(&begun.url) else {
-        return refuse(&NotConnected::NotNow("highlevel.authorize_url is not an address".into()));
+        return refuse(&NotConnected::NotNow("authorize_url is not an address".into()));
     };
     let mut response = StatusCode::SEE_OTHER.into_response();
     let headers = response.headers_mut();
@@ -138,10 +168,14 @@ async fn finish(
     if method != Method::GET {
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")]).into_response();
     }
-    let Ok(Query(query)) = query else { return refuse(&NotConnected::NoCode) };
-    let (cookie, is_declined) = (cookie(headers), query.error.is_some());
-    let (state, code) = (query.state.as_deref(), query.code.as_deref());
-    match shared.bridge.connect(surface, cookie, state, code, is_declined).await {
+    let Ok(Query(query)) = query else { return refuse(&NotConnected::NoCode(surface.system())) };
+    let back = Return {
+        cookie: cookie(headers),
+        state: query.state.as_deref(),
+        code: query.code.as_deref(),
+        is_declined: query.error.is_some(),
+    };
+    match shared.bridge.connect(surface, back).await {
         Ok(connected) => {
             let mut response = welcome(&connected);
             response.headers_mut().insert(SET_COOKIE, set_cookie(shared, "", 0));
@@ -158,16 +192,18 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn set_cookie(shared: &Shared, value: &str, seconds: i64) -> HeaderValue {
-    let is_secure = shared.bridge.connections().is_some_and(|connections| connections.app().is_secure());
-    let secure = if is_secure { "; Secure" } else { "" };
+    let secure = if shared.bridge.connections().is_secure() { "; Secure" } else { "" };
     let cookie =
         format!("{COOKIE_NAME}={value}; Path=/oauth; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    HeaderValue::from_str(&cookie).expect("a cookie of hexadecimal digits")
+    HeaderValue::from_str(&cookie).expect("a cookie of digits, letters and points")
 }
 
 fn welcome(connected: &Connected) -> Response {
-    let mut page = Page::new(StatusCode::OK, "Connected")
-        .say(&format!("The firm `{}` is connected to HighLevel.", connected.firm));
+    let mut page = Page::new(StatusCode::OK, "Connected").say(&format!(
+        "The firm `{}` is connected to {}.",
+        connected.firm,
+        connected.system.title()
+    ));
     if connected.by_agency {
         page = page.say("It was connected by its agency.");
     }
@@ -184,7 +220,9 @@ fn welcome(connected: &Connected) -> Response {
 fn refuse(why: &NotConnected) -> Response {
     tracing::warn!("a firm was not connected: {why}");
     let status = match why {
-        NotConnected::NoLink | NotConnected::OtherBrowser | NotConnected::OtherState => StatusCode::FORBIDDEN,
+        NotConnected::NoLink | NotConnected::OtherBrowser | NotConnected::OtherState(_) => {
+            StatusCode::FORBIDDEN
+        }
         NotConnected::LinkExpired
         | NotConnected::LinkUsed
         | NotConnected::TooLate

@@ -77,6 +77,8 @@ pub fn public(shared: Arc<Shared>) -> Router {
         .route("/webhooks/crm/{token}", post(webhooks::workflow))
         .route("/oauth/highlevel/start", get(connect::start))
         .route("/oauth/highlevel/callback", get(connect::callback))
+        .route("/oauth/casepeer/start", get(connect::casepeer_start))
+        .route("/oauth/casepeer/callback", get(connect::casepeer_callback))
         .route("/oauth/crm/start", get(connect::white_label_start))
         .route("/oauth/crm/callback", get(connect::white_label_callback))
         .route("/livez", get(health::livez))

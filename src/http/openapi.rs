@@ -13,7 +13,7 @@ use super::{admin, api, connect, health, webhooks};
     ),
     tags(
         (name = "webhooks", description = "Public listener: where HighLevel and the CASEpeer side deliver."),
-        (name = "connecting", description = "Public listener: where a person's browser connects a firm to HighLevel."),
+        (name = "connecting", description = "Public listener: where a person's browser connects a firm."),
         (name = "health", description = "Both listeners: for the load balancer and the orchestrator."),
         (name = "events", description = "Admin listener: what came and what was made of it."),
         (name = "review", description = "Admin listener: what only a person can decide."),
@@ -27,6 +27,8 @@ use super::{admin, api, connect, health, webhooks};
         webhooks::casepeer::receive,
         connect::start,
         connect::callback,
+        connect::casepeer_start,
+        connect::casepeer_callback,
         health::livez,
         health::readyz,
         api::events::list,

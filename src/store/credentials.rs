@@ -1,4 +1,4 @@
-//! Authorisations that HighLevel gave, the links by which a person gives them, and where the app is installed.
+//! Authorisations that the vendors gave, the links by which a person gives them, and where HighLevel's app is installed.
 //!
 //! A refresh token is good for one use, so renewing is done by one process at a time, which holds the row's lease, and
 //! a new token replaces only the one it came of: revisions are compared and set.
@@ -13,22 +13,43 @@ use serde::Serialize;
 use super::StoreError;
 use crate::config::Secret;
 use crate::crypto::{CannotOpen, Keyring, Place};
-use crate::domain::FirmId;
+use crate::domain::{FirmId, System};
 
-/// Who gave an authorisation: one location (sub-account), or an agency for its locations.
+/// Who gave an authorisation: one location of HighLevel's (sub-account), an agency for its locations, or a firm's account
+/// on the CASEpeer side.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Holder {
     /// A location.
     Location(String),
     /// An agency, which HighLevel calls a company.
     Company(String),
+    /// A firm's account, as `firm@host`: see [`Holder::account`].
+    Account(String),
 }
 
 impl Holder {
-    /// HighLevel's id of it.
+    /// The account of a firm with whoever gives out tokens at this host: another host's tokens are never sent there.
+    pub fn account(firm: &FirmId, host: &str) -> Self {
+        Self::Account(format!("{firm}@{host}"))
+    }
+
+    /// Whether it is an account of this firm.
+    pub fn is_account_of(&self, firm: &str) -> bool {
+        matches!(self, Self::Account(id) if id.split('@').next() == Some(firm))
+    }
+
+    /// Its id: HighLevel's own of a location or an agency.
     pub fn id(&self) -> &str {
         match self {
-            Self::Location(id) | Self::Company(id) => id,
+            Self::Location(id) | Self::Company(id) | Self::Account(id) => id,
+        }
+    }
+
+    /// Whose authorisation it is.
+    pub fn system(&self) -> System {
+        match self {
+            Self::Location(_) | Self::Company(_) => System::HighLevel,
+            Self::Account(_) => System::CasePeer,
         }
     }
 }
@@ -38,6 +59,7 @@ impl fmt::Display for Holder {
         match self {
             Self::Location(id) => write!(out, "location:{id}"),
             Self::Company(id) => write!(out, "company:{id}"),
+            Self::Account(id) => write!(out, "account:{id}"),
         }
     }
 }
@@ -48,7 +70,8 @@ impl FromStr for Holder {
         match text.split_once(':') {
             Some(("location", id)) => Ok(Self::Location(id.to_owned())),
             Some(("company", id)) => Ok(Self::Company(id.to_owned())),
-            _ => Err(StoreError::Corrupt("a credential belongs to neither a location nor a company".into())),
+            Some(("account", id)) => Ok(Self::Account(id.to_owned())),
+            _ => Err(StoreError::Corrupt("a credential belongs to no location, company or account".into())),
         }
     }
 }
@@ -59,7 +82,7 @@ impl Serialize for Holder {
     }
 }
 
-/// What an authorisation consists of, as HighLevel answered it.
+/// What an authorisation consists of, as the vendor answered it.
 #[derive(Debug, Clone)]
 pub struct Tokens {
     /// What calls carry.
@@ -90,7 +113,7 @@ pub struct Credential {
 /// What may be told of an authorisation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct CredentialRow {
-    /// `location:ID` or `company:ID`.
+    /// `location:ID` or `company:ID` of HighLevel, or `account:FIRM@HOST` of the CASEpeer side.
     #[schema(value_type = String, example = "location:ve9EPM428h8vShlRW1KT")]
     pub holder: Holder,
     /// The agency it belongs to, or its tokens are made from.
@@ -108,7 +131,7 @@ pub struct CredentialRow {
     pub renewed_at: Timestamp,
     /// Grows with each new token.
     pub revision: u64,
-    /// Since when HighLevel takes it no more, and why; it has to be connected again.
+    /// Since when the vendor takes it no more, and why; it has to be connected again.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub refused_at: Option<Timestamp>,
     /// Why.
@@ -138,31 +161,16 @@ pub enum Saved {
 /// A keyed hash of a link, a state or a cookie.
 pub type Digest = [u8; 32];
 
-/// What came of opening a link.
+/// How a link stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Opened {
-    /// The firm may now be connected by this browser.
+pub enum ConnectLink {
+    /// It is good for this firm.
     For(FirmId),
     /// There is no such link.
     Unknown,
     /// It is too old.
     Expired,
-    /// It was opened before.
-    Used,
-}
-
-/// What came of a browser's return from HighLevel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Returned {
-    /// The firm this browser is connecting.
-    For(FirmId),
-    /// This browser is connecting nothing.
-    OtherBrowser,
-    /// It brings the state of another attempt.
-    OtherState,
-    /// It took too long.
-    Expired,
-    /// It was here before.
+    /// A firm was connected with it, or that has failed.
     Used,
 }
 
@@ -194,16 +202,10 @@ pub trait Credentials: Send + Sync {
         firm: &FirmId,
         life: SignedDuration,
     ) -> Result<Timestamp, StoreError>;
-    /// Opens a link for one browser, which has `patience` to come back from HighLevel.
-    async fn open_link(
-        &self,
-        link: Digest,
-        state: Digest,
-        browser: Digest,
-        patience: SignedDuration,
-    ) -> Result<Opened, StoreError>;
-    /// Takes a browser's return, once. HighLevel documents no `state`, so that its absence proves nothing.
-    async fn take_return(&self, browser: Digest, state: Option<Digest>) -> Result<Returned, StoreError>;
+    /// How a link stands. Looking does not use it up: mail scanners and previews open links too.
+    async fn link(&self, link: Digest) -> Result<ConnectLink, StoreError>;
+    /// Uses a link up, by whoever comes first, until `patience` after its end.
+    async fn use_link(&self, link: Digest, patience: SignedDuration) -> Result<ConnectLink, StoreError>;
 
     /// An authorisation with its tokens.
     async fn credential(&self, holder: &Holder) -> Result<Option<Credential>, StoreError>;
@@ -226,7 +228,7 @@ pub trait Credentials: Send + Sync {
     ) -> Result<RenewalLease, StoreError>;
     /// Gives the right back.
     async fn end_renewal(&self, holder: &Holder, owner: &str) -> Result<(), StoreError>;
-    /// Notes that HighLevel takes the tokens of this revision no more.
+    /// Notes that the vendor takes the tokens of this revision no more.
     async fn note_refusal(&self, holder: &Holder, revision: u64, why: &str) -> Result<(), StoreError>;
     /// Forgets an authorisation, unless it has been renewed since this revision. Whether it was there.
     async fn drop_credential(&self, holder: &Holder, revision: u64) -> Result<bool, StoreError>;
@@ -282,23 +284,22 @@ pub(super) fn open(
     })
 }
 
-/// What a link's row says of a browser that comes back.
+/// What a link's row says.
 pub(super) struct LinkRow {
     pub(super) firm: String,
-    pub(super) state: Option<Vec<u8>>,
     pub(super) expires_at: Timestamp,
     pub(super) finished_at: Option<Timestamp>,
 }
 
-pub(super) fn judge_return(row: Option<&LinkRow>, state: Option<Digest>, now: Timestamp) -> Returned {
+/// How a link stands that may be used until `patience` after its end.
+pub(super) fn judge(row: Option<LinkRow>, patience: SignedDuration, now: Timestamp) -> ConnectLink {
     match row {
-        None => Returned::OtherBrowser,
-        Some(row) if row.finished_at.is_some() => Returned::Used,
-        Some(row) if row.expires_at <= now => Returned::Expired,
-        Some(row) if state.is_some_and(|state| row.state.as_deref() != Some(&state[..])) => {
-            Returned::OtherState
+        None => ConnectLink::Unknown,
+        Some(row) if row.finished_at.is_some() => ConnectLink::Used,
+        Some(row) if row.expires_at.saturating_add(patience).is_ok_and(|end| end <= now) => {
+            ConnectLink::Expired
         }
-        Some(row) => Returned::For(FirmId::new(&row.firm)),
+        Some(row) => ConnectLink::For(FirmId::new(row.firm)),
     }
 }
 

@@ -40,8 +40,8 @@ use jiff::{SignedDuration, Timestamp};
 pub use alerts::{Alert, Alerts, Notice, Raised};
 pub use backlog::{BacklogRow, LaneState};
 pub use credentials::{
-    Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned,
-    Saved, Tokens,
+    ConnectLink, Credential, CredentialRow, Credentials, Digest, Holder, Installation, RenewalLease, Saved,
+    Tokens,
 };
 pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
 pub use keeping::{CannotErase, Erased, ErasedCounts, Hold, Keeping, Kept, LetGo, Papers, SentRequest};

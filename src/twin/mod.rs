@@ -177,6 +177,11 @@ impl Twin {
 
     /// Sends webhooks to the bridge whose public listener this is.
     pub fn set_bridge(&self, url: &str) {
+        self.set_bridge_by(url, &self.inbound_token, &self.webhook_secret);
+    }
+
+    /// The same, with another token in CASEpeer's address and another secret to sign with.
+    pub fn set_bridge_by(&self, url: &str, inbound_token: &str, webhook_secret: &str) {
         let base = url.trim_end_matches('/');
         let target = |url: String, secret: &str| Target {
             id: casepeer::BRIDGE.to_owned(),
@@ -186,10 +191,8 @@ impl Twin {
         };
         let outbox = |common: &Common| common.outbox.clone();
         outbox(&self.highlevel.vendor.common).set_target(target(format!("{base}/webhooks/highlevel"), ""));
-        outbox(&self.casepeer.vendor.common).set_target(target(
-            format!("{base}/webhooks/casepeer/{}", self.inbound_token),
-            &self.webhook_secret,
-        ));
+        outbox(&self.casepeer.vendor.common)
+            .set_target(target(format!("{base}/webhooks/casepeer/{inbound_token}"), webhook_secret));
     }
 
     /// Resolves when every queued webhook was sent and answered; held and late ones do not count.

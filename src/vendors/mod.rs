@@ -9,12 +9,16 @@ mod exchange;
 mod guard;
 pub mod highlevel;
 pub mod notify;
+mod oauth;
 mod redact;
+mod token;
 mod wire;
 
 pub use classify::classify;
 pub use exchange::{Exchange, Failure, HttpClient};
 pub use guard::{Guard, Refused, Resolver, SystemResolver, is_public};
+pub use oauth::{Issued, OwnAddress, Surface, TokenError};
+pub use token::{Granted, TokenSource};
 
 #[cfg(test)]
 mod tests;

@@ -80,10 +80,13 @@ fn the_example_is_accepted_with_every_setting_on() {
         "3__CASEPEER__BASE_URL",
         "4__CASEPEER__BASE_URL",
         "5__CASEPEER__BASE_URL",
+        "6__CASEPEER__BASE_URL",
+        "6__CASEPEER__AUTH__TOKEN_URL",
+        "6__CASEPEER__AUTH__AUTHORIZE_URL",
     ] {
         environment.insert(format!("CASEBRIDGE_FIRMS__{key}"), NOWHERE.into());
     }
-    assert_accepted(&check(&config, directory.path(), &environment), 6);
+    assert_accepted(&check(&config, directory.path(), &environment), 7);
 }
 
 #[test]

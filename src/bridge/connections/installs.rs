@@ -92,7 +92,7 @@ impl Bridge {
 
     /// Asks HighLevel for a new token; if that is refused, the old ones are worth nothing.
     async fn drop_if_refused(&self, holder: &Holder, revision: u64) -> Result<bool, AskLater> {
-        let Some(connections) = &self.connections else { return Ok(false) };
+        let connections = &self.connections;
         match connections.renew_now(holder).await {
             Ok(_) => Ok(false),
             Err(NotRenewed::NotConnected) => Ok(true),
@@ -119,12 +119,13 @@ impl Bridge {
     /// Lists where an agency has the app installed, if it is connected and allows that. It is only for people to see:
     /// what fails is logged.
     async fn list_agency(&self, company: &str) {
-        let Some(connections) = &self.connections else { return };
+        let connections = &self.connections;
+        let Some(app) = &connections.app else { return };
         let Ok(granted) = connections.token(&Holder::Company(company.to_owned())).await else { return };
         if !granted.allows(AGENCY_READ) {
             return;
         }
-        match connections.app.installed_locations(&granted.token, company).await {
+        match app.installed_locations(&granted.token, company).await {
             Ok(locations) => {
                 for (location, name) in locations {
                     let holder = Holder::Location(location);

@@ -1,36 +1,43 @@
-//! Connections to HighLevel that a person gave in the browser: made, kept alive, and told of when they end.
+//! Connections that a person gave in the browser, to HighLevel or to a CASEpeer account: made, kept alive, and told of when
+//! they end.
 //!
-//! An access token lasts a day and a refresh token is good for one use. So a token is renewed ahead of its end, by one
+//! HighLevel's access tokens last a day and a refresh token is good for one use. So a token is renewed ahead of its end, by one
 //! task of one process at a time (`renew`), and the new one is on disk before it is used. A crash after HighLevel's
 //! answer and before that commit loses nothing: for 30 s HighLevel gives the same answer to the same refresh token, the
-//! lease of the process that is gone ends earlier, and after that `/oauth/reconnect` gives a new beginning.
+//! lease of the process that is gone ends earlier, and after that `/oauth/reconnect` gives a new beginning. No standard
+//! promises such a second chance: with another vendor such a crash may mean that a person connects the account again.
 //!
-//! `connect` is the way through the browser, `installs` what HighLevel tells of the app's installations.
+//! `journey` and `connect` are the way through the browser, `installs` what HighLevel tells of the app's installations.
 
 mod connect;
 mod installs;
+mod journey;
+mod not_connected;
 mod renew;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-pub use self::connect::{Begun, Connected, LINK_LIFE, NotConnected};
+pub use self::connect::{Connected, Return};
+pub use self::journey::{Begun, LINK_LIFE};
+pub use self::not_connected::NotConnected;
 use self::renew::NotRenewed;
 use super::{Bridge, Firm};
 use crate::clock::SharedClock;
 use crate::config::Secret;
 use crate::crypto::Keyring;
-use crate::domain::FirmId;
+use crate::domain::{FirmId, System};
 use crate::operations::highlevel::scopes;
 use crate::store::{Credential, Holder, SharedStore};
-use crate::vendors::Failure;
-use crate::vendors::highlevel::{Granted, OAuthClient, TokenSource};
+use crate::vendors::casepeer::AccountClient;
+use crate::vendors::highlevel::OAuthClient;
+use crate::vendors::{Failure, Granted, OwnAddress, Surface, TokenSource};
 
-/// How long before its end a token is renewed.
+/// How long before its end a token of HighLevel's is renewed.
 const AHEAD: SignedDuration = SignedDuration::from_hours(1);
 /// A token this close to its end may be over when it arrives.
 const LAST_USE: SignedDuration = SignedDuration::from_secs(60);
@@ -45,7 +52,11 @@ const MOST_TOKENS: usize = 2;
 
 /// All connections of this process.
 pub struct Connections {
-    app: OAuthClient,
+    /// The Marketplace app, if there is one.
+    app: Option<OAuthClient>,
+    /// The accounts that are connected in the browser, by firm. A changed configuration replaces them.
+    accounts: RwLock<Accounts>,
+    own: Option<OwnAddress>,
     store: SharedStore,
     clock: SharedClock,
     keyring: Arc<Keyring>,
@@ -56,6 +67,9 @@ pub struct Connections {
 }
 
 type Slot = Arc<Mutex<Held>>;
+
+/// Accounts by firm.
+pub(super) type Accounts = HashMap<FirmId, (Holder, Arc<AccountClient>)>;
 
 /// What is known of one connection's token.
 #[derive(Default)]
@@ -73,7 +87,7 @@ struct Present {
 }
 
 impl Present {
-    fn of(credential: &Credential) -> Self {
+    fn of(credential: &Credential, renew_at: Timestamp) -> Self {
         Self {
             granted: Granted {
                 token: credential.access.clone(),
@@ -81,18 +95,9 @@ impl Present {
                     .filter(|scopes: &Arc<[_]>| !scopes.is_empty()),
             },
             revision: credential.row.revision,
-            renew_at: renew_at(credential),
+            renew_at,
         }
     }
-}
-
-fn renew_at(credential: &Credential) -> Timestamp {
-    credential.row.expires_at.saturating_sub(AHEAD).unwrap_or(Timestamp::MIN)
-}
-
-/// Whether it is neither due nor refused.
-fn is_fresh(credential: &Credential, now: Timestamp) -> bool {
-    credential.row.refused_at.is_none() && now < renew_at(credential)
 }
 
 fn is_usable(credential: &Credential, now: Timestamp) -> bool {
@@ -101,18 +106,76 @@ fn is_usable(credential: &Credential, now: Timestamp) -> bool {
 
 impl Connections {
     pub(super) fn new(
-        app: OAuthClient,
+        app: Option<OAuthClient>,
+        own: Option<OwnAddress>,
         store: SharedStore,
         clock: SharedClock,
         keyring: Arc<Keyring>,
     ) -> Self {
         let instance = uuid::Uuid::now_v7().to_string();
-        Self { app, store, clock, keyring, instance, present: Mutex::default() }
+        let (accounts, present) = (RwLock::default(), Mutex::default());
+        Self { app, accounts, own, store, clock, keyring, instance, present }
     }
 
-    /// The app.
-    pub fn app(&self) -> &OAuthClient {
-        &self.app
+    /// Whether there is a Marketplace app.
+    pub fn has_app(&self) -> bool {
+        self.app.is_some()
+    }
+
+    /// The bridge's own address with this path.
+    pub fn own_url(&self, surface: Surface, rest: &str) -> String {
+        match &self.own {
+            Some(own) => own.url(surface, rest),
+            None => format!("{}{rest}", surface.path()),
+        }
+    }
+
+    /// Whether the browser reaches the bridge by TLS.
+    pub fn is_secure(&self) -> bool {
+        self.own.as_ref().is_some_and(OwnAddress::is_secure)
+    }
+
+    fn app(&self) -> Result<&OAuthClient, NotRenewed> {
+        self.app.as_ref().ok_or(NotRenewed::NotConnected)
+    }
+
+    fn is_app(&self, id: &str) -> bool {
+        self.app.as_ref().is_some_and(|app| app.app_id() == id)
+    }
+
+    /// Replaces the accounts by those of another configuration.
+    pub(super) fn set_accounts(&self, accounts: Accounts) {
+        *self.accounts.write().unwrap_or_else(PoisonError::into_inner) = accounts;
+    }
+
+    /// The account of a firm, if it is connected in the browser.
+    fn account_of(&self, firm: &FirmId) -> Option<(Holder, Arc<AccountClient>)> {
+        self.accounts.read().unwrap_or_else(PoisonError::into_inner).get(firm).cloned()
+    }
+
+    fn client(&self, holder: &Holder) -> Option<Arc<AccountClient>> {
+        let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
+        accounts.values().find(|(known, _)| known == holder).map(|(_, client)| Arc::clone(client))
+    }
+
+    /// When a token is renewed: ahead of its end, and before its refresh token ends for want of use.
+    fn renew_at(&self, credential: &Credential) -> Timestamp {
+        let (row, client) = (&credential.row, self.client(&credential.holder));
+        let ahead = client.as_ref().map_or(AHEAD, |client| client.ahead());
+        // A token that lives shorter than it is renewed ahead would be renewed at every call.
+        let ahead = ahead.min(row.expires_at.duration_since(row.renewed_at).abs() / 2);
+        let at = row.expires_at.saturating_sub(ahead).unwrap_or(Timestamp::MIN);
+        let keep_alive =
+            client.filter(|_| credential.refresh.is_some()).and_then(|client| client.keep_alive());
+        match keep_alive {
+            Some(span) => at.min(row.renewed_at.saturating_add(span).unwrap_or(Timestamp::MAX)),
+            None => at,
+        }
+    }
+
+    /// Whether it is neither due nor refused.
+    fn is_fresh(&self, credential: &Credential, now: Timestamp) -> bool {
+        credential.row.refused_at.is_none() && now < self.renew_at(credential)
     }
 
     async fn slot(&self, holder: &Holder) -> Slot {
@@ -156,7 +219,7 @@ impl Connections {
         }
     }
 
-    /// Asks HighLevel for a new token, whatever the present one is worth.
+    /// Asks the vendor for a new token, whatever the present one is worth.
     async fn renew_now(&self, holder: &Holder) -> Result<Granted, NotRenewed> {
         let slot = self.slot(holder).await;
         let mut held = slot.lock().await;
@@ -193,20 +256,20 @@ impl Connections {
             return Err(NotRenewed::NotConnected);
         };
         let now = self.clock.now();
-        let renewed = if refused != Some(stored.row.revision) && is_fresh(&stored, now) {
+        let present_of = |credential: &Credential| Present::of(credential, self.renew_at(credential));
+        let again = now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
+        let renewed = if refused != Some(stored.row.revision) && self.is_fresh(&stored, now) {
             // By another process, or before this one started.
-            Present::of(&stored)
+            present_of(&stored)
         } else {
             match self.renew(holder, refused).await {
-                Ok(credential) => Present {
+                Ok(credential) => {
                     // Not renewed yet, by whoever is at it: it is looked at again soon.
-                    renew_at: renew_at(&credential).max(now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX)),
-                    ..Present::of(&credential)
-                },
+                    Present::of(&credential, self.renew_at(&credential).max(again))
+                }
                 Err(why) if why.may_pass() && refused.is_none() && is_usable(&stored, now) => {
-                    tracing::warn!(%holder, "a HighLevel token could not be renewed yet: {why}");
-                    let again = now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
-                    Present { renew_at: again, ..Present::of(&stored) }
+                    tracing::warn!(%holder, "a token could not be renewed yet: {why}");
+                    Present::of(&stored, again)
                 }
                 Err(why) => {
                     *present = None;
@@ -220,23 +283,23 @@ impl Connections {
     }
 }
 
-/// The tokens of one firm's location.
+/// The tokens of one firm's location or account.
 pub(super) struct FirmTokens {
     pub(super) connections: Arc<Connections>,
     pub(super) firm: FirmId,
-    pub(super) location: Holder,
+    pub(super) holder: Holder,
 }
 
 impl FirmTokens {
     fn explain(&self, why: NotRenewed) -> Failure {
-        why.into_failure(&self.how_to_renew())
+        why.into_failure(self.holder.system(), &self.how_to_renew())
     }
 }
 
 #[async_trait]
 impl TokenSource for FirmTokens {
     async fn token(&self) -> Result<Granted, Failure> {
-        self.connections.token(&self.location).await.map_err(|why| self.explain(why))
+        self.connections.token(&self.holder).await.map_err(|why| self.explain(why))
     }
 
     async fn instead_of(&self, refused: &[Secret]) -> Result<Option<Granted>, Failure> {
@@ -245,7 +308,7 @@ impl TokenSource for FirmTokens {
             // A new one that is refused too is no matter of age.
             return Ok(None);
         }
-        let other = self.connections.instead_of(&self.location, last).await;
+        let other = self.connections.instead_of(&self.holder, last).await;
         let other = other.map_err(|why| self.explain(why))?;
         let is_new = refused.iter().all(|one| one.reveal() != other.token.reveal());
         Ok(is_new.then_some(other))
@@ -256,23 +319,35 @@ impl TokenSource for FirmTokens {
     }
 
     fn how_to_renew(&self) -> String {
-        format!("connect it with `casebridge firms connect {}` and the link that prints", self.firm)
+        let to = match self.holder.system() {
+            System::HighLevel => "",
+            System::CasePeer => " --casepeer",
+        };
+        format!("connect it with `casebridge firms connect {}{to}` and the link that prints", self.firm)
     }
 }
 
 impl Bridge {
-    /// Renews what is due, so that no token ends unused while a firm is quiet: also a refresh token ends, after a year.
+    /// Renews what is due, so that no token ends unused while a firm is quiet: also a refresh token ends, HighLevel's after a
+    /// year, others sooner.
     pub async fn keep_connections(&self) {
-        for firm in self.firms.iter().filter(|firm| firm.is_connected_by_browser) {
-            if let Err(failure) = firm.highlevel.granted().await {
+        for firm in self.firms.iter() {
+            if firm.is_connected_by_browser
+                && let Err(failure) = firm.highlevel.granted().await
+            {
                 tracing::warn!(firm = %firm.id, "the connection to HighLevel cannot be kept up: {failure}");
+            }
+            if firm.account.is_some()
+                && let Err(failure) = firm.casepeer.keep_credential().await
+            {
+                tracing::warn!(firm = %firm.id, "the connection to CASEpeer cannot be kept up: {failure}");
             }
         }
     }
 
-    /// The connections through the Marketplace app, if there is one.
-    pub fn connections(&self) -> Option<&Arc<Connections>> {
-        self.connections.as_ref()
+    /// The connections that are made in the browser.
+    pub fn connections(&self) -> &Arc<Connections> {
+        &self.connections
     }
 
     /// The firm that has a location, if one has.

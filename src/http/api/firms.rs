@@ -25,6 +25,9 @@ pub struct FirmRow {
     credential: &'static str,
     /// With `oauth`: what is known of the connection; absent while nobody has connected it.
     connection: Option<CredentialRow>,
+    /// What is known of the CASEpeer account's connection, where a person connects that in the browser; absent while nobody
+    /// has.
+    account: Option<CredentialRow>,
     /// With `oauth`: what the connection's scopes do not allow.
     cannot: Vec<&'static str>,
     /// What keeps its events, if something does.
@@ -64,6 +67,7 @@ pub async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<FirmRow>
             credential: if firm.is_connected_by_browser { "oauth" } else { "private_token" },
             cannot: cannot.into_iter().flatten().collect(),
             connection: connection.cloned(),
+            account: credentials.iter().find(|row| firm.account.as_ref() == Some(&row.holder)).cloned(),
             parked: parkings.iter().find(|parking| parking.firm == firm.id).cloned(),
         }
     });
@@ -80,7 +84,7 @@ pub async fn installations(State(shared): State<Arc<Shared>>) -> Result<Json<Vec
     let rows = installations.into_iter().map(|installation| {
         let firm = match &installation.holder {
             Holder::Location(location) => shared.bridge.firm_of(location),
-            Holder::Company(_) => None,
+            Holder::Company(_) | Holder::Account(_) => None,
         };
         InstallationRow { firm: firm.map(|firm| firm.id.to_string()), installation }
     });

@@ -1,4 +1,4 @@
-//! Authorisations that HighLevel gave.
+//! Authorisations that the vendors gave.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -12,8 +12,8 @@ use crate::crypto::Keyring;
 use crate::domain::FirmId;
 use crate::store::StoreError;
 use crate::store::credentials::{
-    Credential, CredentialRow, Credentials, Digest, Holder, Installation, LINKS_KEPT, LinkRow, Opened,
-    RenewalLease, Returned, Saved, SealedTokens, Tokens, judge_return, open, seal,
+    ConnectLink, Credential, CredentialRow, Credentials, Digest, Holder, Installation, LINKS_KEPT, LinkRow,
+    RenewalLease, Saved, SealedTokens, Tokens, judge, open, seal,
 };
 
 fn after(now: Timestamp, span: SignedDuration) -> Timestamp {
@@ -69,56 +69,38 @@ async fn make_link(
     Ok(until)
 }
 
-async fn open_link(
+/// Who looks waits for whoever uses it at this moment.
+async fn link(
     connection: &mut PgConnection,
     link: &Digest,
-    state: &Digest,
-    browser: &Digest,
     patience: SignedDuration,
     now: Timestamp,
-) -> Result<Opened, Fault> {
-    // A second browser that opens the same link at this moment waits, and then finds it used.
-    let sql = "SELECT firm, expires_at, begun_at FROM connect_link WHERE link = $1 FOR UPDATE";
-    let Some(row) = sqlx::query(sql).bind(&link[..]).fetch_optional(&mut *connection).await? else {
-        return Ok(Opened::Unknown);
-    };
-    if moment_if_any(&row, "begun_at")?.is_some() {
-        return Ok(Opened::Used);
-    }
-    if moment(&row, "expires_at")? <= now {
-        return Ok(Opened::Expired);
-    }
-    let sql =
-        "UPDATE connect_link SET begun_at = $1, state = $2, browser = $3, expires_at = $4 WHERE link = $5";
-    let until = after(now, patience).as_millisecond();
-    let update = sqlx::query(sql).bind(now.as_millisecond()).bind(&state[..]).bind(&browser[..]);
-    update.bind(until).bind(&link[..]).execute(connection).await?;
-    Ok(Opened::For(FirmId::new(row.try_get::<String, _>("firm")?)))
-}
-
-async fn take_return(
-    connection: &mut PgConnection,
-    browser: &Digest,
-    state: Option<Digest>,
-    now: Timestamp,
-) -> Result<Returned, Fault> {
-    let sql = "SELECT firm, state, expires_at, finished_at FROM connect_link WHERE browser = $1 FOR UPDATE";
-    let row = sqlx::query(sql).bind(&browser[..]).fetch_optional(&mut *connection).await?;
+) -> Result<ConnectLink, Fault> {
+    let sql = "SELECT firm, expires_at, finished_at FROM connect_link WHERE link = $1 FOR UPDATE";
+    let row = sqlx::query(sql).bind(&link[..]).fetch_optional(connection).await?;
     let row = match &row {
         None => None,
         Some(row) => Some(LinkRow {
             firm: row.try_get("firm")?,
-            state: row.try_get("state")?,
             expires_at: moment(row, "expires_at")?,
             finished_at: moment_if_any(row, "finished_at")?,
         }),
     };
-    let returned = judge_return(row.as_ref(), state, now);
-    if matches!(returned, Returned::For(_)) {
-        let sql = "UPDATE connect_link SET finished_at = $1 WHERE browser = $2";
-        sqlx::query(sql).bind(now.as_millisecond()).bind(&browser[..]).execute(connection).await?;
+    Ok(judge(row, patience, now))
+}
+
+async fn use_link(
+    connection: &mut PgConnection,
+    digest: &Digest,
+    patience: SignedDuration,
+    now: Timestamp,
+) -> Result<ConnectLink, Fault> {
+    let found = link(connection, digest, patience, now).await?;
+    if let ConnectLink::For(_) = &found {
+        let sql = "UPDATE connect_link SET finished_at = $1 WHERE link = $2";
+        sqlx::query(sql).bind(now.as_millisecond()).bind(&digest[..]).execute(connection).await?;
     }
-    Ok(returned)
+    Ok(found)
 }
 
 async fn save(
@@ -210,21 +192,14 @@ impl Credentials for PostgresStore {
         ))?)
     }
 
-    async fn open_link(
-        &self,
-        link: Digest,
-        state: Digest,
-        browser: Digest,
-        patience: SignedDuration,
-    ) -> Result<Opened, StoreError> {
-        Ok(in_transaction!(&self.core, NO_FIRM, |connection, now| open_link(
-            connection, &link, &state, &browser, patience, now
-        ))?)
+    async fn link(&self, digest: Digest) -> Result<ConnectLink, StoreError> {
+        let none = SignedDuration::ZERO;
+        Ok(in_transaction!(&self.core, NO_FIRM, |connection, now| link(connection, &digest, none, now))?)
     }
 
-    async fn take_return(&self, browser: Digest, state: Option<Digest>) -> Result<Returned, StoreError> {
-        Ok(in_transaction!(&self.core, NO_FIRM, |connection, now| take_return(
-            connection, &browser, state, now
+    async fn use_link(&self, digest: Digest, patience: SignedDuration) -> Result<ConnectLink, StoreError> {
+        Ok(in_transaction!(&self.core, NO_FIRM, |connection, now| use_link(
+            connection, &digest, patience, now
         ))?)
     }
 

@@ -11,8 +11,8 @@ use crate::crypto::Keyring;
 use crate::domain::FirmId;
 use crate::store::StoreError;
 use crate::store::credentials::{
-    Credential, CredentialRow, Credentials, Digest, Holder, Installation, LINKS_KEPT, LinkRow, Opened,
-    RenewalLease, Returned, Saved, SealedTokens, Tokens, judge_return, open, seal,
+    ConnectLink, Credential, CredentialRow, Credentials, Digest, Holder, Installation, LINKS_KEPT, LinkRow,
+    RenewalLease, Saved, SealedTokens, Tokens, judge, open, seal,
 };
 
 fn after(now: Timestamp, span: SignedDuration) -> Timestamp {
@@ -42,7 +42,6 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<CredentialRow> {
 fn read_link(row: &Row<'_>) -> rusqlite::Result<LinkRow> {
     Ok(LinkRow {
         firm: row.get("firm")?,
-        state: row.get("state")?,
         expires_at: row.get::<_, Millis>("expires_at")?.0,
         finished_at: row.get::<_, Option<Millis>>("finished_at")?.map(|at| at.0),
     })
@@ -66,36 +65,15 @@ fn find(
     found.map(|(row, sealed)| open(keyring, row, &sealed)).transpose()
 }
 
-fn open_link(
+fn link(
     connection: &Connection,
     link: Digest,
-    state: Digest,
-    browser: Digest,
-    until: Timestamp,
+    patience: SignedDuration,
     now: Timestamp,
-) -> Result<Opened, StoreError> {
-    let sql = "SELECT firm, expires_at, begun_at IS NOT NULL FROM connect_link WHERE link = ?";
-    let found = connection
-        .prepare_cached(sql)?
-        .query_row([&link[..]], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Millis>(1)?.0, row.get::<_, bool>(2)?))
-        })
-        .optional()?;
-    let firm = match found {
-        None => return Ok(Opened::Unknown),
-        Some((_, _, true)) => return Ok(Opened::Used),
-        Some((_, expires_at, false)) if expires_at <= now => return Ok(Opened::Expired),
-        Some((firm, _, false)) => firm,
-    };
-    let sql = "UPDATE connect_link SET begun_at = ?, state = ?, browser = ?, expires_at = ? WHERE link = ?";
-    connection.prepare_cached(sql)?.execute(params![
-        Millis(now),
-        &state[..],
-        &browser[..],
-        Millis(until),
-        &link[..]
-    ])?;
-    Ok(Opened::For(FirmId::new(firm)))
+) -> Result<ConnectLink, StoreError> {
+    let sql = "SELECT firm, expires_at, finished_at FROM connect_link WHERE link = ?";
+    let row = connection.prepare_cached(sql)?.query_row([&link[..]], read_link).optional()?;
+    Ok(judge(row, patience, now))
 }
 
 fn save(
@@ -159,29 +137,20 @@ impl Credentials for SqliteStore {
         .await
     }
 
-    async fn open_link(
-        &self,
-        link: Digest,
-        state: Digest,
-        browser: Digest,
-        patience: SignedDuration,
-    ) -> Result<Opened, StoreError> {
+    async fn link(&self, digest: Digest) -> Result<ConnectLink, StoreError> {
         let now = self.now();
-        let until = after(now, patience);
-        self.write(move |connection| open_link(connection, link, state, browser, until, now)).await
+        self.read(move |connection, _| link(connection, digest, SignedDuration::ZERO, now)).await
     }
 
-    async fn take_return(&self, browser: Digest, state: Option<Digest>) -> Result<Returned, StoreError> {
+    async fn use_link(&self, digest: Digest, patience: SignedDuration) -> Result<ConnectLink, StoreError> {
         let now = self.now();
         self.write(move |connection| {
-            let sql = "SELECT firm, state, expires_at, finished_at FROM connect_link WHERE browser = ?";
-            let row = connection.prepare_cached(sql)?.query_row([&browser[..]], read_link).optional()?;
-            let returned = judge_return(row.as_ref(), state, now);
-            if matches!(returned, Returned::For(_)) {
-                let sql = "UPDATE connect_link SET finished_at = ? WHERE browser = ?";
-                connection.prepare_cached(sql)?.execute(params![Millis(now), &browser[..]])?;
+            let found = link(connection, digest, patience, now)?;
+            if let ConnectLink::For(_) = &found {
+                let sql = "UPDATE connect_link SET finished_at = ? WHERE link = ?";
+                connection.prepare_cached(sql)?.execute(params![Millis(now), &digest[..]])?;
             }
-            Ok(returned)
+            Ok(found)
         })
         .await
     }

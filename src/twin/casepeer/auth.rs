@@ -32,9 +32,23 @@ struct Code {
     challenge: String,
 }
 
+/// What was asked of the account's OAuth.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AccountCounts {
+    /// Codes that became tokens.
+    pub codes: usize,
+    /// Refresh tokens that became new tokens.
+    pub refreshes: usize,
+    /// Codes and refresh tokens that were refused.
+    pub refused: usize,
+    /// API calls with a token that is no good.
+    pub dead_calls: usize,
+}
+
 /// The codes and tokens that were handed out.
 #[derive(Debug, Default)]
 pub(super) struct Auth {
+    pub(super) counts: AccountCounts,
     access: HashMap<String, Grant>,
     codes: HashMap<String, Code>,
     refresh: HashMap<String, String>,
@@ -60,11 +74,23 @@ impl Auth {
         self.access.clear();
     }
 
+    /// Ends access and refresh tokens: the person took the permission back.
+    pub(super) fn withdraw(&mut self) {
+        self.access.clear();
+        self.refresh.clear();
+    }
+
     /// Checks a request's token and its scope.
     ///
     /// # Errors
     /// 401 for a token that is not good, 403 for one without the scope.
-    pub(super) fn check(&self, call: &Call, now: Timestamp) -> Result<(), Reply> {
+    pub(super) fn check(&mut self, call: &Call, now: Timestamp) -> Result<(), Reply> {
+        let checked = self.checked(call, now);
+        self.counts.dead_calls += usize::from(checked.as_ref().is_err_and(|reply| reply.status == 401));
+        checked
+    }
+
+    fn checked(&self, call: &Call, now: Timestamp) -> Result<(), Reply> {
         let unauthorised = || {
             refusal(401, "unauthorized", "the access token is missing, expired or revoked")
                 .with("www-authenticate", "Bearer")
@@ -154,15 +180,23 @@ pub(super) fn token(session: &mut Session<'_>, call: &Call) -> Answer {
             let is_good = code.challenge == challenge
                 && code.redirect == field("redirect_uri")
                 && session.now < code.grant.until;
-            if is_good { Ok(issue(session, &code.grant.scope, true)) } else { Err(invalid()) }
+            if !is_good {
+                session.state.auth.counts.refused += 1;
+                return Err(invalid());
+            }
+            session.state.auth.counts.codes += 1;
+            Ok(issue(session, &code.grant.scope, true))
         }
         "refresh_token" => {
             // Taken out: a refresh token is good for one use.
             let token = field("refresh_token");
-            let scope = session.state.auth.refresh.remove(token).ok_or_else(invalid)?;
-            if session.state.auth.revoked.contains(token) {
+            let auth = &mut session.state.auth;
+            let is_revoked = auth.revoked.contains(token);
+            let Some(scope) = auth.refresh.remove(token).filter(|_| !is_revoked) else {
+                auth.counts.refused += 1;
                 return Err(invalid());
-            }
+            };
+            auth.counts.refreshes += 1;
             Ok(issue(session, &scope, true))
         }
         _ => Err(problem(400, "unsupported_grant_type")),

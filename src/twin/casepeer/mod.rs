@@ -22,6 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+pub use self::auth::AccountCounts;
 use self::state::{Kind, Session, State, refusal};
 pub use self::ui::{CasePeer, NewCase, NewLead, NewNote, NewTask};
 use super::call::{Answer, Call, Reply};

@@ -89,6 +89,11 @@ impl CasePeer {
         format!("{}/oauth/token", self.url)
     }
 
+    /// Where a person allows access by OAuth.
+    pub fn authorize_url(&self) -> String {
+        format!("{}/oauth/authorize", self.url)
+    }
+
     /// The catch hook of a Zap; like Zapier's it needs no token, its address is the secret.
     pub fn zap_url(&self) -> String {
         format!("{}/catch/1/twin", self.hooks_url)
@@ -320,6 +325,16 @@ impl CasePeer {
     /// Ends the time of every OAuth access token.
     pub fn expire_tokens(&self) {
         self.vendor.lock().auth.expire();
+    }
+
+    /// A person takes back the permission that was given by OAuth.
+    pub fn withdraw(&self) {
+        self.vendor.lock().auth.withdraw();
+    }
+
+    /// What was asked of the account's OAuth.
+    pub fn oauth_counts(&self) -> super::AccountCounts {
+        self.vendor.lock().auth.counts
     }
 
     fn by_hand<T>(&self, act: impl FnOnce(&mut Session<'_>) -> T) -> T {

@@ -17,6 +17,11 @@ impl HighLevel {
         self.vendor.lock().oauth.drops_state = drops;
     }
 
+    /// Takes these client secrets of the app from now on, all of them.
+    pub fn set_client_secrets(&self, secrets: &[&str]) {
+        self.vendor.lock().oauth.set_client_secrets(secrets);
+    }
+
     /// What was asked of OAuth so far.
     pub fn oauth_counts(&self) -> OAuthCounts {
         self.vendor.lock().oauth.counts

@@ -79,6 +79,8 @@ pub(super) struct OAuth {
     revoked: HashSet<String>,
     /// Private tokens beside the twin's own.
     accepted: HashSet<String>,
+    /// The app's client secrets, when they are others than the twin's own: HighLevel lets old and new live together.
+    client_secrets: Vec<String>,
     is_installed: bool,
     /// What the installed app was granted.
     installed_scope: String,
@@ -98,6 +100,16 @@ impl OAuth {
     pub(super) fn accept(&mut self, token: &str) {
         self.revoked.remove(token);
         self.accepted.insert(token.to_owned());
+    }
+
+    /// Replaces the app's client secrets.
+    pub(super) fn set_client_secrets(&mut self, secrets: &[&str]) {
+        self.client_secrets = secrets.iter().map(|secret| (*secret).to_owned()).collect();
+    }
+
+    fn is_client(&self, secret: &str) -> bool {
+        let own = self.client_secrets.is_empty() && secret == CLIENT_SECRET;
+        own || self.client_secrets.iter().any(|known| known == secret)
     }
 
     /// Ends the time of every access token.
@@ -178,7 +190,7 @@ pub(super) fn choose(session: &mut Session<'_>, call: &Call) -> Answer {
 pub(super) fn token(session: &mut Session<'_>, call: &Call) -> Answer {
     let form = call.form();
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
-    if field("client_id").is_empty() || field("client_secret") != CLIENT_SECRET {
+    if field("client_id").is_empty() || !session.state.oauth.is_client(field("client_secret")) {
         return Err(problem(401, "invalid_client", "Invalid client credentials!"));
     }
     let now = session.now;
@@ -288,7 +300,7 @@ pub(super) fn installed(session: &mut Session<'_>, call: &Call) -> Answer {
 pub(super) fn reconnect(session: &mut Session<'_>, call: &Call) -> Answer {
     let form = call.form();
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
-    if field("clientKey").is_empty() || field("clientSecret") != CLIENT_SECRET {
+    if field("clientKey").is_empty() || !session.state.oauth.is_client(field("clientSecret")) {
         return Err(problem(401, "invalid_client", "Invalid client credentials!"));
     }
     if !session.state.oauth.is_installed {

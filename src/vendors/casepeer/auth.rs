@@ -1,27 +1,39 @@
 //! The credential of a CASEpeer account.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
-use oauth2::basic::BasicClient;
-use oauth2::{
-    AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError, Scope, TokenResponse,
-    TokenUrl,
-};
 use tokio::sync::Mutex;
 
+use super::AccountClient;
 use crate::config::{CasePeerAuth, KeyPlace, Secret};
-use crate::domain::CallClass;
-use crate::vendors::exchange::{Credential, NoAnswer};
-use crate::vendors::{Failure, HttpClient};
+use crate::domain::{CallClass, System};
+use crate::vendors::exchange::Credential;
+use crate::vendors::{Failure, HttpClient, TokenError, TokenSource};
 
-/// How long before its end a token is renewed.
-const AHEAD: SignedDuration = SignedDuration::from_secs(60);
 /// How long a token is used whose answer does not say.
 const UNSTATED_LIFE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Gives out the token of the moment.
 pub(super) struct Auth {
-    http: HttpClient,
     kind: CasePeerAuth,
+    source: Source,
+}
+
+/// Where tokens come from that change.
+pub enum Source {
+    /// There are none.
+    None,
+    /// The client gets them for itself.
+    Client(ClientTokens),
+    /// A person gave them in the browser, and they are kept.
+    Kept(Arc<dyn TokenSource>),
+}
+
+/// Tokens that a client gets for itself, as often as it likes.
+pub struct ClientTokens {
+    http: HttpClient,
+    client: AccountClient,
     /// Held while a token is fetched, so that one fetch serves all who wait.
     current: Mutex<Option<Current>>,
 }
@@ -31,31 +43,74 @@ struct Current {
     renew_at: Timestamp,
 }
 
+impl ClientTokens {
+    /// Tokens of this client.
+    pub fn new(http: HttpClient, client: AccountClient) -> Self {
+        Self { http, client, current: Mutex::new(None) }
+    }
+
+    async fn token(&self, refused: Option<&Secret>) -> Result<Secret, Failure> {
+        let mut current = self.current.lock().await;
+        // One that was refused is dropped, unless it was renewed meanwhile.
+        let is_refused =
+            |known: &Current| refused.is_some_and(|token| token.reveal() == known.token.reveal());
+        let now = self.http.clock().now();
+        if let Some(known) = current.as_ref().filter(|known| now < known.renew_at && !is_refused(known)) {
+            return Ok(known.token.clone());
+        }
+        *current = None;
+        let issued = self.client.client_credentials().await.map_err(failed)?;
+        let life = issued.life.unwrap_or(UNSTATED_LIFE);
+        // A token that lives shorter than it is renewed ahead would be asked for at every call.
+        let renew_at = now.saturating_add(life - self.client.ahead().min(life / 2)).unwrap_or(Timestamp::MAX);
+        *current = Some(Current { token: issued.access.clone(), renew_at });
+        Ok(issued.access)
+    }
+}
+
+fn failed(error: TokenError) -> Failure {
+    let detail = format!("was not sent: {}", error.told(System::CasePeer));
+    match error {
+        TokenError::Unavailable(failure) => Failure { detail, ..failure },
+        TokenError::Client | TokenError::Refused(_) => {
+            Failure { class: CallClass::Unauthorised, retry_after: None, detail, answer: None }
+        }
+    }
+}
+
 impl Auth {
-    pub(super) fn new(http: HttpClient, kind: CasePeerAuth) -> Self {
-        Self { http, kind, current: Mutex::new(None) }
+    pub(super) fn new(kind: CasePeerAuth, source: Source) -> Self {
+        Self { kind, source }
     }
 
     /// The token of the moment, for the kinds of credential that have one.
     pub(super) async fn token(&self) -> Result<Option<Secret>, Failure> {
-        let (token_url, client_id, client_secret, scopes) = match &self.kind {
-            CasePeerAuth::BearerStatic { token } => return Ok(Some(token.clone())),
-            CasePeerAuth::None {} | CasePeerAuth::ApiKey { .. } | CasePeerAuth::Basic { .. } => {
-                return Ok(None);
-            }
-            CasePeerAuth::ClientCredentials { token_url, client_id, client_secret, scopes } => {
-                (token_url, client_id, client_secret, scopes)
-            }
-        };
-        let mut current = self.current.lock().await;
-        let now = self.http.clock().now();
-        if let Some(known) = current.as_ref().filter(|known| now < known.renew_at) {
-            return Ok(Some(known.token.clone()));
+        match (&self.source, &self.kind) {
+            (Source::Client(tokens), _) => tokens.token(None).await.map(Some),
+            (Source::Kept(tokens), _) => tokens.token().await.map(|granted| Some(granted.token)),
+            (Source::None, CasePeerAuth::BearerStatic { token }) => Ok(Some(token.clone())),
+            (Source::None, _) => Ok(None),
         }
-        let fetched = self.fetch(token_url, client_id, client_secret, scopes).await?;
-        let token = fetched.token.clone();
-        *current = Some(fetched);
-        Ok(Some(token))
+    }
+
+    /// Another token than the one that was refused; none if there is none.
+    pub(super) async fn instead_of(&self, refused: &Secret) -> Result<Option<Secret>, Failure> {
+        match &self.source {
+            Source::Client(tokens) => tokens.token(Some(refused)).await.map(Some),
+            Source::Kept(tokens) => {
+                let other = tokens.instead_of(std::slice::from_ref(refused)).await?;
+                Ok(other.map(|granted| granted.token))
+            }
+            Source::None => Ok(None),
+        }
+    }
+
+    /// What a person does when no token is taken any more, where the bridge knows.
+    pub(super) fn how_to_renew(&self) -> Option<String> {
+        match &self.source {
+            Source::Kept(tokens) => Some(tokens.how_to_renew()),
+            Source::Client(_) | Source::None => None,
+        }
     }
 
     /// What a request proves itself with.
@@ -74,63 +129,4 @@ impl Auth {
             (_, None) => Credential::None,
         }
     }
-
-    /// Drops a token that was refused, unless it was renewed meanwhile. Whether another try makes sense.
-    pub(super) async fn forget(&self, refused: &Secret) -> bool {
-        if !matches!(self.kind, CasePeerAuth::ClientCredentials { .. }) {
-            return false;
-        }
-        let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|known| known.token.reveal() == refused.reveal()) {
-            *current = None;
-        }
-        true
-    }
-
-    async fn fetch(
-        &self,
-        token_url: &str,
-        client_id: &str,
-        client_secret: &Secret,
-        scopes: &[String],
-    ) -> Result<Current, Failure> {
-        let failure =
-            |class, detail: &str| Failure { class, retry_after: None, detail: detail.into(), answer: None };
-        let url = TokenUrl::new(token_url.to_owned())
-            .map_err(|_| failure(CallClass::Rejected, "casepeer.auth.token_url is not an address"))?;
-        let client = BasicClient::new(ClientId::new(client_id.to_owned()))
-            .set_client_secret(ClientSecret::new(client_secret.reveal().to_owned()))
-            .set_auth_type(AuthType::RequestBody)
-            .set_token_uri(url);
-        let asked = client
-            .exchange_client_credentials()
-            .add_scopes(scopes.iter().map(|scope| Scope::new(scope.clone())))
-            .request_async(&|request| carry(self.http.clone(), request))
-            .await;
-        let answer = asked.map_err(|error| match error {
-            RequestTokenError::ServerResponse(_) => {
-                failure(CallClass::Unauthorised, "the token endpoint refused the client id or secret")
-            }
-            RequestTokenError::Request(NoAnswer::Refused(refused)) => {
-                failure(CallClass::Rejected, &format!("the token endpoint: {refused}"))
-            }
-            RequestTokenError::Request(_) => {
-                failure(CallClass::Unreachable, "the token endpoint could not be reached")
-            }
-            _ => failure(CallClass::Unreachable, "the token endpoint's answer is not one of OAuth 2"),
-        })?;
-        let life =
-            answer.expires_in().and_then(|life| SignedDuration::try_from(life).ok()).unwrap_or(UNSTATED_LIFE);
-        let renew_at = self.http.clock().now().saturating_add(life - AHEAD).unwrap_or(Timestamp::MAX);
-        Ok(Current { token: Secret::new(answer.access_token().secret().clone()), renew_at })
-    }
-}
-
-/// Carries a request of the oauth2 crate over our client.
-async fn carry(http: HttpClient, request: HttpRequest) -> Result<HttpResponse, NoAnswer> {
-    let answer = http.execute(request.try_into()?).await?;
-    let mut response = HttpResponse::new(answer.body);
-    *response.status_mut() = answer.status;
-    *response.headers_mut() = answer.headers;
-    Ok(response)
 }

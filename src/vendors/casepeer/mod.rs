@@ -3,6 +3,7 @@
 
 mod auth;
 pub(super) mod mail;
+mod oauth;
 mod pace;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use self::auth::Auth;
+pub use self::auth::{ClientTokens, Source};
 use self::mail::Mailer;
+pub use self::oauth::AccountClient;
 use self::pace::Pace;
 use super::exchange::Credential;
 use super::redact::harmless;
@@ -39,9 +42,9 @@ pub struct CasePeerClient {
 
 impl CasePeerClient {
     /// A client with a firm's address and credential. Without an address, the profile's own is used.
-    pub fn new(http: HttpClient, firm: &CasePeerConfig, profile: Profile) -> Self {
+    pub fn new(http: HttpClient, firm: &CasePeerConfig, profile: Profile, tokens: Source) -> Self {
         let base_url = if firm.base_url.is_empty() { profile.base_url() } else { &firm.base_url };
-        let (auth, pace) = (Auth::new(http.clone(), firm.auth.clone()), Pace::new(profile.limits()));
+        let (auth, pace) = (Auth::new(firm.auth.clone(), tokens), Pace::new(profile.limits()));
         let mailer = firm.mail.as_ref().map(Mailer::new);
         Self { auth, http, base_url: base_url.to_owned(), hooks: firm.hooks.clone(), mailer, pace, profile }
     }
@@ -172,16 +175,30 @@ impl CasePeerClient {
         let credential = self.auth.credential(token.as_ref());
         let exchange = self.http.send(&self.base_url, credential, request, body.clone(), &headers).await;
         let Some(token) = token.filter(|_| exchange.status() == Some(401)) else { return exchange };
-        if !self.auth.forget(&token).await {
-            return exchange;
-        }
-        match self.auth.token().await {
-            Ok(token) => {
-                let credential = self.auth.credential(token.as_ref());
-                self.http.send(&self.base_url, credential, request, body, &headers).await
+        match self.auth.instead_of(&token).await {
+            Ok(Some(token)) => {
+                let credential = self.auth.credential(Some(&token));
+                let exchange = self.http.send(&self.base_url, credential, request, body, &headers).await;
+                self.refused(exchange)
             }
+            Ok(None) => self.refused(exchange),
             Err(failure) => call.failed(request, failure),
         }
+    }
+
+    /// Says beside a 401 what a person can do about it.
+    fn refused(&self, mut exchange: Exchange) -> Exchange {
+        let is_refused = exchange.status() == Some(401);
+        if let (Err(failure), Some(how), true) = (&mut exchange.result, self.auth.how_to_renew(), is_refused)
+        {
+            failure.detail = format!("{}; {how}", failure.detail);
+        }
+        exchange
+    }
+
+    /// Renews what is due of its credential, so that none ends unused.
+    pub async fn keep_credential(&self) -> Result<(), Failure> {
+        self.auth.token().await.map(|_| ())
     }
 
     /// A refusal in our contract's form, classed as the profile says.

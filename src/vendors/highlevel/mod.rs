@@ -7,48 +7,16 @@ mod private;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use self::oauth::{Grant, GrantedTo, OAuthClient, Surface, TokenError};
+pub use self::oauth::{Grant, GrantedTo, OAuthClient};
 pub use self::private::PrivateTokens;
 use super::exchange::Credential;
-use super::{Exchange, Failure, HttpClient};
-use crate::config::Secret;
+use super::{Exchange, Failure, Granted, HttpClient, TokenSource};
 use crate::domain::Announced;
 use crate::domain::CallClass;
 use crate::operations::Request;
-use crate::operations::highlevel::scopes::is_granted;
 use crate::telemetry::span_id;
-
-/// A token to call with.
-#[derive(Debug, Clone)]
-pub struct Granted {
-    /// The token.
-    pub token: Secret,
-    /// The scopes that were granted with it; none where nobody knows, as with a private integration's.
-    pub scopes: Option<Arc<[String]>>,
-}
-
-impl Granted {
-    /// Whether a scope was granted, as far as it is known.
-    pub fn allows(&self, scope: &str) -> bool {
-        self.scopes.as_deref().is_none_or(|scopes| is_granted(scopes, scope))
-    }
-}
-
-/// Gives out the token of the moment.
-#[async_trait]
-pub trait TokenSource: Send + Sync {
-    /// The token to call with.
-    async fn token(&self) -> Result<Granted, Failure>;
-    /// Another one than those that HighLevel refused to this call, the last of them just now; none if there is none.
-    async fn instead_of(&self, refused: &[Secret]) -> Result<Option<Granted>, Failure>;
-    /// What a person does to have a missing scope granted.
-    fn how_to_grant(&self, scope: &str) -> String;
-    /// What a person does when HighLevel takes no token any more.
-    fn how_to_renew(&self) -> String;
-}
 
 /// The most tokens that are tried for one call.
 const MOST_TOKENS: usize = 8;

@@ -1,53 +1,27 @@
 //! The Marketplace app's authorisation: OAuth 2 by code (RFC 6749 section 4.1) with refresh tokens that are good for one
 //! use, and HighLevel's own ways beside it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
-
 use jiff::SignedDuration;
 use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, RedirectUrl, RefreshToken, Scope, StandardRevocableToken,
-    TokenUrl,
+    EndpointSet, RefreshToken, Scope, StandardRevocableToken, TokenUrl,
 };
 use serde_json::Value;
 
-use super::answer::{Answer, failure, grant, read, refusal, unreachable, unreadable};
+use super::answer::{Answer, grant};
 use crate::config::{HighLevelConfig, Secret};
 use crate::domain::CallClass;
 use crate::operations::highlevel::oauth::{
     InstalledLocation, RECONNECT_PATH, TOKEN_PATH, installed_locations, location_form, location_token,
     read_installed_locations, read_reconnect_code,
 };
-use crate::vendors::exchange::{Credential, NoAnswer};
-use crate::vendors::{Failure, HttpClient};
+use crate::vendors::exchange::Credential;
+use crate::vendors::oauth::{Carrier, TIMEOUT, failure, refusal, unreachable, unreadable};
+use crate::vendors::{Failure, HttpClient, OwnAddress, Surface, TokenError};
 
-/// How long an answer is waited for. A renewal's lease outlasts it, and both end within the 30 s in which HighLevel
-/// answers the same refresh token with the same tokens again (its API changelog).
-const TIMEOUT: Duration = Duration::from_secs(8);
 /// The most pages of an agency's locations that are read.
 const MOST_PAGES: usize = 100;
-
-/// Under which name the bridge's own addresses are used: HighLevel does not list an app whose addresses bear its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Surface {
-    /// `/oauth/highlevel/…`
-    HighLevel,
-    /// `/oauth/crm/…`
-    WhiteLabel,
-}
-
-impl Surface {
-    /// What stands before `start` and `callback`.
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::HighLevel => "/oauth/highlevel",
-            Self::WhiteLabel => "/oauth/crm",
-        }
-    }
-}
 
 /// Whom tokens were given to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,20 +53,6 @@ pub struct Grant {
     pub app: Option<String>,
 }
 
-/// Why there are no tokens.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum TokenError {
-    /// HighLevel takes the code, the refresh token or the agency's token no more. The word is its own.
-    #[error("HighLevel refused it ({0})")]
-    Refused(String),
-    /// HighLevel does not know the app by these credentials.
-    #[error("HighLevel does not accept highlevel.client_id with highlevel.client_secret")]
-    Client,
-    /// It cannot be said now.
-    #[error("HighLevel's token endpoint {0}")]
-    Unavailable(Failure),
-}
-
 type App<HasAuthUrl, HasTokenUrl> = Client<
     BasicErrorResponse,
     Answer,
@@ -115,7 +75,7 @@ pub struct OAuthClient {
     client_id: String,
     client_secret: Secret,
     scopes: Vec<String>,
-    public_url: String,
+    own: OwnAddress,
 }
 
 impl OAuthClient {
@@ -123,10 +83,10 @@ impl OAuthClient {
     pub fn new(
         http: HttpClient,
         config: &HighLevelConfig,
-        public_url: Option<&str>,
+        own: Option<&OwnAddress>,
     ) -> Result<Option<Self>, String> {
-        let (Some(client_id), Some(client_secret), Some(public_url)) =
-            (&config.client_id, &config.client_secret, public_url)
+        let (Some(client_id), Some(client_secret), Some(own)) =
+            (&config.client_id, &config.client_secret, own)
         else {
             return Ok(None);
         };
@@ -148,7 +108,7 @@ impl OAuthClient {
             client_id: client_id.clone(),
             client_secret: client_secret.clone(),
             scopes: config.scopes.clone(),
-            public_url: public_url.trim_end_matches('/').to_owned(),
+            own: own.clone(),
         }))
     }
 
@@ -157,28 +117,13 @@ impl OAuthClient {
         &self.app_id
     }
 
-    /// The bridge's own address with this path.
-    pub fn own_url(&self, surface: Surface, rest: &str) -> String {
-        format!("{}{}{rest}", self.public_url, surface.path())
-    }
-
-    /// Whether the browser reaches the bridge by TLS.
-    pub fn is_secure(&self) -> bool {
-        self.public_url.starts_with("https://")
-    }
-
     /// Where a person chooses what to connect.
     pub fn authorize_url(&self, surface: Surface, state: &str) -> Result<String, String> {
         let state = CsrfToken::new(state.to_owned());
-        let app = self.app.clone().set_redirect_uri(self.redirect_url(surface)?);
+        let app = self.app.clone().set_redirect_uri(self.own.callback(surface)?);
         let scopes = self.scopes.iter().map(|scope| Scope::new(scope.clone()));
         let (url, _) = app.authorize_url(move || state).add_scopes(scopes).url();
         Ok(url.into())
-    }
-
-    fn redirect_url(&self, surface: Surface) -> Result<RedirectUrl, String> {
-        RedirectUrl::new(self.own_url(surface, "/callback"))
-            .map_err(|_| "server.public_url is not an address".into())
     }
 
     /// Tokens for the code a browser brought to this surface, or for one of [`OAuthClient::reconnect`], which none did.
@@ -186,22 +131,20 @@ impl OAuthClient {
         let wrong = |why: String| TokenError::Unavailable(failure(CallClass::Rejected, why));
         let mut app = self.app.clone();
         if let Some(surface) = surface {
-            app = app.set_redirect_uri(self.redirect_url(surface).map_err(wrong)?);
+            app = app.set_redirect_uri(self.own.callback(surface).map_err(wrong)?);
         }
-        let (client, status) = self.carrier();
+        let carrier = Carrier::new(&self.http, false);
         let request = app.exchange_code(AuthorizationCode::new(code.reveal().to_owned()));
-        let carry = |request| carry(client.clone(), Arc::clone(&status), request);
-        read(request.request_async(&carry).await, &status)
+        carrier.read(request.request_async(&|request| carrier.clone().carry(request)).await).map(grant)
     }
 
     /// New tokens for a refresh token, which is used up by that.
     pub async fn refresh(&self, refresh: &Secret, to: GrantedTo) -> Result<Grant, TokenError> {
         let user_type = if to == GrantedTo::Company { "Company" } else { "Location" };
-        let (client, status) = self.carrier();
+        let carrier = Carrier::new(&self.http, false);
         let token = RefreshToken::new(refresh.reveal().to_owned());
         let request = self.app.exchange_refresh_token(&token).add_extra_param("user_type", user_type);
-        let carry = |request| carry(client.clone(), Arc::clone(&status), request);
-        read(request.request_async(&carry).await, &status)
+        carrier.read(request.request_async(&|request| carrier.clone().carry(request)).await).map(grant)
     }
 
     /// A fresh code for an installed app whose tokens were lost.
@@ -275,25 +218,4 @@ impl OAuthClient {
             _ => Err(refusal(status, body.get("error").and_then(Value::as_str))),
         }
     }
-
-    /// What a request of the oauth2 crate is carried over, and where the status of its answer will stand.
-    fn carrier(&self) -> (HttpClient, Arc<AtomicU16>) {
-        (self.http.clone(), Arc::default())
-    }
-}
-
-/// Carries a request of the oauth2 crate over our client.
-async fn carry(
-    http: HttpClient,
-    status: Arc<AtomicU16>,
-    request: HttpRequest,
-) -> Result<HttpResponse, NoAnswer> {
-    let mut request: reqwest::Request = request.try_into()?;
-    *request.timeout_mut() = Some(TIMEOUT);
-    let answer = http.execute(request).await?;
-    status.store(answer.status.as_u16(), Ordering::Relaxed);
-    let mut response = HttpResponse::new(answer.body);
-    *response.status_mut() = answer.status;
-    *response.headers_mut() = answer.headers;
-    Ok(response)
 }

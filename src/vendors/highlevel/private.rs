@@ -5,10 +5,9 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::{Granted, TokenSource};
 use crate::clock::SharedClock;
 use crate::config::Secret;
-use crate::vendors::Failure;
+use crate::vendors::{Failure, Granted, TokenSource};
 
 /// How long a file's content is believed while its token is accepted.
 const BELIEVED: SignedDuration = SignedDuration::from_mins(1);

@@ -7,8 +7,8 @@ use casebridge::clock::SharedClock;
 use casebridge::config::Secret;
 use casebridge::domain::CallClass;
 use casebridge::operations::catalog::{self, System};
-use casebridge::vendors::highlevel::{Granted, HighLevelClient, TokenSource};
-use casebridge::vendors::{Failure, Guard, HttpClient, action};
+use casebridge::vendors::highlevel::HighLevelClient;
+use casebridge::vendors::{Failure, Granted, Guard, HttpClient, TokenSource, action};
 
 use super::requests::recorder;
 use super::{actions, examples, firm};

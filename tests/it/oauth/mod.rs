@@ -1,6 +1,7 @@
 //! Firms that are connected in the browser: the way there, keeping it alive, and its end. The browser is scripted: it
 //! follows a redirect only when told to, and keeps its cookie.
 
+pub mod account;
 mod flow;
 mod installs;
 mod planted;
@@ -12,7 +13,7 @@ use std::path::Path;
 
 use casebridge::bridge::Bridge;
 use casebridge::store::{Credential, Holder};
-use casebridge::vendors::highlevel::Surface;
+use casebridge::vendors::Surface;
 use reqwest::Url;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 
@@ -60,7 +61,7 @@ pub async fn connected(scopes: &str) -> TestBridge {
 
 /// A link as `casebridge firms connect acme` prints it.
 pub async fn link(bridge: &Bridge) -> String {
-    let connections = bridge.connections().unwrap();
+    let connections = bridge.connections();
     let firm = bridge.firms.iter().next().unwrap().id.clone();
     connections.make_link(Surface::HighLevel, &firm).await.unwrap().0
 }
@@ -90,9 +91,14 @@ pub struct Answer {
 
 impl Browser {
     pub fn of(bridge: &TestBridge) -> Self {
+        Self::at(&bridge.installation.url)
+    }
+
+    /// One that reaches the bridge there.
+    pub fn at(url: &str) -> Self {
         let policy = reqwest::redirect::Policy::none();
         let http = reqwest::Client::builder().no_proxy().redirect(policy).build().unwrap();
-        Self { http, bridge: bridge.installation.url.clone(), cookie: None }
+        Self { http, bridge: url.to_owned(), cookie: None }
     }
 
     /// Opens an address, without following where it leads.

@@ -9,7 +9,7 @@ use casebridge::domain::{
 };
 use casebridge::store::copy::{CannotCopy, copy};
 use casebridge::store::{
-    Begun, CallsAsked, Credentials, EventFilter, Holder, Intent, LinkChange, Returned, SharedStore, Store,
+    Begun, CallsAsked, ConnectLink, Credentials, EventFilter, Holder, Intent, LinkChange, SharedStore, Store,
     Tokens,
 };
 use jiff::SignedDuration;
@@ -57,7 +57,7 @@ async fn lived_in() -> TestStore {
     let hour = SignedDuration::from_hours(1);
     test.store.make_link([1; 32], &firm(), hour).await.unwrap();
     test.store.make_link([0; 32], &firm(), hour).await.unwrap();
-    test.store.open_link([1; 32], [2; 32], [3; 32], hour).await.unwrap();
+    test.store.use_link([1; 32], hour).await.unwrap();
     let question = Question {
         kind: ReviewKind::AmbiguousMatch,
         subject: contact("c5").to_string(),
@@ -123,7 +123,8 @@ async fn a_copy_is_complete_and_goes_on() {
     assert_eq!(credential.refresh.unwrap().reveal(), "refresh");
     assert_eq!(target.credentials().await.unwrap(), test.store.credentials().await.unwrap());
     assert_eq!(target.installations().await.unwrap(), test.store.installations().await.unwrap());
-    assert_eq!(target.take_return([3; 32], Some([2; 32])).await.unwrap(), Returned::For(firm()));
+    assert_eq!(target.link([0; 32]).await.unwrap(), ConnectLink::For(firm()));
+    assert_eq!(target.link([1; 32]).await.unwrap(), ConnectLink::Used);
 
     let link = &target.links_of(&firm(), &[lead("l1")]).await.unwrap()[0];
     assert_eq!(link.base, Base::of_task(true));

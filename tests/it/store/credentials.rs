@@ -2,7 +2,7 @@
 
 use casebridge::config::Secret;
 use casebridge::domain::FirmId;
-use casebridge::store::{Holder, Opened, RenewalLease, Returned, Saved, Tokens};
+use casebridge::store::{ConnectLink, Holder, RenewalLease, Saved, Tokens};
 use jiff::SignedDuration;
 
 use super::{TestStore, firm, on_both};
@@ -12,9 +12,8 @@ const LEASE: SignedDuration = SignedDuration::from_secs(20);
 on_both!(
     a_new_token_replaces_only_the_one_it_came_of,
     one_process_renews_at_a_time,
-    a_link_is_opened_and_comes_back_once,
+    a_link_is_used_once_by_whoever_comes_first,
     a_link_and_a_journey_end,
-    only_the_browser_that_left_comes_back,
     a_refusal_is_about_one_revision,
     an_installation_is_listed_until_it_is_retired,
     tokens_lie_sealed_in_their_row,
@@ -81,20 +80,22 @@ async fn one_process_renews_at_a_time(test: &TestStore) {
     );
 }
 
-async fn a_link_is_opened_and_comes_back_once(test: &TestStore) {
+async fn a_link_is_used_once_by_whoever_comes_first(test: &TestStore) {
     let (store, hour) = (&test.store, SignedDuration::from_hours(1));
     store.make_link([1; 32], &firm(), hour).await.unwrap();
-    assert_eq!(store.open_link([9; 32], [2; 32], [3; 32], hour).await.unwrap(), Opened::Unknown);
-    let both = tokio::join!(
-        store.open_link([1; 32], [2; 32], [3; 32], hour),
-        store.open_link([1; 32], [4; 32], [5; 32], hour)
-    );
+    assert_eq!(store.link([9; 32]).await.unwrap(), ConnectLink::Unknown);
+    assert_eq!(store.use_link([9; 32], hour).await.unwrap(), ConnectLink::Unknown);
+    for _ in 0..3 {
+        assert_eq!(
+            store.link([1; 32]).await.unwrap(),
+            ConnectLink::For(firm()),
+            "looking does not use it up"
+        );
+    }
+    let both = tokio::join!(store.use_link([1; 32], hour), store.use_link([1; 32], hour));
     let both = [both.0.unwrap(), both.1.unwrap()];
-    assert!(both.contains(&Opened::For(firm())) && both.contains(&Opened::Used), "{both:?}");
-    let (state, browser) = if both[0] == Opened::Used { ([4; 32], [5; 32]) } else { ([2; 32], [3; 32]) };
-    let back = tokio::join!(store.take_return(browser, Some(state)), store.take_return(browser, Some(state)));
-    let back = [back.0.unwrap(), back.1.unwrap()];
-    assert!(back.contains(&Returned::For(firm())) && back.contains(&Returned::Used), "{back:?}");
+    assert!(both.contains(&ConnectLink::For(firm())) && both.contains(&ConnectLink::Used), "{both:?}");
+    assert_eq!(store.link([1; 32]).await.unwrap(), ConnectLink::Used);
 }
 
 async fn a_link_and_a_journey_end(test: &TestStore) {
@@ -102,19 +103,11 @@ async fn a_link_and_a_journey_end(test: &TestStore) {
     let until = store.make_link([1; 32], &firm(), minute).await.unwrap();
     assert_eq!(until, test.now() + minute);
     store.make_link([2; 32], &FirmId::new("bell"), minute).await.unwrap();
-    store.open_link([2; 32], [3; 32], [4; 32], minute).await.unwrap();
     test.pass(minute);
-    assert_eq!(store.open_link([1; 32], [5; 32], [6; 32], minute).await.unwrap(), Opened::Expired);
-    assert_eq!(store.take_return([4; 32], Some([3; 32])).await.unwrap(), Returned::Expired);
-}
-
-async fn only_the_browser_that_left_comes_back(test: &TestStore) {
-    let (store, hour) = (&test.store, SignedDuration::from_hours(1));
-    store.make_link([1; 32], &firm(), hour).await.unwrap();
-    store.open_link([1; 32], [2; 32], [3; 32], hour).await.unwrap();
-    assert_eq!(store.take_return([8; 32], Some([2; 32])).await.unwrap(), Returned::OtherBrowser);
-    assert_eq!(store.take_return([3; 32], Some([8; 32])).await.unwrap(), Returned::OtherState);
-    assert_eq!(store.take_return([3; 32], None).await.unwrap(), Returned::For(firm()));
+    assert_eq!(store.link([1; 32]).await.unwrap(), ConnectLink::Expired);
+    assert_eq!(store.use_link([1; 32], minute).await.unwrap(), ConnectLink::For(firm()), "who left in time");
+    test.pass(minute);
+    assert_eq!(store.use_link([2; 32], minute).await.unwrap(), ConnectLink::Expired);
 }
 
 async fn a_refusal_is_about_one_revision(test: &TestStore) {

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use casebridge::domain::FirmId;
 use casebridge::store::{
-    Credential, CredentialRow, Credentials, Digest, Holder, Installation, Opened, RenewalLease, Returned,
-    Saved, StoreError, Tokens,
+    ConnectLink, Credential, CredentialRow, Credentials, Digest, Holder, Installation, RenewalLease, Saved,
+    StoreError, Tokens,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -44,18 +44,12 @@ impl Credentials for Doomed {
         self.inner.make_link(link, firm, life).await
     }
 
-    async fn open_link(
-        &self,
-        link: Digest,
-        state: Digest,
-        browser: Digest,
-        patience: SignedDuration,
-    ) -> Result<Opened, StoreError> {
-        self.inner.open_link(link, state, browser, patience).await
+    async fn link(&self, link: Digest) -> Result<ConnectLink, StoreError> {
+        self.inner.link(link).await
     }
 
-    async fn take_return(&self, browser: Digest, state: Option<Digest>) -> Result<Returned, StoreError> {
-        self.inner.take_return(browser, state).await
+    async fn use_link(&self, link: Digest, patience: SignedDuration) -> Result<ConnectLink, StoreError> {
+        self.inner.use_link(link, patience).await
     }
 
     async fn credential(&self, holder: &Holder) -> Result<Option<Credential>, StoreError> {
