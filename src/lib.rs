@@ -22,6 +22,7 @@
 pub mod domain;
 
 pub mod operations;
+
 pub mod rules;
 
 pub mod webhook;

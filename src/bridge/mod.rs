@@ -4,6 +4,7 @@
 //! takes each through the rest. Everything that is decided is decided in [`crate::plan`].
 
 mod act;
+mod automations;
 mod backfill;
 mod breaker;
 mod confirm;
@@ -28,6 +29,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
+pub use automations::{NotSaved, Tried, TriedStep, save_rule, saved_rules};
 pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};
 pub use firms::{Firm, Firms, casepeer_client};
@@ -70,6 +72,7 @@ pub struct Bridge {
     firm_per_second: u32,
     /// The pace of locations that no firm has, all together.
     strangers: pace::Pace,
+    automations: automations::Automations,
     retention: RetentionConfig,
     /// Where spans go.
     pub spans: Spans,
@@ -114,6 +117,7 @@ impl Bridge {
             reconcile: config.reconcile,
             firm_per_second: config.server.firm_per_second,
             strangers: pace::Pace::default(),
+            automations: automations::Automations::default(),
             retention: config.retention,
             wake: Notify::new(),
         })
@@ -133,6 +137,11 @@ impl Bridge {
     /// The signature of a test event of the bridge's own.
     pub fn sign_probe(&self, body: &[u8]) -> String {
         self.probe_key.sign(body)
+    }
+
+    /// Reads the rules anew if somebody changed one, in this process or another.
+    pub async fn refresh_rules(&self) -> Result<(), crate::store::StoreError> {
+        self.automations.refresh(&self.store).await
     }
 
     /// Tells the worker to look for due events now rather than at its next poll.

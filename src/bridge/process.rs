@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
+use super::automations::OWN;
 use super::session::{Session, Stop};
 use super::settle::Circumstances;
 use super::{Bridge, Firm, act, prepare, reconcile, settle};
 use crate::crypto::random_fraction;
 use crate::domain::{
-    Cause, Event, EventState, Fact, MAX_ATTEMPTS, Outcome, Plan, Priority, ReviewKind, System,
+    Cause, Event, EventState, Fact, FirmId, MAX_ATTEMPTS, Outcome, Plan, Priority, ReviewKind, System,
 };
 use crate::operations::casepeer::Refetch;
 use crate::plan::plan;
@@ -40,6 +41,8 @@ impl Bridge {
 
     async fn process_traced(&self, claim: Claim) -> Result<(), StoreError> {
         let Some(settlement) = self.work_on(&claim).await else { return Ok(()) };
+        // Told before it is settled: after a crash in between, the turn is taken again and tells the same once.
+        self.tell_outcome(&claim, &settlement.outcome).await?;
         let (state, trouble) = summary(&settlement.outcome);
         let settled = self.store.settle(&claim.lease, settlement).await?;
         if settled == Settled::LeaseLost {
@@ -75,6 +78,9 @@ impl Bridge {
             Ok(payload) => payload,
             Err(why) => return give_up(Cause::Unreadable, why.to_string()),
         };
+        if claim.kind.starts_with(OWN) {
+            return self.own(claim, payload).await;
+        }
         if claim.source == System::HighLevel && self.is_installation(&claim.kind) {
             return Some(at_once(self.installation(claim, payload).await));
         }
@@ -84,9 +90,7 @@ impl Bridge {
         let firm = &*firm;
         match read(firm, claim.source, &claim.kind, payload) {
             Err(why) => give_up(Cause::Unreadable, format!("cannot be read: {why}")),
-            Ok(Reading::NoRule) => {
-                Some(at_once(Outcome::NothingToDo { why: "no rule for this type".into() }))
-            }
+            Ok(Reading::NoRule) => self.rules_alone(firm, claim, "no rule for this type").await,
             Ok(Reading::Confirmed(confirmation)) => {
                 let outcome = self.confirm(firm, &confirmation, claim.failed_attempts).await;
                 let failed = |error| {
@@ -121,7 +125,8 @@ impl Bridge {
     async fn sync(&self, firm: &Firm, claim: &Claim, fact: Fact, told: Option<Told>) -> Option<Settlement> {
         let is_backfill = claim.payload.as_deref().is_ok_and(reconcile::is_backfill);
         let priority = if is_backfill { Priority::Backfill } else { Priority::of(&fact) };
-        let session = Session::new(self, firm, &claim.lease, priority, told);
+        let mut session = Session::new(self, firm, &claim.lease, priority, told);
+        session.more_follows = !is_backfill && self.has_rules_for(&session, claim);
         let event = Event {
             id: claim.lease.event,
             firm: firm.id.clone(),
@@ -130,13 +135,52 @@ impl Bridge {
             fact,
         };
         let mut made = None;
-        let result = self.plan_and_act(&session, &event, &mut made).await;
+        let result = match self.plan_and_act(&session, &event, &mut made).await {
+            Ok(outcome) => self.automate(&session, claim, outcome, &mut made).await,
+            stopped => stopped,
+        };
         let outcome = match &result {
             Ok(outcome) => outcome.clone(),
             Err(stop) => settle::stopped(stop, self.circumstances(firm, stop, claim.failed_attempts))?,
         };
-        let supersedes = self.is_update(&firm.id, claim.source, &claim.kind).then_some(claim.horizon);
+        let is_update = self.is_update(&firm.id, claim.source, &claim.kind);
+        let is_alone = self.automations.hears_updates(firm.id.as_str());
+        let supersedes = (is_update && !is_alone).then_some(claim.horizon);
         Some(Settlement { supersedes, ..settlement(outcome, made, session.take_reads()) })
+    }
+
+    /// An event that the sync has nothing to do with; a rule may.
+    async fn rules_alone(&self, firm: &Firm, claim: &Claim, why: &str) -> Option<Settlement> {
+        let session = Session::new(self, firm, &claim.lease, Priority::NoteTask, None);
+        let (mut made, nothing) = (None, Outcome::NothingToDo { why: why.to_owned() });
+        let outcome = match self.automate(&session, claim, nothing, &mut made).await {
+            Ok(outcome) => outcome,
+            Err(stop) => settle::stopped(&stop, self.circumstances(firm, &stop, claim.failed_attempts))?,
+        };
+        Some(settlement(outcome, made, session.take_reads()))
+    }
+
+    /// An event that the bridge itself told.
+    async fn own(&self, claim: &Claim, payload: &[u8]) -> Option<Settlement> {
+        let is_apart = claim.lease.firm.is_unknown();
+        let body: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+        let whose = if is_apart {
+            FirmId::new(body["firm"].as_str().unwrap_or_default())
+        } else {
+            claim.lease.firm.clone()
+        };
+        let Some(firm) = self.firms.find(&whose) else {
+            let why = format!("the configuration has no firm `{whose}`");
+            return Some(at_once(Outcome::Undelivered { cause: Cause::NotOurs, why }));
+        };
+        let mut settled = self.rules_alone(&firm, claim, "nobody listens any more").await?;
+        // What is told of a parked firm stands in nobody's lane, and parks nobody.
+        if let Outcome::Parked { why, .. } = &settled.outcome
+            && is_apart
+        {
+            settled.outcome = settle::again(why.clone(), claim.failed_attempts, random_fraction());
+        }
+        Some(settled)
     }
 
     fn circumstances(&self, firm: &Firm, stop: &Stop, failed_attempts: u32) -> Circumstances {
@@ -153,6 +197,7 @@ impl Bridge {
         let mut plan = self.plan_for(session, event).await?;
         *made = Some(settle::plan_record(&plan));
         let acted = act::act(session, &plan, event.source).await?;
+        self.tell_milestones(event, &plan).await?;
         if !acted.left_out.is_empty() {
             plan.remarks.extend(acted.left_out.iter().cloned());
             *made = Some(settle::plan_record(&plan));

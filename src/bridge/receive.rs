@@ -229,7 +229,7 @@ impl Bridge {
             id: EventId(Uuid::now_v7()),
             firm,
             source,
-            kind: bounded(envelope.kind),
+            kind: foreign(bounded(envelope.kind)),
             delivery_key,
             records: envelope.records,
             proof: verified.proof().as_str(),
@@ -270,6 +270,11 @@ impl Bridge {
         }
         Ok(recorded)
     }
+}
+
+/// A sender's name for what happened, which is none of the names that the bridge itself uses.
+fn foreign(kind: String) -> String {
+    if kind.starts_with(super::automations::OWN) { format!("unknown {kind}") } else { kind }
 }
 
 /// How the sender at one firm's secret URL proves itself and is spoken to.

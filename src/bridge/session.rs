@@ -98,6 +98,8 @@ pub(super) struct Session<'a> {
     pub(super) store: &'a SharedStore,
     pub(super) keyring: &'a Keyring,
     pub(super) lease: &'a Lease,
+    /// Whether rules follow what the sync does, so that a hand-over has a rest.
+    pub(super) more_follows: bool,
     clock: &'a SharedClock,
     spans: &'a Spans,
     told: Option<Told>,
@@ -116,7 +118,8 @@ impl<'a> Session<'a> {
     ) -> Self {
         let Bridge { store, keyring, clock, spans, .. } = bridge;
         let (reads, has_called) = (Mutex::new(Vec::new()), AtomicBool::new(false));
-        Self { firm, store, keyring, lease, clock, spans, told, reads, priority, has_called }
+        let more_follows = false;
+        Self { firm, store, keyring, lease, more_follows, clock, spans, told, reads, priority, has_called }
     }
 
     /// What the event's own webhook says of this lead or case, where that stands in for reading it.

@@ -84,6 +84,7 @@ impl Worker {
     pub async fn step(&self) -> Result<usize, StoreError> {
         self.bridge.store.probe().await?;
         self.bridge.store.wake_overdue().await?;
+        self.bridge.refresh_rules().await?;
         let mut taken = 0;
         let mut turns = Turns::default();
         loop {
@@ -106,6 +107,9 @@ impl Worker {
     }
 
     async fn probe(&self) {
+        if let Err(error) = self.bridge.refresh_rules().await {
+            tracing::error!("whether rules were changed cannot be told: {error}");
+        }
         match self.bridge.store.probe().await {
             Ok(0) => {}
             Ok(firms) => tracing::info!(firms, "parked firms are tried again with one event each"),

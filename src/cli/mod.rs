@@ -15,6 +15,7 @@ mod profiles;
 mod reconcile;
 pub mod reload;
 mod review;
+mod rules;
 mod secrets;
 mod send;
 pub mod serve;
@@ -66,6 +67,8 @@ enum Verb {
     People(people::Arguments),
     /// See the firms and what keeps a parked one; pause and resume.
     Firms(firms::Arguments),
+    /// Automations: check a rule, try it on what came before, bring it in, switch it on.
+    Rules(rules::Arguments),
     /// See what can be called and waited for in both systems; call it by hand.
     Catalog(catalog::Arguments),
     /// See how CASEpeer accounts are reached; check a profile of your own, and try an operation.
@@ -132,6 +135,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Review(arguments) => review::run(arguments).await,
         Verb::People(arguments) => people::run(arguments).await,
         Verb::Firms(arguments) => firms::run(arguments).await,
+        Verb::Rules(arguments) => rules::run(arguments).await,
         Verb::Catalog(arguments) => catalog::run(arguments).await,
         Verb::Profiles(arguments) => profiles::run(arguments).await,
         Verb::Secrets(arguments) => secrets::run(arguments).await,

@@ -211,6 +211,9 @@ const KEEP: Duration = Duration::from_secs(300);
 async fn keep_connections(bridge: Arc<Bridge>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         bridge.keep_connections().await;
+        if let Err(error) = bridge.tell_old_credentials().await {
+            tracing::warn!("how old the secrets are cannot be told: {error}");
+        }
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(KEEP) => {}

@@ -128,6 +128,11 @@ impl Email {
         let text = tidy(raw).to_lowercase();
         email_address::EmailAddress::is_valid(&text).then_some(Self(text))
     }
+
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A telephone number in E.164 form.
@@ -142,6 +147,11 @@ impl Phone {
         let e164 = number.format().mode(phonenumber::Mode::E164).to_string();
         // "Possible" is enough: 555 numbers are not "valid", yet people type them and both systems keep them.
         (8..=16).contains(&e164.len()).then_some(Self(e164))
+    }
+
+    /// The number.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

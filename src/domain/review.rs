@@ -22,6 +22,8 @@ closed_list! {
         OverdueHandOff = "overdue_hand_off",
         /// A record was written again and again in a short time, as in a loop.
         HopBudget = "hop_budget",
+        /// A rule has made as many calls within an hour as it may.
+        RuleBudget = "rule_budget",
     }
 }
 
@@ -53,7 +55,7 @@ impl ReviewKind {
             Self::AmbiguousMatch | Self::AmbiguousCreate => &[Link, Create, Ignore],
             Self::Conflict => &[UseHighlevel, UseCasepeer, Ignore],
             Self::OverdueHandOff => &[Done, Retry, Ignore],
-            Self::HopBudget => &[Retry, Ignore],
+            Self::HopBudget | Self::RuleBudget => &[Retry, Ignore],
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Data only: parsed with the configuration, checked there, evaluated by `plan`.
 
+pub mod automation;
 mod condition;
 mod fields;
 mod leads;

@@ -1,8 +1,8 @@
 //! The firm's time zone, by which a day without a time is read.
 
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz;
+use jiff::{Timestamp, ZonedDateTime};
 use serde::{Deserialize, Deserializer, de};
 
 /// A time zone of the IANA database, which is built in.
@@ -24,6 +24,11 @@ impl TimeZone {
             _ => written.parse::<Date>().ok()?.at(END_OF_DAY, 0, 0, 0),
         };
         self.0.to_timestamp(local).ok()
+    }
+
+    /// A moment as the clocks there show it.
+    pub fn local(&self, moment: Timestamp) -> ZonedDateTime {
+        moment.to_zoned_datetime(self.0.clone())
     }
 
     /// A moment as the firm's people would write it.

@@ -25,6 +25,7 @@ mod people;
 pub mod postgres;
 mod quotas;
 mod review;
+mod rules;
 mod secrets;
 pub mod sqlite;
 mod sweeps;
@@ -48,6 +49,7 @@ pub use keeping::{CannotErase, Erased, ErasedCounts, Hold, Keeping, Kept, LetGo,
 pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
+pub use rules::{RuleRow, RuleRun, RuleSaved, RuleVersion, Rules};
 pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
@@ -133,7 +135,7 @@ fn check_seals(
 /// What the bridge asks of a database.
 #[async_trait]
 pub trait Store:
-    Alerts + Credentials + HandOffs + Keeping + People + Quotas + Review + Secrets + Sweeps + Send + Sync
+    Alerts + Credentials + HandOffs + Keeping + People + Quotas + Review + Rules + Secrets + Sweeps + Send + Sync
 {
     // Receiving.
 

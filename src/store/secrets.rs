@@ -44,7 +44,7 @@ pub struct SealedPlace {
 
 impl SealedPlace {
     /// Every place there is; a test compares it with the migrations.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self {
             table: "payload",
             column: "sealed_body",
@@ -100,6 +100,13 @@ impl SealedPlace {
             column: "sealed_base",
             join: "",
             key: &["hand_off.firm", "hand_off.effect"],
+            id: None,
+        },
+        Self {
+            table: "rule_version",
+            column: "sealed_rule",
+            join: "",
+            key: &["rule_version.name"],
             id: None,
         },
         Self {

@@ -20,7 +20,7 @@ impl Watch for Settling<'_> {
     }
 }
 
-async fn backfill(bridge: &TestBridge, is_dry_run: bool) -> BackfillReport {
+pub async fn backfill(bridge: &TestBridge, is_dry_run: bool) -> BackfillReport {
     let options = BackfillOptions { since: None, is_dry_run };
     let acme = FirmId::new("acme");
     let report = bridge.installation.bridge.backfill(&acme, options, &mut Settling(bridge)).await.unwrap();

@@ -1,6 +1,7 @@
 //! The integration tests, in one binary.
 
 mod admin;
+mod automations;
 mod backfill;
 mod catalog;
 mod crash;

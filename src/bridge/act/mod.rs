@@ -5,6 +5,7 @@ mod ask;
 mod hand_over;
 mod hops;
 mod look;
+pub(super) mod operation;
 mod request;
 mod result;
 mod verify;
@@ -83,7 +84,7 @@ async fn carry_out(
         Begun::Rival => return Err(Stop::Rival),
         Begun::LeaseLost => return Err(Stop::LeaseLost),
     };
-    let carrier = Carrier::of(session, &request, has_rest);
+    let carrier = Carrier::of(session, &request, has_rest || session.more_follows);
     if let (Some(carrier), Some(_)) = (carrier, ambiguity)
         && let Then::Done = carrier.look_back(session, command, &key).await?
     {
@@ -106,7 +107,7 @@ async fn carry_out(
     if session.now().duration_since(begun_at) > LONGEST_PAUSE {
         return Err(Stop::LeaseLost);
     }
-    let exchange = send(session, system, &request, body.clone(), &idempotency_key).await;
+    let exchange = send(session, system, &request, Some(body.clone()), &idempotency_key).await;
     let call = session.record(system, &exchange, Some(&key)).await;
     if let Some(carrier) = carrier.filter(|_| Carrier::may_have_taken(&exchange)) {
         return Err(carrier.write_down(session, command, &key, Some(call)).await?);
@@ -253,14 +254,14 @@ async fn send(
     session: &Session<'_>,
     system: System,
     request: &Request,
-    body: Vec<u8>,
+    body: Option<Vec<u8>>,
     key: &str,
 ) -> Exchange {
     match system {
-        System::HighLevel => session.firm.highlevel.send(request, Some(body)).await,
+        System::HighLevel => session.firm.highlevel.send(request, body).await,
         System::CasePeer => {
             let key = (request.effect == Effect::Create).then_some(key);
-            session.firm.casepeer.send(request, Some(body), key).await
+            session.firm.casepeer.send(request, body, key).await
         }
     }
 }

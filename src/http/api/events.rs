@@ -72,7 +72,7 @@ pub async fn list(
     let filter = EventFilter {
         firm: query.firm.map(FirmId::new),
         states: states.collect::<Result<_, _>>()?,
-        before: query.before.as_deref().map(parse).transpose()?,
+        before: query.before.as_deref().map(after_which).transpose()?,
         limit: query.limit.unwrap_or(100).min(LARGEST_PAGE),
         ..EventFilter::default()
     };
@@ -136,6 +136,11 @@ pub async fn discard(
         Some(false) => Err(Problem::conflict("Only an undelivered event can be discarded.")),
         Some(true) => Ok(Json(Accepted { event, state: EventState::Discarded })),
     }
+}
+
+/// The event that a page comes after.
+fn after_which(id: &str) -> Result<EventId, Problem> {
+    id.parse().map_err(|_| Problem::invalid("`before` is not the id of an event"))
 }
 
 fn parse(id: &str) -> Result<EventId, Problem> {

@@ -29,6 +29,26 @@ impl Parameter {
         value.filter(|value| self.fits(value)).ok_or_else(|| self.wish())
     }
 
+    /// A value in the type that is wanted, where it can be had without a doubt: "3" is a number where one is wanted, and
+    /// a text alone is a list of one. Anything else stays as it is.
+    pub fn fitted(&self, value: &Value) -> Value {
+        match (self.of, value) {
+            (Type::Text, Value::Number(_) | Value::Bool(_)) => value.to_string().into(),
+            (Type::Text, Value::Array(_)) => texts(value).join(", ").into(),
+            (Type::Texts, Value::Array(_)) => texts(value).into(),
+            (Type::Texts, Value::String(_) | Value::Number(_)) => texts(value).into(),
+            (Type::Number | Type::Boolean, Value::String(text)) => {
+                self.read(text.trim()).unwrap_or_else(|_| value.clone())
+            }
+            _ => value.clone(),
+        }
+    }
+
+    /// What is wrong with a value; nothing if it may be sent.
+    pub fn refusal(&self, value: &Value) -> Option<String> {
+        self.complaint(value)
+    }
+
     /// What is wrong with a value; nothing if it may be sent.
     pub(super) fn complaint(&self, value: &Value) -> Option<String> {
         if value.is_null() {

@@ -15,7 +15,7 @@ use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 
 use self::tables::{MADE_WHEN_OPENED, TABLES, Table};
-use self::value::Value;
+use self::value::{Value, push_column};
 use super::postgres::PostgresStore;
 
 /// Why nothing was copied.
@@ -159,7 +159,7 @@ async fn insert(
         if at > 0 {
             sql.push(", ");
         }
-        value::push_column(&mut sql, *kind, batch.iter().map(|row| &row[at]));
+        push_column(&mut sql, *kind, batch.iter().map(|row| &row[at]));
     }
     sql.push(")").build().execute(connection).await?;
     Ok(())

@@ -230,6 +230,46 @@ pub(super) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "rule",
+        key: "id",
+        columns: &[
+            ("id", Text),
+            ("version", Integer),
+            ("is_on", Boolean),
+            ("is_gone", Boolean),
+            ("changes", Integer),
+        ],
+    },
+    Table {
+        name: "rule_version",
+        key: "name",
+        columns: &[
+            ("name", Text),
+            ("rule", Text),
+            ("version", Integer),
+            ("sealed_rule", Bytes),
+            ("saved_at", Integer),
+            ("saved_by", Text),
+        ],
+    },
+    Table {
+        name: "rule_run",
+        key: "event, rule",
+        columns: &[
+            ("event", Id),
+            ("rule", Text),
+            ("version", Integer),
+            ("firm", Text),
+            ("subject", Text),
+            ("begun_at", Integer),
+        ],
+    },
+    Table {
+        name: "rule_budget",
+        key: "firm, rule",
+        columns: &[("firm", Text), ("rule", Text), ("begun_at", Integer), ("spent", Integer)],
+    },
+    Table {
         name: "sweep_mark",
         key: "firm, stream",
         columns: &[("firm", Text), ("stream", Text), ("mark", Text)],

@@ -1,4 +1,4 @@
-//! A value on its way from one store to the other.
+//! A column's value on its way from one store to the other.
 
 use rusqlite::types::ValueRef;
 use sha2::{Digest, Sha256};
@@ -6,7 +6,8 @@ use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::tables::Kind::{self, Boolean, Bytes, Id, Integer, Text};
+use super::tables::Kind;
+use super::tables::Kind::{Boolean, Bytes, Id, Integer, Text};
 
 /// A value on its way.
 pub(super) enum Value {

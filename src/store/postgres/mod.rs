@@ -24,6 +24,7 @@ mod receive;
 mod replay;
 mod review;
 mod rows;
+mod rules;
 mod secrets;
 mod settle;
 mod sweeps;

@@ -23,6 +23,7 @@ mod receive;
 mod replay;
 mod review;
 mod rows;
+mod rules;
 mod secrets;
 mod sweeps;
 mod writer;

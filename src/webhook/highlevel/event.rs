@@ -34,6 +34,13 @@ pub fn read_event(kind: &str, body: &[u8]) -> Result<Reading, Unreadable> {
     Ok(Reading::Fact(fact))
 }
 
+/// What a stored payload says of its record, flat or wrapped.
+pub fn read_record(body: &[u8]) -> Option<serde_json::Value> {
+    let body = parse_object(body).ok()?;
+    let is_wrapped = matches!(body.get("data"), Some(serde_json::Value::Object(_)));
+    Some(if is_wrapped { body["data"].clone() } else { body.into() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ mod types;
 mod verify;
 
 pub use envelope::{read_envelope, read_workflow_envelope};
-pub use event::read_event;
+pub use event::{read_event, read_record};
 pub use installation::{InstallationChange, is_installation, read_installation};
 pub use types::{DOCUMENTED, WORKFLOW, is_update};
 pub use verify::{InvalidKey, Keys, PUBLISHED_KEY, Signatures, verify, verify_secret_header};

@@ -5,6 +5,7 @@ mod hand_offs;
 mod keeping;
 mod people;
 mod review;
+mod rules;
 mod sweeps;
 mod tokens;
 

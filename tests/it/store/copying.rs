@@ -9,8 +9,8 @@ use casebridge::domain::{
 };
 use casebridge::store::copy::{CannotCopy, copy};
 use casebridge::store::{
-    Begun, CallsAsked, ConnectLink, Credentials, EventFilter, Holder, Intent, LinkChange, SharedStore, Store,
-    Tokens,
+    Begun, CallsAsked, ConnectLink, Credentials, EventFilter, Holder, Intent, LinkChange, RuleRun,
+    SharedStore, Store, Tokens,
 };
 use jiff::SignedDuration;
 
@@ -58,6 +58,10 @@ async fn lived_in() -> TestStore {
     test.store.make_link([1; 32], &firm(), hour).await.unwrap();
     test.store.make_link([0; 32], &firm(), hour).await.unwrap();
     test.store.use_link([1; 32], hour).await.unwrap();
+    test.store.save_rule("signed", "{}", None, "maria").await.unwrap();
+    let run = RuleRun { rule: "signed".into(), version: 1, subject: contact("c0").to_string() };
+    test.store.begin_runs(&claims[0].lease, vec![run]).await.unwrap();
+    test.store.spend_write(&firm(), "signed", 5, test.now() - hour).await.unwrap();
     let question = Question {
         kind: ReviewKind::AmbiguousMatch,
         subject: contact("c5").to_string(),
@@ -108,8 +112,10 @@ async fn a_copy_is_complete_and_goes_on() {
         "sweep_lease",
         "loss",
         "loss_gap",
-        "review",
-        "review_event",
+        "rule",
+        "rule_version",
+        "rule_run",
+        "rule_budget",
     ];
     for table in tables {
         assert!(copied.iter().any(|copied| copied.table == table && copied.rows > 0), "{table}");

@@ -18,6 +18,7 @@ mod quotas;
 mod races;
 mod receiving;
 mod review;
+mod rules;
 mod secrets;
 mod sweeps;
 

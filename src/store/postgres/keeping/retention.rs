@@ -110,6 +110,7 @@ async fn history(connection: &mut PgConnection, step: &Step<'_>, held: &[i64]) -
         "DELETE FROM payload WHERE event = ANY($1)",
         "DELETE FROM call WHERE event = ANY($1)",
         "DELETE FROM review_event WHERE event = ANY($1)",
+        "DELETE FROM rule_run WHERE event IN (SELECT id FROM event WHERE seq = ANY($1))",
         "DELETE FROM event WHERE seq = ANY($1)",
     ] {
         sqlx::query(sql).bind(&events).execute(&mut *connection).await?;

@@ -23,8 +23,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0006_hand_off.sql"),
     include_str!("0007_sweeps.sql"),
     include_str!("0008_keeping.sql"),
-    include_str!("0009_alerts.sql"),
-    include_str!("0010_traces.sql"),
+    include_str!("0009_rules.sql"),
+    include_str!("0010_alerts.sql"),
+    include_str!("0011_traces.sql"),
 ];
 
 /// Held while a schema is brought up to date: a second instance waits for the first.

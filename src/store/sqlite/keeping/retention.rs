@@ -120,6 +120,7 @@ fn history(
             "DELETE FROM payload WHERE event = ?",
             "DELETE FROM call WHERE event = ?",
             "DELETE FROM review_event WHERE event = ?",
+            "DELETE FROM rule_run WHERE event = (SELECT id FROM event WHERE seq = ?)",
             "DELETE FROM event WHERE seq = ?",
         ] {
             connection.prepare_cached(sql)?.execute([seq])?;

@@ -11,8 +11,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0006_hand_off.sql"),
     include_str!("0007_sweeps.sql"),
     include_str!("0008_keeping.sql"),
-    include_str!("0009_alerts.sql"),
-    include_str!("0010_traces.sql"),
+    include_str!("0009_rules.sql"),
+    include_str!("0010_alerts.sql"),
+    include_str!("0011_traces.sql"),
 ];
 
 /// The newest schema this build knows.

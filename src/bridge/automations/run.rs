@@ -1,0 +1,218 @@
+//! The rules' part of an event's turn.
+
+use std::sync::Arc;
+
+use super::super::act::operation::{self, Called};
+use super::super::session::{Session, Stop};
+use super::super::{Bridge, reconcile};
+use super::budget::{self, Leave};
+use super::happened::{self, Happened};
+use super::{Automation, read_json};
+use crate::domain::{CallClass, Cause, EffectKey, Outcome};
+use crate::operations::catalog::Entry;
+use crate::operations::{casepeer::CannotSend, catalog};
+use crate::rules::automation::{Occasion, OnError, OncePer, Rule, Step};
+use crate::store::{Claim, PlanRecord, PlannedRecord, RuleRun, Settled};
+
+/// What the rules of a turn came to.
+#[derive(Default)]
+struct Ran {
+    sent: usize,
+    steps: Vec<PlannedRecord>,
+    remarks: Vec<String>,
+    /// What was refused, where its rule stops.
+    failed: Option<(Cause, String)>,
+}
+
+/// A step that was not taken.
+struct Refused(Cause, String);
+
+impl Bridge {
+    /// Whether rules of this firm may follow the sync of this event.
+    pub(in crate::bridge) fn has_rules_for(&self, session: &Session<'_>, claim: &Claim) -> bool {
+        let trigger = happened::trigger(session.firm, claim.source, &claim.kind);
+        trigger.is_some_and(|trigger| !self.automations.of(session.firm.id.as_str(), &trigger.id).is_empty())
+    }
+
+    /// Runs the rules that an event sets off, once the sync has done its part.
+    pub(in crate::bridge) async fn automate(
+        &self,
+        session: &Session<'_>,
+        claim: &Claim,
+        outcome: Outcome,
+        made: &mut Option<PlanRecord>,
+    ) -> Result<Outcome, Stop> {
+        if !matches!(outcome, Outcome::Done | Outcome::NothingToDo { .. }) {
+            return Ok(outcome);
+        }
+        let Ok(payload) = &claim.payload else { return Ok(outcome) };
+        let firm = session.firm;
+        let Some(trigger) = happened::trigger(firm, claim.source, &claim.kind) else { return Ok(outcome) };
+        let candidates = self.automations.of(firm.id.as_str(), &trigger.id);
+        // A first turn has begun nothing.
+        let is_first = claim.lease.claim <= 1;
+        let begun = if is_first { Vec::new() } else { self.store.runs_of(claim.lease.event).await? };
+        if (candidates.is_empty() && begun.is_empty()) || reconcile::is_backfill(payload) {
+            return Ok(outcome);
+        }
+        let Some(happened) = Happened::read(firm, claim.source, &claim.kind, trigger, payload) else {
+            return Ok(outcome);
+        };
+        let subject = happened.subject();
+        let id = claim.lease.event.to_string();
+        let occasion = happened.occasion(session.store, firm, (&id, &claim.kind, claim.received_at)).await?;
+        let mut ran = Ran::default();
+        let rules = self.rules_of(session, &candidates, &begun, &occasion, &subject, &mut ran).await?;
+        let result = self.run(session, &rules, &occasion, (&id, &subject), &mut ran).await;
+        note(made, &mut ran);
+        result?;
+        Ok(match ran.failed {
+            Some((cause, why)) => Outcome::Undelivered { cause, why },
+            None if ran.sent > 0 => Outcome::Done,
+            None => outcome,
+        })
+    }
+
+    /// The rules that run, each by its version: those that began to run for this event, and those that hold now.
+    async fn rules_of(
+        &self,
+        session: &Session<'_>,
+        candidates: &[Arc<Automation>],
+        begun: &[RuleRun],
+        occasion: &Occasion,
+        subject: &str,
+        ran: &mut Ran,
+    ) -> Result<Vec<Rule>, Stop> {
+        let mut rules = Vec::new();
+        for run in begun {
+            let now = candidates.iter().find(|one| one.rule.id == run.rule && one.version == run.version);
+            if let Some(automation) = now {
+                rules.push(automation.rule.clone());
+                continue;
+            }
+            let json = self.store.rule_version(&run.rule, run.version).await?;
+            match json.as_deref().map(read_json) {
+                Some(Ok(rule)) => rules.push(rule),
+                Some(Err(why)) => ran.remarks.push(format!("rule `{}`: {why}", run.rule)),
+                None => ran.remarks.push(format!("rule `{}`: version {} is not kept", run.rule, run.version)),
+            }
+        }
+        let mut runs = Vec::new();
+        for automation in candidates.iter().filter(|one| begun.iter().all(|run| run.rule != one.rule.id)) {
+            let rule = &automation.rule;
+            if !rule.holds(occasion) {
+                ran.remarks.push(format!("rule `{}`: its conditions do not hold", rule.id));
+            } else if budget::run_again(session, rule, subject).await? == Leave::Refused {
+                ran.remarks.push(format!("rule `{}`: a person said to leave it", rule.id));
+            } else {
+                let (version, subject) = (automation.version, subject.to_owned());
+                runs.push(RuleRun { rule: rule.id.clone(), version, subject });
+                rules.push(rule.clone());
+            }
+        }
+        if !runs.is_empty() && self.store.begin_runs(session.lease, runs).await? == Settled::LeaseLost {
+            return Err(Stop::LeaseLost);
+        }
+        Ok(rules)
+    }
+
+    async fn run(
+        &self,
+        session: &Session<'_>,
+        rules: &[Rule],
+        occasion: &Occasion,
+        (event, subject): (&str, &str),
+        ran: &mut Ran,
+    ) -> Result<(), Stop> {
+        for rule in rules {
+            let run = match rule.once_per {
+                OncePer::Record if !subject.is_empty() => subject,
+                _ => event,
+            };
+            for (index, step) in rule.steps.iter().enumerate() {
+                let key = EffectKey(rule.effect(run, index));
+                ran.steps.push(PlannedRecord {
+                    command: format!("call {}", step.action.id),
+                    effect_key: Some(key.0.clone()),
+                    reason: format!("rule `{}`, step {}", rule.id, index + 1),
+                });
+                match take(session, rule, step, occasion, &key).await? {
+                    Ok(Called::Now) => ran.sent += 1,
+                    Ok(Called::Before) => {}
+                    Err(Refused(cause, why)) => {
+                        let why =
+                            format!("rule `{}`, step {} ({}): {why}", rule.id, index + 1, step.action.id);
+                        if rule.on_error == OnError::Continue {
+                            ran.remarks.push(why);
+                            continue;
+                        }
+                        ran.failed.get_or_insert((cause, why));
+                        break;
+                    }
+                }
+            }
+            metrics::counter!("casebridge_rule_runs_total", "firm" => session.firm.id.to_string())
+                .increment(1);
+        }
+        Ok(())
+    }
+}
+
+/// Takes a step, unless it was taken before.
+async fn take(
+    session: &Session<'_>,
+    rule: &Rule,
+    step: &Step,
+    occasion: &Occasion,
+    key: &EffectKey,
+) -> Result<Result<Called, Refused>, Stop> {
+    if !session.store.completed(&session.firm.id, std::slice::from_ref(key)).await?.is_empty() {
+        return Ok(Ok(Called::Before));
+    }
+    let firm = session.firm;
+    let built = step.action.request_for(&step.fill(occasion), &firm.location, firm.casepeer.profile());
+    let request = match built {
+        Ok(request) => request,
+        Err(wrong) => return Ok(Err(Refused(Cause::Setup, wrong.to_string()))),
+    };
+    if budget::spend(session, rule).await? == Leave::Refused {
+        return Ok(Err(Refused(
+            Cause::Setup,
+            "it has used up its writes of this hour, and a person said to leave it".into(),
+        )));
+    }
+    match operation::call(session, system_of(step.action), &request, key).await {
+        Ok(called) => Ok(Ok(called)),
+        Err(Stop::Vendor { failure, .. }) if failure.class == CallClass::Unpermitted => {
+            Ok(Err(Refused(Cause::Setup, failure.detail.clone())))
+        }
+        Err(Stop::Vendor { failure, .. })
+            if matches!(failure.class, CallClass::Rejected | CallClass::Conflict) =>
+        {
+            Ok(Err(Refused(Cause::Rejected, failure.detail.clone())))
+        }
+        Err(Stop::CannotSend(wrong @ CannotSend::Disabled { .. })) => {
+            Ok(Err(Refused(Cause::Setup, wrong.to_string())))
+        }
+        Err(stop) => Err(stop),
+    }
+}
+
+/// The system an action is of. The bridge itself has none.
+pub(in crate::bridge) fn system_of(action: &Entry) -> crate::domain::System {
+    match action.system {
+        catalog::System::CasePeer => crate::domain::System::CasePeer,
+        catalog::System::HighLevel | catalog::System::Casebridge => crate::domain::System::HighLevel,
+    }
+}
+
+/// Adds what the rules did to what is kept of the turn.
+fn note(made: &mut Option<PlanRecord>, ran: &mut Ran) {
+    let (steps, remarks) = (std::mem::take(&mut ran.steps), std::mem::take(&mut ran.remarks));
+    if steps.is_empty() && remarks.is_empty() {
+        return;
+    }
+    let record = made.get_or_insert_with(|| PlanRecord { commands: Vec::new(), remarks: Vec::new() });
+    record.commands.extend(steps);
+    record.remarks.extend(remarks);
+}
