@@ -16,6 +16,7 @@
 //! sends them; `table` prints. The rest are themes, each a file.
 
 mod acknowledge;
+mod backfill;
 mod database;
 mod flood;
 mod latency;
@@ -55,9 +56,11 @@ enum Theme {
     Flood,
     /// How well people are recognised.
     Matching,
+    /// Records a second of a backfill; 20,000 at each vendor with `--full`.
+    Backfill,
 }
 
-const THEMES: [Theme; 8] = [
+const THEMES: [Theme; 9] = [
     Theme::Acknowledge,
     Theme::Latency,
     Theme::Sync,
@@ -66,6 +69,7 @@ const THEMES: [Theme; 8] = [
     Theme::Start,
     Theme::Flood,
     Theme::Matching,
+    Theme::Backfill,
 ];
 
 #[derive(Debug, clap::Parser)]
@@ -121,6 +125,7 @@ fn main() {
             Theme::Start => start::run(&plan, &mut report),
             Theme::Flood => flood::run(&plan, &mut report),
             Theme::Matching => matching::run(&plan, &mut report),
+            Theme::Backfill => backfill::run(&plan, &mut report),
         }
     }
     report.print();

@@ -93,6 +93,14 @@ impl Site {
         });
     }
 
+    /// Another verb of the program on this installation; what it says is not shown.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_casebridge"));
+        command.args(arguments).arg("--config").arg(self.directory.path().join("casebridge.toml"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
     /// Starts `casebridge serve` and waits until it is ready.
     pub fn serve(&self) -> Server {
         let (public, admin) = (free_address(), free_address());
@@ -190,20 +198,24 @@ impl Server {
 
     /// Its resident memory in MiB, and how much of that is not pages of the program's file.
     pub fn memory(&self) -> (f64, f64) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.unwrap_or_default();
-        let mebibytes = |key| {
-            let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
-            let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().unwrap_or_default();
-            kibibytes / 1_024.0
-        };
-        (mebibytes("VmRSS:"), mebibytes("RssAnon:"))
+        memory_of(self.child.id())
     }
 
     /// How much processor time it has used.
     pub fn processor_time(&self) -> Duration {
         processor_time(&self.child.id().to_string(), Whose::Alone)
     }
+}
+
+/// A process's resident memory in MiB, and how much of that is not pages of its program's file; nothing once it ended.
+pub fn memory_of(process: u32) -> (f64, f64) {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let mebibytes = |key| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
+        let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().unwrap_or_default();
+        kibibytes / 1_024.0
+    };
+    (mebibytes("VmRSS:"), mebibytes("RssAnon:"))
 }
 
 impl Drop for Server {

@@ -8,6 +8,7 @@
 mod preview;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::{join_all, try_join_all};
@@ -22,7 +23,9 @@ use super::session::Stop;
 use super::{Bridge, Firm};
 use crate::domain::{Event, EventId, EventState, Fact, FirmId, Matter, RecordKind, RecordRef, System};
 use crate::operations::casepeer::{CannotSend, list_changed, next_page, read_listed_matters};
-use crate::operations::highlevel::{CONTACTS_PAGE, ContactDate, read_found_contacts, search_contacts};
+use crate::operations::highlevel::{
+    CONTACTS_PAGE, ContactDate, CustomFields, read_found_contacts, search_contacts,
+};
 use crate::store::{BY_BACKFILL, Recorded, SweepRecord};
 
 /// How a backfill is made.
@@ -99,14 +102,16 @@ pub enum Expected {
 pub trait Watch: Send {
     /// How far it is.
     fn progress(&mut self, report: &BackfillReport);
-    /// Waits a second while a worker catches up.
+    /// Waits a moment, [`BACKFILL_PAUSE`] where time passes, while a worker catches up.
     async fn wait(&mut self);
 }
 
+/// How long to wait before it is looked again whether a worker has caught up.
+pub const BACKFILL_PAUSE: Duration = Duration::from_millis(200);
 /// The most announced events that are not settled before more are announced.
-const AHEAD: usize = 500;
+const AHEAD: usize = 2_000;
 /// How often it is waited for an event that does not settle, as while it is retried.
-const MOST_WAITS: u32 = 600;
+const MOST_WAITS: u32 = 3_000;
 /// Plans that are made at once in a dry run.
 const AT_ONCE: usize = 8;
 /// Examples of each kind that a dry run shows.
@@ -234,7 +239,7 @@ impl Backfill<'_> {
             return Ok((Vec::new(), None));
         };
         self.report.contacts = answer.body.get("total").and_then(Value::as_u64).or(self.report.contacts);
-        let found = read_found_contacts(&answer);
+        let found = read_found_contacts(&answer, &CustomFields::default());
         let next = match found.last() {
             Some(last) if found.len() == CONTACTS_PAGE => last.after.clone(),
             _ => None,
@@ -297,11 +302,13 @@ impl Backfill<'_> {
         Ok(())
     }
 
-    /// Waits until no more than [`AHEAD`] of what was announced is unsettled.
+    /// Waits until no more than about [`AHEAD`] of what was announced is unsettled: they are worked on in order, but for
+    /// those that are tried again.
     async fn catch_up(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
         let mut waits = 0;
         while self.unsettled.len() > AHEAD {
-            let story = self.bridge.store.event(self.unsettled[0]).await?;
+            let behind = self.unsettled.len() - AHEAD;
+            let story = self.bridge.store.event(self.unsettled[behind - 1]).await?;
             match story.map(|story| story.row.state) {
                 Some(EventState::Parked) => {
                     return Err(Stop::NotThere("the firm was parked; the backfill goes on from here".into()));
@@ -311,7 +318,7 @@ impl Backfill<'_> {
                     watch.wait().await;
                 }
                 _ => {
-                    self.unsettled.pop_front();
+                    self.unsettled.drain(..behind);
                     waits = 0;
                 }
             }

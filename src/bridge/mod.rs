@@ -11,6 +11,7 @@ mod confirm;
 mod connections;
 mod firms;
 mod pace;
+mod people;
 mod prepare;
 mod process;
 mod quota;
@@ -23,6 +24,7 @@ mod secrets;
 mod session;
 mod settle;
 mod watch;
+mod what_if;
 mod worker;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -30,9 +32,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
 
 pub use automations::{NotSaved, Tried, TriedStep, save_rule, saved_rules};
-pub use backfill::{BackfillOptions, BackfillReport, Example, Expected, Watch};
+pub use backfill::{BACKFILL_PAUSE, BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};
 pub use firms::{Firm, Firms, casepeer_client};
+pub use people::{CannotLink, link};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};
@@ -40,6 +43,7 @@ pub use retention::{RETAIN_EVERY, Retained};
 pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
 pub use watch::{Verification, WATCH_EVERY, Watchman};
+pub use what_if::Difference;
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;

@@ -10,7 +10,7 @@ use crate::crypto::random_fraction;
 use crate::domain::{
     Cause, Event, EventState, Fact, FirmId, MAX_ATTEMPTS, Outcome, Plan, Priority, ReviewKind, System,
 };
-use crate::operations::casepeer::Refetch;
+use crate::operations::casepeer::{Events, Refetch};
 use crate::plan::plan;
 use crate::store::{CallRecord, Claim, PlanRecord, Settled, Settlement, StoreError};
 use crate::telemetry::{Span, SpanKind, span_id};
@@ -56,6 +56,10 @@ impl Bridge {
             metrics::counter!("casebridge_retries_total", "source" => claim.source.as_str()).increment(1);
         }
         match trouble {
+            // Nothing is wrong: the review queue has it, and its metric.
+            Some(why) if state == EventState::InReview => {
+                tracing::info!(event.id = %id, event.type = claim.kind, firm = %firm, %state, "{why}");
+            }
             Some(why) => {
                 tracing::warn!(event.id = %id, event.type = claim.kind, firm = %firm, %state, trace.id = %trace, "{why}")
             }
@@ -231,6 +235,10 @@ impl Bridge {
 pub(super) fn read(firm: &Firm, source: System, kind: &str, payload: &[u8]) -> Result<Reading, Unreadable> {
     match source {
         System::HighLevel => highlevel::read_event(kind, payload),
+        // What the bridge tells itself is in the contract's words, whatever the account's own are.
+        System::CasePeer if reconcile::is_announced(payload) => {
+            casepeer::read_event(&Events::default(), kind, payload)
+        }
         System::CasePeer => casepeer::read_event(firm.casepeer.profile().events(), kind, payload),
     }
 }
@@ -238,7 +246,8 @@ pub(super) fn read(firm: &Firm, source: System, kind: &str, payload: &[u8]) -> R
 /// The record a stored body tells of, where that may stand in for reading it.
 pub(super) fn told(firm: &Firm, source: System, kind: &str, payload: &[u8]) -> Option<Told> {
     let events = firm.casepeer.profile().events();
-    let may_stand_in = source == System::CasePeer && events.refetch != Refetch::Always;
+    let may_stand_in =
+        source == System::CasePeer && events.refetch != Refetch::Always && !reconcile::is_announced(payload);
     may_stand_in.then(|| casepeer::read_told(events, kind, payload))?
 }
 

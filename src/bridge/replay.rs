@@ -1,8 +1,10 @@
 //! What a replay would do, before anybody asks for it.
 
+use std::collections::BTreeSet;
+
 use super::session::{Session, Stop};
-use super::{Bridge, process};
-use crate::domain::{EffectKey, Event, EventId, Plan, Priority};
+use super::{Bridge, Firm, process};
+use crate::domain::{EffectKey, Event, EventId, FirmId, Plan, Priority};
 use crate::store::{Lease, PlanRecord, StoreError};
 use crate::webhook::Reading;
 
@@ -72,6 +74,20 @@ impl From<StoreError> for NoPreview {
 impl Bridge {
     /// Reads both systems and says what a replay of this event would do, without doing it.
     pub async fn preview(&self, id: EventId) -> Result<Preview, NoPreview> {
+        let Again { plan, before, firm } = self.plan_again(id).await?;
+        let done = self.done(&firm, &plan).await?;
+        Ok(preview(&plan, |key| done.contains(key), before.as_ref()))
+    }
+
+    /// Which of a plan's effects have been carried out.
+    pub(super) async fn done(&self, firm: &FirmId, plan: &Plan) -> Result<BTreeSet<EffectKey>, StoreError> {
+        let keys: Vec<EffectKey> =
+            plan.commands.iter().filter_map(|planned| planned.command.effect_key()).collect();
+        self.store.completed(firm, &keys).await
+    }
+
+    /// Reads both systems and plans a stored event anew.
+    pub(super) async fn plan_again(&self, id: EventId) -> Result<Again, NoPreview> {
         let story = self.store.event(id).await?.ok_or(NoPreview::NoEvent)?;
         let firm = self.firms.find(&story.row.firm);
         let firm = firm.ok_or_else(|| NoPreview::NotReadable("no configured firm has this event".into()))?;
@@ -81,12 +97,8 @@ impl Bridge {
         let (source, kind) = (story.row.source, story.row.kind.as_str());
         let fact = match process::read(firm, source, kind, &payload) {
             Err(why) => return Err(NoPreview::NotReadable(format!("cannot be read: {why}"))),
-            Ok(Reading::NoRule) => {
-                return Ok(Preview { steps: Vec::new(), remarks: vec!["no rule for this type".into()] });
-            }
-            Ok(Reading::Confirmed(_)) => {
-                return Ok(Preview { steps: Vec::new(), remarks: vec!["it confirms a hand-over".into()] });
-            }
+            Ok(Reading::NoRule) => return Ok(nothing(firm, "no rule for this type")),
+            Ok(Reading::Confirmed(_)) => return Ok(nothing(firm, "it confirms a hand-over")),
             Ok(Reading::Fact(fact)) => fact,
         };
         // No claim has this number: whatever would write finds that it holds no lease.
@@ -96,11 +108,21 @@ impl Bridge {
         let received_at = story.row.received_at;
         let event = Event { id, firm: firm.id.clone(), source: story.row.source, received_at, fact };
         let plan = self.plan_for(&session, &event).await.map_err(|stop| NoPreview::NotNow(explain(&stop)))?;
-        let keys: Vec<EffectKey> =
-            plan.commands.iter().filter_map(|planned| planned.command.effect_key()).collect();
-        let done = self.store.completed(&firm.id, &keys).await?;
-        Ok(preview(&plan, |key| done.contains(key), story.plan.as_ref()))
+        Ok(Again { plan, before: story.plan, firm: firm.id.clone() })
     }
+}
+
+/// A stored event's plan as it would be now.
+pub(super) struct Again {
+    pub(super) plan: Plan,
+    /// The plan that was made of it last.
+    before: Option<PlanRecord>,
+    /// Whose.
+    pub(super) firm: FirmId,
+}
+
+fn nothing(firm: &Firm, why: &str) -> Again {
+    Again { plan: Plan::nothing(why), before: None, firm: firm.id.clone() }
 }
 
 fn explain(stop: &Stop) -> String {

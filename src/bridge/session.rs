@@ -139,6 +139,11 @@ impl<'a> Session<'a> {
         (is_enough || !can_read).then_some(&told.fields)
     }
 
+    /// Whether a backfill asks.
+    pub(super) fn is_backfill(&self) -> bool {
+        self.priority == Priority::Backfill
+    }
+
     /// The present moment.
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()

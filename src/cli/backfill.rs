@@ -13,7 +13,7 @@ use super::events::since;
 use super::failure::Failure;
 use super::output::{note, print_json, say};
 use super::serve::{keyring, open_store};
-use crate::bridge::{BackfillOptions, BackfillReport, Bridge, NoSweep, Watch};
+use crate::bridge::{BACKFILL_PAUSE, BackfillOptions, BackfillReport, Bridge, NoSweep, Watch};
 use crate::clock::{SharedClock, SystemClock};
 use crate::domain::FirmId;
 
@@ -75,8 +75,9 @@ struct Shown {
     waited: u32,
 }
 
-/// After so many seconds in which no event was settled, somebody may have forgotten to start the bridge.
-const PATIENCE: u32 = 30;
+/// After so many pauses in which no event was settled, half a minute of them, somebody may have forgotten to start the
+/// bridge.
+const PATIENCE: u32 = 150;
 
 #[async_trait]
 impl Watch for Shown {
@@ -94,7 +95,7 @@ impl Watch for Shown {
         if self.waited == PATIENCE {
             note("what was announced is not worked on: is `casebridge serve` running?");
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(BACKFILL_PAUSE).await;
     }
 }
 

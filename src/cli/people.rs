@@ -11,9 +11,10 @@ use super::ConfigArgument;
 use super::failure::Failure;
 use super::output::{print_json, say};
 use super::serve::{keyring, open_store};
+use crate::bridge::{self, CannotLink};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
-use crate::domain::{Base, FirmId, Link, Matched, PersonId, RecordKind, RecordRef, System};
+use crate::domain::{FirmId, PersonId, RecordRef};
 use crate::store::{PersonLink, PersonStory, SharedStore};
 
 #[derive(Debug, Args)]
@@ -171,18 +172,14 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             if json { print_json(&story) } else { show(&story) }
         }
         Verb::Link { config, firm, contact, matter } => {
-            let is_contact = contact.system == System::HighLevel && contact.kind == RecordKind::Contact;
-            if !is_contact || !matches!(matter.kind, RecordKind::Lead | RecordKind::Case) {
-                return Err(Failure::usage(
-                    "a contact of HighLevel is linked with a lead or case of CASEpeer",
-                )
-                .hint("casebridge people link highlevel:contact:ID casepeer:lead:ID"));
-            }
             let (config, store) = open(&config).await?;
-            let matched = Matched { score: 1000, reasons: vec!["a person said so".into()] };
-            let base = Base::default().with_match(matched);
-            let link = Link::new(contact.clone(), matter.clone(), System::CasePeer, base);
-            store.link_records(&firm_of(&config, &firm)?, link).await?;
+            bridge::link(&store, &firm_of(&config, &firm)?, &contact, &matter).await.map_err(
+                |why| match why {
+                    CannotLink::Kinds => Failure::usage(why.to_string())
+                        .hint("casebridge people link highlevel:contact:ID casepeer:lead:ID"),
+                    CannotLink::Store(error) => error.into(),
+                },
+            )?;
             say(&format!("{contact} and {matter} are linked; the next event of either brings them in step"))
         }
         Verb::Merge { config, firm, people } => {

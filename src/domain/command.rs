@@ -209,6 +209,10 @@ pub struct NewContact {
     pub tags: Vec<String>,
     /// What HighLevel refuses to have twice, as a person knows: it is left out, and kept as if it were agreed on.
     pub withheld: Vec<Field>,
+    /// The client whose matter it is.
+    pub client: Option<RecordRef>,
+    /// Whether the matter is new, and gets its initial tasks.
+    pub has_initial_tasks: bool,
 }
 
 impl NewContact {
@@ -268,6 +272,8 @@ pub struct NewNote {
     pub body: String,
     /// CASEpeer's category, when the note goes there.
     pub category: Option<String>,
+    /// What the original says, as a digest, if it is one that may be written anew.
+    pub digest: Option<String>,
 }
 
 impl fmt::Debug for NewNote {
@@ -351,7 +357,9 @@ impl Command {
             Self::CompleteTask { task, .. } => format!("complete {task}"),
             Self::CreateNote(new) => format!("create a note in {}", new.owner.side().title()),
             Self::CreateOpportunity(_) => "create an opportunity in HighLevel".into(),
-            Self::UpdateOpportunity { opportunity, .. } => format!("move {opportunity}"),
+            Self::UpdateOpportunity { opportunity, to, .. } => {
+                format!("move {opportunity} to stage {} ({:?})", to.stage, to.status)
+            }
         }
     }
 }

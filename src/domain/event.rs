@@ -54,6 +54,13 @@ pub enum Fact {
         /// Which.
         lead: RecordRef,
     },
+    /// The person whose leads and cases CASEpeer has changed there, or another was merged into them.
+    ClientUpdated {
+        /// Which.
+        client: RecordRef,
+        /// Who was merged into it.
+        merged: Option<RecordRef>,
+    },
     /// A case came into being in CASEpeer.
     CaseCreated {
         /// Which.
@@ -94,6 +101,20 @@ pub enum Fact {
         /// Whose it is, if the webhook says.
         owner: Option<RecordRef>,
     },
+    /// A note was written anew in HighLevel.
+    NoteUpdated {
+        /// Which.
+        note: RecordRef,
+        /// Whose it is, if the webhook says.
+        owner: Option<RecordRef>,
+    },
+    /// A task or note was deleted in HighLevel.
+    CopyDeleted {
+        /// Which.
+        record: RecordRef,
+        /// Whose it was, if the webhook says.
+        owner: Option<RecordRef>,
+    },
 }
 
 impl Fact {
@@ -105,11 +126,13 @@ impl Fact {
             | Self::ContactDeleted { contact } => contact,
             Self::AppointmentChanged { appointment, .. } => appointment,
             Self::LeadCreated { lead } | Self::LeadUpdated { lead } => lead,
+            Self::ClientUpdated { client, .. } => client,
             Self::CaseCreated { case, .. }
             | Self::CaseUpdated { case }
             | Self::CaseStatusChanged { case, .. } => case,
             Self::TaskCreated { task, .. } | Self::TaskCompleted { task, .. } => task,
-            Self::NoteCreated { note, .. } => note,
+            Self::NoteCreated { note, .. } | Self::NoteUpdated { note, .. } => note,
+            Self::CopyDeleted { record, .. } => record,
         }
     }
 }

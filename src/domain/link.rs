@@ -74,12 +74,18 @@ pub struct Base {
     /// Why a person's two records were taken for one; nothing if one was made for the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched: Option<Matched>,
+    /// What a HighLevel note said when it was copied last, as a digest: told anew when it says something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// The tags that the status put on the contact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
     /// The business that the contact was put under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub business: Option<String>,
+    /// The CASEpeer client whose lead or case this is: several of them may show one client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// Whether HighLevel's record was deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_deleted: bool,
@@ -117,9 +123,20 @@ impl Base {
         Self { matched: Some(matched), ..self }
     }
 
+    /// The same base of a matter of this client.
+    #[must_use]
+    pub fn with_client(self, client: Option<&RecordRef>) -> Self {
+        Self { client: client.map(|client| client.id.clone()), ..self }
+    }
+
     /// A base that knows where a deal was put.
     pub fn of_opportunity(opportunity: Opportunity) -> Self {
         Self { opportunity: Some(opportunity), ..Self::default() }
+    }
+
+    /// A base that knows what a note said.
+    pub fn of_text(digest: Option<String>) -> Self {
+        Self { text: digest, ..Self::default() }
     }
 
     /// A base that knows a case's status.
@@ -142,8 +159,14 @@ impl Base {
         if newer.initial_tasks.is_some() {
             self.initial_tasks = newer.initial_tasks;
         }
+        if newer.text.is_some() {
+            self.text.clone_from(&newer.text);
+        }
         if newer.tags.is_some() {
             self.tags.clone_from(&newer.tags);
+        }
+        if newer.client.is_some() {
+            self.client.clone_from(&newer.client);
         }
         if newer.business.is_some() {
             self.business.clone_from(&newer.business);

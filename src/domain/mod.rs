@@ -26,7 +26,7 @@ pub use ids::{EventId, FirmId, PersonId, RecordId, RecordKind, RecordRef, Review
 pub use link::{Base, Link, Matched, counterpart};
 pub use outcome::{CallClass, Cause, EventState, Outcome, ParkCause};
 pub use period::Period;
-pub use person::{Email, Fields, Phone, split_name};
+pub use person::{Email, Fields, MAY_BE_REACHED, Phone, split_name};
 pub use quota::{Allowance, Announced, Priority};
 pub use record::{
     Appointment, Contact, Matter, Note, Opportunity, OpportunityStatus, Task, external_ref,

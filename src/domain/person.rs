@@ -8,6 +8,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{Field, FieldName};
 
+/// What stands among the channels that are forbidden for "may be reached again", once one was.
+pub const MAY_BE_REACHED: &str = "none";
+
 /// The values of a person's fields, each in its canonical form. A field without a value is absent, never empty.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]

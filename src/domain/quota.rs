@@ -26,9 +26,11 @@ impl Priority {
     pub fn of(fact: &Fact) -> Self {
         match fact {
             Fact::ContactCreated { .. } | Fact::LeadCreated { .. } => Self::NewLead,
-            Fact::TaskCreated { .. } | Fact::TaskCompleted { .. } | Fact::NoteCreated { .. } => {
-                Self::NoteTask
-            }
+            Fact::TaskCreated { .. }
+            | Fact::TaskCompleted { .. }
+            | Fact::NoteCreated { .. }
+            | Fact::NoteUpdated { .. }
+            | Fact::CopyDeleted { .. } => Self::NoteTask,
             _ => Self::Status,
         }
     }

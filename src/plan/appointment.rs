@@ -55,6 +55,7 @@ pub(super) fn plan(view: &CopyView<Appointment>, snapshot: &Snapshot, rules: &Sy
         written_at: None,
         body: format!("HighLevel appointment {what}"),
         category: rules.notes.category.clone(),
+        digest: None,
     };
     plan.add(Command::CreateNote(note), "an appointment was made or changed");
     plan

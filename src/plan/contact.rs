@@ -1,7 +1,7 @@
 //! A contact was created or changed in HighLevel.
 
 use super::matching::{Known, Likeness, matters_of};
-use super::pair::{fields_for_casepeer, merge_pair};
+use super::pair::{fields_for_casepeer, merge_pairs};
 use super::snapshot::{ContactView, Pair, Snapshot, Standing};
 use super::{note, task};
 use crate::domain::{Base, Command, Contact, Link, Matter, NewLead, Plan, Target};
@@ -13,9 +13,12 @@ pub(super) fn plan(view: &ContactView, snapshot: &Snapshot, rules: &SyncRules) -
         return introduce(view, snapshot, rules);
     }
     let mut plan = Plan::default();
-    for pair in &view.pairs {
-        merge_pair(&mut plan, &view.contact, pair, snapshot, rules);
+    let mut pairs = view.pairs.clone();
+    for pair in pairs.iter_mut().filter(|pair| !pair.link.is_live()) {
+        pair.link.base.is_deleted = false;
+        plan.add(Command::Link(pair.link.clone()), "the contact is there again");
     }
+    merge_pairs(&mut plan, &view.contact, &pairs, &[], snapshot, rules);
     plan
 }
 
@@ -64,15 +67,16 @@ fn link_all(
 ) {
     let made = matters.iter().map(|(matter, likeness)| {
         // A lead that names the contact was made for it; one that looks the same came into being there.
-        let base = Base::default().with_match(likeness.matched());
+        let base = Base::default().with_match(likeness.matched()).with_client(matter.client.as_ref());
         Link::new(contact.record.clone(), matter.record.clone(), likeness.origin, base)
     });
     let links: Vec<Link> = made.collect();
+    let mut pairs = Vec::with_capacity(links.len());
     for ((matter, likeness), link) in matters.iter().zip(&links) {
         let reason = format!("{} is the same person's: {}", matter.record, likeness.words());
         plan.add(Command::Link(link.clone()), reason);
         let standing = Standing::of(matter, &links);
-        let pair = Pair { link: link.clone(), matter: (*matter).clone(), standing };
-        merge_pair(plan, contact, &pair, snapshot, rules);
+        pairs.push(Pair { link: link.clone(), matter: (*matter).clone(), standing });
     }
+    merge_pairs(plan, contact, &pairs, &[], snapshot, rules);
 }

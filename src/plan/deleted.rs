@@ -16,7 +16,8 @@ pub(super) fn plan(view: &DeletedView, snapshot: &Snapshot, rules: &SyncRules) -
         match survivor {
             Some(contact) => {
                 // What the two agreed on is true of the survivor as far as it has the same values.
-                let mut base = Base { initial_tasks: link.base.initial_tasks, ..Base::default() };
+                let (initial_tasks, client) = (link.base.initial_tasks, link.base.client.clone());
+                let mut base = Base { initial_tasks, client, ..Base::default() };
                 base.fields = link.base.fields.clone();
                 base.fields.retain(|name, value| contact.fields.value(name) == Some(value));
                 let link = Link::new(contact.record.clone(), link.casepeer.clone(), link.origin, base);
@@ -38,6 +39,7 @@ pub(super) fn plan(view: &DeletedView, snapshot: &Snapshot, rules: &SyncRules) -
                            no longer brought to HighLevel."
                         .into(),
                     category: rules.notes.category.clone(),
+                    digest: None,
                 };
                 plan.add(Command::CreateNote(note), "CASEpeer keeps the matter and learns of it");
             }

@@ -1,7 +1,7 @@
 //! A lead was created or changed in CASEpeer.
 
 use super::matching::{Known, contact_of};
-use super::pair::{fields_for_highlevel, merge_pair};
+use super::pair::{fields_for_highlevel, merge_pairs};
 use super::snapshot::{MatterView, Pair, Snapshot};
 use super::users;
 use crate::domain::{Base, Command, EffectKey, Link, NewContact, NewTask, Plan, RecordRef, System, Target};
@@ -30,7 +30,7 @@ pub(super) fn plan(view: &MatterView, occasion: Occasion, snapshot: &Snapshot, r
         plan.add(Command::Link(own.clone()), format!("{} was {}", own.casepeer, link.casepeer));
     }
     let pair = Pair { link: own, matter: view.matter.clone(), standing: view.standing };
-    merge_pair(&mut plan, contact, &pair, snapshot, rules);
+    merge_pairs(&mut plan, contact, std::slice::from_ref(&pair), &view.siblings, snapshot, rules);
     // Once: a template that the firm adds later is for later matters. A new matter's contact may have been told of, and
     // linked as a look-alike, before its own event was done, as when the answer that it was created never came.
     let are_due = match link.base.initial_tasks {
@@ -38,7 +38,9 @@ pub(super) fn plan(view: &MatterView, occasion: Occasion, snapshot: &Snapshot, r
         None => occasion == Occasion::Created && link.origin == System::CasePeer,
     };
     if are_due {
-        initial_tasks(&mut plan, view, snapshot, rules);
+        if rules.wants_initial_tasks(snapshot.is_backfill) {
+            initial_tasks(&mut plan, view, snapshot, rules);
+        }
         let (highlevel, casepeer) = (contact.record.clone(), view.matter.record.clone());
         let base = Base::default().with_initial_tasks(true);
         plan.add(Command::Agree { highlevel, casepeer, base }, "the initial tasks are seen to");
@@ -57,6 +59,7 @@ fn own_link(link: &Link, matter: &RecordRef) -> Link {
 /// Brings a lead or case without a link into HighLevel, with its initial tasks.
 pub(super) fn introduce(view: &MatterView, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
     let matter = &view.matter;
+    let has_initial_tasks = rules.wants_initial_tasks(snapshot.is_backfill);
     let mut plan = Plan::default();
     let origin = match contact_of(view, snapshot) {
         Known::LeftAlone => return Plan::nothing("a person said to leave it as it is"),
@@ -64,15 +67,15 @@ pub(super) fn introduce(view: &MatterView, snapshot: &Snapshot, rules: &SyncRule
         Known::As(contacts) => {
             let Some((contact, likeness)) = contacts.into_iter().next() else { return plan };
             let base = match likeness.origin {
-                System::CasePeer => Base::default().with_initial_tasks(false),
+                System::CasePeer => Base::default().with_initial_tasks(!has_initial_tasks),
                 System::HighLevel => Base::default(),
             };
-            let base = base.with_match(likeness.matched());
+            let base = base.with_match(likeness.matched()).with_client(matter.client.as_ref());
             let link = Link::new(contact.record.clone(), matter.record.clone(), likeness.origin, base);
             let reason = format!("{} is the same person: {}", contact.record, likeness.words());
             plan.add(Command::Link(link.clone()), reason);
             let pair = Pair { link, matter: matter.clone(), standing: view.standing };
-            merge_pair(&mut plan, contact, &pair, snapshot, rules);
+            merge_pairs(&mut plan, contact, &[pair], &view.siblings, snapshot, rules);
             likeness.origin
         }
         Known::Nobody { withheld } => {
@@ -81,12 +84,14 @@ pub(super) fn introduce(view: &MatterView, snapshot: &Snapshot, rules: &SyncRule
                 fields: fields_for_highlevel(matter, snapshot, rules),
                 tags: vec![SYNCED_TAG.into()],
                 withheld,
+                client: matter.client.clone(),
+                has_initial_tasks,
             };
             plan.add(Command::CreateContact(contact), "HighLevel does not know this client");
             System::CasePeer
         }
     };
-    if origin == System::CasePeer {
+    if origin == System::CasePeer && has_initial_tasks {
         initial_tasks(&mut plan, view, snapshot, rules);
     }
     plan

@@ -5,8 +5,10 @@
 //! commands out afterwards, and an effect key keeps a command from being carried out twice.
 
 mod appointment;
+mod client;
 mod contact;
 mod deleted;
+mod erased;
 pub mod matching;
 mod matter;
 mod merge;
@@ -19,7 +21,9 @@ mod users;
 
 use self::matter::Occasion;
 pub use merge::{Merged, Sides, Verdict, Why, decide, merge};
-pub use snapshot::{ContactView, CopyView, DeletedView, MatterView, Owner, Pair, Snapshot, Standing, View};
+pub use snapshot::{
+    ContactView, CopyView, DeletedView, ErasedView, MatterView, Owner, Pair, Snapshot, Standing, View,
+};
 
 use crate::domain::{Event, Fact, Plan, System};
 use crate::rules::SyncRules;
@@ -42,12 +46,15 @@ pub fn plan(event: &Event, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
             matter::plan(view, Occasion::Created, snapshot, rules)
         }
         (View::Matter(view), _) => matter::plan(view, Occasion::Changed, snapshot, rules),
+        (View::Client(views), _) => client::plan(views, snapshot, rules),
         (View::Task(view), _) => match event.source {
             System::HighLevel => task::to_casepeer(view, snapshot, rules),
             System::CasePeer => task::to_highlevel(view, snapshot, rules),
         },
         (View::Appointment(view), _) => appointment::plan(view, snapshot, rules),
         (View::Deleted(view), _) => deleted::plan(view, snapshot, rules),
+        (View::Erased(view), _) => erased::plan(view, rules),
+        (View::Note(view), Fact::NoteUpdated { .. }) => note::rewritten(view, snapshot, rules),
         (View::Note(view), _) => match event.source {
             System::HighLevel => note::to_casepeer(view, snapshot, rules),
             System::CasePeer => note::to_highlevel(view, snapshot, rules),

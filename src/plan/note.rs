@@ -1,10 +1,12 @@
 //! A note was written on either side.
 
+use sha2::{Digest, Sha256};
+
 use super::snapshot::{CopyView, Owner, Snapshot};
 use super::users;
 use crate::domain::{
-    Base, Command, Link, NewNote, Note, Plan, RecordKind, System, Target, parse_external_ref, plain,
-    shortened,
+    Base, Command, EffectKey, Link, NewNote, Note, Plan, RecordKind, System, Target, parse_external_ref,
+    plain, shortened,
 };
 use crate::rules::SyncRules;
 
@@ -74,6 +76,7 @@ pub(super) fn to_highlevel(view: &CopyView<Note>, snapshot: &Snapshot, rules: &S
         author,
         written_at: None,
         category: None,
+        digest: None,
     };
     plan.add(Command::CreateNote(copy), "the firm shares notes of this category");
     plan
@@ -104,10 +107,17 @@ pub(super) fn copy_to_casepeer(
     if !rules.notes.to_casepeer {
         return;
     }
+    match for_casepeer(note, owner, snapshot, rules) {
+        Some(copy) => plan.add(Command::CreateNote(copy), "CASEpeer has no copy of it"),
+        None => plan.remark("the note has no text"),
+    }
+}
+
+/// The copy of a HighLevel note; none if it says nothing.
+fn for_casepeer(note: &Note, owner: Target, snapshot: &Snapshot, rules: &SyncRules) -> Option<NewNote> {
     let text = shortened(plain(&note.body), System::HighLevel.title());
     if text.is_empty() {
-        plan.remark("the note has no text");
-        return;
+        return None;
     }
     let author = users::counterpart(System::HighLevel, note.author.as_deref(), snapshot, rules);
     // Somebody whom CASEpeer does not know cannot be its author there.
@@ -115,17 +125,58 @@ pub(super) fn copy_to_casepeer(
         Some(_) => None,
         None => users::name(System::HighLevel, note.author.as_deref(), snapshot),
     };
-    let copy = NewNote {
+    Some(NewNote {
         owner,
         copy_of: Some(note.record.clone()),
         effect: note.record.copy_effect(),
         name: note.record.id.clone(),
+        digest: Some(digest(&text)),
         body: unknown.map_or(text.clone(), |name| format!("{text}\n\n{name} (HighLevel)")),
         author,
         written_at: note.added_at,
         category: rules.notes.category.clone(),
+    })
+}
+
+/// A note was written anew in HighLevel. CASEpeer's contract does not change notes, and a case file keeps what was
+/// written: the new text is a note of its own.
+pub(super) fn rewritten(view: &CopyView<Note>, snapshot: &Snapshot, rules: &SyncRules) -> Plan {
+    let (Some(link), Owner::Linked { there, .. }) = (&view.link, &view.owner) else {
+        return to_casepeer(view, snapshot, rules);
     };
-    plan.add(Command::CreateNote(copy), "CASEpeer has no copy of it");
+    if link.origin == System::CasePeer {
+        return Plan::nothing("it is a copy of CASEpeer's note, which stands as it was written");
+    }
+    if !rules.notes.to_casepeer {
+        return Plan::nothing("the firm keeps HighLevel's notes out of CASEpeer");
+    }
+    let note = &view.record;
+    let Some(copy) = for_casepeer(note, Target::Record(there.clone()), snapshot, rules) else {
+        return Plan::nothing("the note has no text any more; CASEpeer keeps what it said");
+    };
+    if copy.digest == link.base.text {
+        return Plan::nothing("CASEpeer has it so already");
+    }
+    let base = Base::of_text(copy.digest.clone());
+    let again = NewNote {
+        copy_of: None,
+        effect: EffectKey(format!("edit-of:{}@{}", note.record, link.revision)),
+        name: format!("{}-{}", note.record.id, link.revision),
+        body: format!("Changed in HighLevel:\n\n{}", copy.body),
+        written_at: None,
+        digest: None,
+        ..copy
+    };
+    let mut plan = Plan::default();
+    plan.add(Command::CreateNote(again), "it was written anew in HighLevel");
+    let (highlevel, casepeer) = (link.highlevel.clone(), link.casepeer.clone());
+    plan.add(Command::Agree { highlevel, casepeer, base }, "what the note says now");
+    plan
+}
+
+/// Names a text without telling it.
+fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn is_copy_of(command: &Command, note: &Note) -> bool {

@@ -2,14 +2,22 @@
 
 mod belongings;
 mod review;
+mod shared;
 
+pub(super) use self::shared::merge_pairs;
 use super::merge::{Merged, Sides, merge};
 use super::snapshot::{Pair, Snapshot, Standing};
-use crate::domain::{Base, Command, Contact, Field, FieldName, Fields, Matter, Plan, Scope, System};
+use crate::domain::{
+    Base, Command, Contact, Field, FieldName, Fields, MAY_BE_REACHED, Matter, Plan, RecordRef, Scope, System,
+};
 use crate::rules::{Stage, SyncRules};
 
-/// What stands for "may be reached again" once a channel was forbidden.
-const NO_LONGER: &str = "none";
+/// What one merge writes to either side.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Told {
+    pub(super) to_highlevel: Fields,
+    pub(super) to_casepeer: Fields,
+}
 
 /// Merges a contact and a matter, whichever of them changed.
 pub(super) fn merge_pair(
@@ -18,7 +26,7 @@ pub(super) fn merge_pair(
     pair: &Pair,
     snapshot: &Snapshot,
     rules: &SyncRules,
-) {
+) -> Told {
     let Pair { link, matter, .. } = pair;
     let mut here = with_consent(contact, &link.base.fields);
     let mut base = link.base.fields.clone();
@@ -40,17 +48,24 @@ pub(super) fn merge_pair(
     if !undecided.is_empty() {
         plan.questions.push(review::question(&undecided, sides, contact, matter));
     }
+    let told = Told { to_highlevel: merged.to_highlevel.clone(), to_casepeer: merged.to_casepeer.clone() };
     carry_over(plan, contact, pair, merged);
     if pair.standing != Standing::Older {
         belongings::tags(plan, contact, pair, rules);
         belongings::business(plan, contact, pair, snapshot, rules);
     }
+    told
 }
 
 fn carry_over(plan: &mut Plan, contact: &Contact, pair: &Pair, merged: Merged) {
     let Pair { link, matter, .. } = pair;
-    if !merged.agreed.is_empty() {
-        let base = Base::of_fields(merged.agreed);
+    // Only where there are several does it matter whose each is.
+    let is_new = |client: &&RecordRef| {
+        pair.standing != Standing::Only && link.base.client.as_deref() != Some(client.id.as_str())
+    };
+    let client = matter.client.as_ref().filter(is_new);
+    if !merged.agreed.is_empty() || client.is_some() {
+        let base = Base::of_fields(merged.agreed).with_client(client);
         let (highlevel, casepeer) = (contact.record.clone(), matter.record.clone());
         plan.add(Command::Agree { highlevel, casepeer, base }, "both sides have the same values");
     }
@@ -79,7 +94,7 @@ fn carry_over(plan: &mut Plan, contact: &Contact, pair: &Pair, merged: Merged) {
 fn with_consent(contact: &Contact, base: &Fields) -> Fields {
     let mut fields = contact.fields.clone();
     if fields.get(Field::DoNotContact).is_none() && base.get(Field::DoNotContact).is_some() {
-        fields.put(Field::DoNotContact, NO_LONGER.to_owned());
+        fields.put(Field::DoNotContact, MAY_BE_REACHED.to_owned());
     }
     fields
 }

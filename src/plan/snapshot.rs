@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub view: View,
     /// What people decided about the questions that this snapshot raises, the newest first.
     pub decisions: Vec<Decision>,
+    /// Whether a backfill asks: what it brings in is old.
+    pub is_backfill: bool,
 }
 
 impl Snapshot {
@@ -45,6 +47,8 @@ pub enum View {
     Contact(Box<ContactView>),
     /// A CASEpeer lead or case.
     Matter(Box<MatterView>),
+    /// The leads and cases of a CASEpeer client.
+    Client(Vec<MatterView>),
     /// A task of either side.
     Task(CopyView<Task>),
     /// A note of either side.
@@ -53,6 +57,17 @@ pub enum View {
     Appointment(CopyView<Appointment>),
     /// A contact that was deleted in HighLevel.
     Deleted(DeletedView),
+    /// A task or note that was deleted in HighLevel.
+    Erased(ErasedView),
+}
+
+/// A task or note that was deleted in HighLevel, and its copy.
+#[derive(Debug, Clone)]
+pub struct ErasedView {
+    /// The link to its copy.
+    pub link: Option<Link>,
+    /// The copy of a task as it is now.
+    pub task: Option<Task>,
 }
 
 /// A contact that was deleted, or merged into another, and the matters it leaves behind.
@@ -137,6 +152,8 @@ pub struct MatterView {
     pub contact: Option<Contact>,
     /// Which of that contact's matters it is.
     pub standing: Standing,
+    /// The links of that contact's other matters.
+    pub siblings: Vec<Link>,
     /// For a matter without a link: contacts it names, or that share its e-mail or phone.
     pub candidates: Vec<Contact>,
     /// How many more there are that could be its client's.

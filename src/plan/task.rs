@@ -82,6 +82,9 @@ fn settled_by_link_or_origin(view: &CopyView<Task>) -> Option<Plan> {
     let Some(link) = &view.link else {
         return view.is_ours.then(|| Plan::nothing("it is an initial task of our own, which has no copy"));
     };
+    if !link.is_live() {
+        return Some(Plan::nothing("it was deleted in HighLevel"));
+    }
     if !task.is_completed || link.base.is_completed == Some(true) {
         return Some(Plan::nothing("both sides have it so already"));
     }

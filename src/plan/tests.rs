@@ -60,6 +60,7 @@ fn decide(fact: Fact, view: View) -> Plan {
             businesses: Vec::new(),
             view,
             decisions: Vec::new(),
+            is_backfill: false,
         },
         &SyncRules::default(),
     )

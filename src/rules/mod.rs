@@ -47,6 +47,8 @@ pub struct SyncRules {
     pub case_url: Option<String>,
     /// Tasks that a new lead of a case type starts with, in HighLevel.
     pub initial_tasks: Vec<InitialTask>,
+    /// Whether leads that a backfill finds count as new ones, too.
+    pub initial_tasks_on_backfill: bool,
     /// What the firm's CASEpeer statuses mean, by name.
     pub statuses: BTreeMap<String, StatusRule>,
     /// Which notes cross.
@@ -68,6 +70,7 @@ impl Default for SyncRules {
             appointments: AppointmentRules::default(),
             case_url: None,
             initial_tasks: Vec::new(),
+            initial_tasks_on_backfill: false,
             statuses: BTreeMap::new(),
             notes: NoteRules::default(),
             tasks: TaskRules::default(),
@@ -85,6 +88,11 @@ impl SyncRules {
             task.case_type == "*"
                 || case_type.is_some_and(|given| given.eq_ignore_ascii_case(&task.case_type))
         })
+    }
+
+    /// Whether a matter that is met now gets its initial tasks.
+    pub fn wants_initial_tasks(&self, is_backfill: bool) -> bool {
+        !is_backfill || self.initial_tasks_on_backfill
     }
 
     /// HighLevel's name for CASEpeer's reason for turning a case down.

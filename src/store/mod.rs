@@ -21,6 +21,7 @@ pub mod copy;
 mod credentials;
 mod hand_offs;
 mod keeping;
+mod lane_state;
 mod people;
 pub mod postgres;
 mod quotas;
@@ -39,14 +40,15 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 pub use alerts::{Alert, Alerts, Notice, Raised};
-pub use backlog::{BacklogRow, LaneState};
+pub use backlog::BacklogRow;
 pub use credentials::{
     ConnectLink, Credential, CredentialRow, Credentials, Digest, Holder, Installation, RenewalLease, Saved,
     Tokens,
 };
 pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
 pub use keeping::{CannotErase, Erased, ErasedCounts, Hold, Keeping, Kept, LetGo, Papers, SentRequest};
-pub use people::{CannotSplit, People, PersonLink, PersonStory, Split};
+pub use lane_state::LaneState;
+pub use people::{CannotSplit, People, PeopleFilter, PersonLink, PersonRow, PersonStory, Split, person_key};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
 pub use rules::{RuleRow, RuleRun, RuleSaved, RuleVersion, Rules};

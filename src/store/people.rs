@@ -5,15 +5,20 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{EventStory, StoreError};
-use crate::domain::{Details, Fields, FirmId, Link, PersonId, RecordKind, RecordRef, Shown};
+use crate::crypto::Keyring;
+use crate::domain::{Base, Details, Field, Fields, FirmId, Link, PersonId, RecordKind, RecordRef, Shown};
 
 /// What people do with people.
 #[async_trait]
 pub trait People: Send + Sync {
     /// The person of this number, or whom this one was merged into.
     async fn person(&self, id: PersonId) -> Result<Option<PersonStory>, StoreError>;
+    /// People, by number; merged ones are not among them.
+    async fn people(&self, filter: PeopleFilter) -> Result<Vec<PersonRow>, StoreError>;
     /// The person this record belongs to.
     async fn person_of(&self, firm: &FirmId, record: &RecordRef) -> Result<Option<PersonId>, StoreError>;
+    /// The records of the person this record belongs to, itself among them; none if it is nobody's.
+    async fn records_with(&self, firm: &FirmId, record: &RecordRef) -> Result<Vec<RecordRef>, StoreError>;
     /// Makes one person of two: their pending events become one lane, in order of receipt. The one that stays; nothing
     /// if one of them is not there, or they are of two firms.
     async fn merge_people(&self, one: PersonId, other: PersonId) -> Result<Option<PersonId>, StoreError>;
@@ -28,6 +33,63 @@ pub trait People: Send + Sync {
         records: &[RecordRef],
         by: &str,
     ) -> Result<Result<Split, CannotSplit>, StoreError>;
+}
+
+/// Which people to list.
+#[derive(Debug, Clone, Default)]
+pub struct PeopleFilter {
+    /// Of this firm only.
+    pub firm: Option<FirmId>,
+    /// Only those one of whose linked contacts has, or had, the e-mail or phone that [`person_key`] makes this of.
+    pub key: Option<[u8; 32]>,
+    /// With a higher number: the last of the page before.
+    pub after: Option<PersonId>,
+    /// How many.
+    pub limit: usize,
+}
+
+/// A person in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PersonRow {
+    /// Its number.
+    #[schema(value_type = i64)]
+    pub id: PersonId,
+    /// Whose it is.
+    #[schema(value_type = String, example = "acme")]
+    pub firm: FirmId,
+    /// Its records in both systems.
+    #[schema(value_type = Vec<String>, example = json!(["highlevel:contact:nmFmQEsNgz6AVpgLVUJ0", "casepeer:lead:L-1"]))]
+    pub records: Vec<String>,
+}
+
+/// What a person is found by without being named: the keyed hash of an e-mail or phone in its canonical form. None for
+/// any other field.
+pub fn person_key(keyring: &Keyring, field: Field, value: &str) -> Option<[u8; 32]> {
+    let purpose = match field {
+        Field::Email => "email",
+        Field::Phone => "phone",
+        _ => return None,
+    };
+    Some(keyring.fingerprint(purpose, value.as_bytes()))
+}
+
+/// What the contact of a link is found by, as far as it was not before.
+pub(super) fn new_keys(
+    keyring: &Keyring,
+    highlevel: &RecordRef,
+    before: Option<&Base>,
+    now: &Base,
+) -> Vec<[u8; 32]> {
+    if highlevel.kind != RecordKind::Contact {
+        return Vec::new();
+    }
+    let fields = [Field::Email, Field::Phone].into_iter();
+    let keys = fields.filter_map(|field| {
+        let value = now.fields.get(field)?;
+        let is_known = before.is_some_and(|before| before.fields.get(field) == Some(value));
+        person_key(keyring, field, value).filter(|_| !is_known)
+    });
+    keys.collect()
 }
 
 /// The most events that a person's story tells, the newest.

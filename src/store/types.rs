@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::crypto::CannotOpen;
 use crate::domain::{
-    Base, CallClass, Cause, EventId, EventState, FirmId, Link, Outcome, ParkCause, RecordRef, System,
+    Base, CallClass, Cause, EventId, EventState, FirmId, Link, Outcome, ParkCause, RecordRef, ReviewId,
+    System,
 };
 use crate::telemetry::TraceId;
 
@@ -382,4 +383,7 @@ pub struct EventStory {
     pub plan: Option<PlanRecord>,
     /// The calls that were made, in order.
     pub calls: Vec<CallRecord>,
+    /// The questions it waits, or waited, for a person's answer to.
+    #[schema(value_type = Vec<String>)]
+    pub reviews: Vec<ReviewId>,
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use casebridge::bridge::{BackfillOptions, BackfillReport, Watch};
 use casebridge::domain::FirmId;
 use casebridge::twin::{NewContact, NewLead};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::support::TestBridge;
@@ -91,4 +92,31 @@ async fn everything_is_paired_and_a_second_backfill_writes_nothing() {
     assert_eq!(third.announced, 0, "nothing changed since: {third:?}");
     let preview = backfill(&bridge, true).await;
     assert_eq!((preview.will_link, preview.will_create, preview.differ), (0, 0, 0), "{preview:#?}");
+}
+
+#[tokio::test]
+async fn what_a_backfill_finds_is_no_new_lead_unless_the_firm_says_so() {
+    let start = "[firms.sync]\n";
+    let template = "[[firms.sync.initial_tasks]]\ncase_type = \"*\"\nkey = \"call\"\ntitle = \"Call\"\n";
+    for (setting, gets_tasks) in [("", false), ("initial_tasks_on_backfill = true\n", true)] {
+        let bridge = TestBridge::with(&format!("{start}{setting}{template}")).await;
+        populate(&bridge, 1, 2, 1);
+        bridge.settle().await;
+        backfill(&bridge, false).await;
+        bridge.settle().await;
+        // Whichever of the pair's two events comes second finds the lead changed, and tries again.
+        bridge.wait(SignedDuration::from_secs(10)).await;
+        // An edit is no occasion to make up for it.
+        for lead in bridge.casepeer.leads() {
+            let city = json!({ "client": { "address": { "city": "Dallas" } } });
+            bridge.casepeer.update_lead(lead["id"].as_str().unwrap(), city);
+        }
+        bridge.settle().await;
+        let contacts = bridge.highlevel.contacts();
+        assert_eq!(contacts.len(), 2);
+        let of = |contact: &serde_json::Value| bridge.highlevel.tasks(contact["id"].as_str().unwrap()).len();
+        assert_eq!(contacts.iter().map(of).sum::<usize>() > 0, gets_tasks, "{setting}");
+        let told = bridge.installation.tell().await;
+        assert!(contacts.iter().all(|contact| contact["city"] == "Dallas"), "{told}");
+    }
 }

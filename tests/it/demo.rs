@@ -46,7 +46,15 @@ fn the_story_arrives_and_leaves_a_directory_the_other_verbs_can_read() {
         "HighLevel webhook ContactCreate",
         "CASEpeer webhook lead.created",
         "nothing was written on either side",
-        "API writes       8 in HighLevel, 1 in CASEpeer",
+        "7. ",
+        "a conflict: until a client signs, HighLevel's value stands (owner) → Dallas on both sides",
+        "8. ",
+        "waits for a person: ",
+        "answered `link`: it is Sam → CASEpeer lead",
+        "9. ",
+        "1 change nobody told of",
+        "healed: HighLevel contact",
+        "API writes       ",
     ];
     let mut rest = told.as_str();
     for part in parts {

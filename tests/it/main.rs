@@ -1,9 +1,11 @@
 //! The integration tests, in one binary.
 
+mod acceptance;
 mod admin;
 mod automations;
 mod backfill;
 mod catalog;
+mod convergence;
 mod crash;
 mod demo;
 mod deploy;
@@ -17,6 +19,7 @@ mod keeping;
 mod limits;
 mod matching;
 mod oauth;
+mod people;
 mod profiles;
 mod quotas;
 mod reconcile;

@@ -251,3 +251,66 @@ async fn a_case_whose_status_nobody_told_of_is_healed() {
     bridge.settle().await;
     assert_eq!(bridge.highlevel.opportunities()[0]["status"], "won");
 }
+
+#[tokio::test]
+async fn what_stands_in_custom_fields_and_tags_is_no_loss_while_it_is_agreed_on() {
+    let sync = "[firms.sync.fields.language]\ntags = { spanish = \"Spanish\" }\n\
+        [firms.sync.fields.code]\nhighlevel_key = \"code\"\ncasepeer_key = \"code\"\n";
+    let bridge = TestBridge::with(sync).await;
+    for key in ["code", "casepeer_lead_id", "case_type"] {
+        bridge.highlevel.create_custom_field(key, key);
+    }
+    let new = NewContact {
+        tags: vec!["spanish".into()],
+        custom_fields: vec![("code".into(), json!("R-7")), ("case_type".into(), json!("Dog Bite"))],
+        ..ada()
+    };
+    let contact = bridge.highlevel.create_contact(new);
+    bridge.settle().await;
+    // Everybody's last change is one that nobody told of, and that changed nothing which is kept in step.
+    bridge.second().await;
+    bridge.highlevel.drop_next_webhooks(9);
+    bridge.highlevel.update_contact(&contact, json!({ "companyName": "Analytical Engines" }));
+    bridge.casepeer.drop_next_webhooks(9);
+    let lead = bridge.casepeer.leads()[0]["id"].as_str().unwrap().to_owned();
+    bridge.casepeer.update_lead(&lead, json!({ "assignees": { "intake": "U-2" } }));
+    bridge.wait(LATER).await;
+    let report = bridge.sweep().await;
+    assert!(report.gaps.is_empty(), "{report:#?}\n{}", bridge.installation.tell().await);
+    assert_eq!(report.kinds["highlevel:contact"].in_step, 1);
+    // What is kept in step and differs is found.
+    bridge
+        .highlevel
+        .update_contact(&contact, json!({ "customFields": [{ "key": "code", "field_value": "R-8" }] }));
+    bridge.wait(LATER).await;
+    assert_eq!(bridge.sweep().await.gaps.len(), 1);
+    bridge.settle().await;
+    assert_eq!(bridge.casepeer.lead(&lead).unwrap()["custom"]["code"], "R-8");
+}
+
+#[tokio::test]
+async fn a_value_that_was_never_agreed_on_is_found_too_and_one_that_may_not_cross_is_not() {
+    let bridge = TestBridge::start().await;
+    let contact = bridge.highlevel.create_contact(ada());
+    let lead = bridge.casepeer.create_lead(grace());
+    bridge.settle().await;
+    bridge.second().await;
+    bridge.highlevel.drop_next_webhooks(9);
+    bridge.casepeer.drop_next_webhooks(9);
+    bridge.highlevel.update_contact(&contact, json!({ "address1": "1 Main St" }));
+    bridge.casepeer.update_lead(&lead, json!({ "client": { "address": { "zip": "78701" } } }));
+    bridge.wait(LATER).await;
+    assert_eq!(bridge.sweep().await.gaps.len(), 2);
+    bridge.settle().await;
+    let leads = bridge.casepeer.leads();
+    let ours = leads.iter().find(|one| one["id"] != lead.as_str()).unwrap();
+    assert_eq!(ours["client"]["address"]["line1"], "1 Main St");
+    let theirs = bridge.highlevel.contacts().into_iter().find(|one| one["id"] != contact.as_str()).unwrap();
+    assert_eq!(theirs["postalCode"], "78701");
+    // A date of birth stays where it is unless the firm says otherwise.
+    bridge.second().await;
+    bridge.highlevel.drop_next_webhooks(9);
+    bridge.highlevel.update_contact(&contact, json!({ "dateOfBirth": "1990-05-06" }));
+    bridge.wait(LATER).await;
+    assert!(bridge.sweep().await.gaps.is_empty());
+}

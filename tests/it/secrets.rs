@@ -270,7 +270,8 @@ async fn a_webhook_secret_that_ends_is_accepted_until_then() {
     let text = text.replace("webhook-older\" }", until);
     let config = config::parse("test.toml", &text, &Vec::new()).unwrap();
     let (clock, keyring) = (clock(), Arc::new(config.crypto.keyring().unwrap()));
-    let (store, _database) = crate::store::open_chosen(&directory.path().join("b.db"), &keyring, &clock);
+    let (store, _database) =
+        crate::store::open_chosen(&directory.path().join("b.db"), &keyring, &clock, false);
     let bridge = Bridge::new(&config, store, keyring, clock.clone()).unwrap();
     let send = async |secret: &str, id: &str| {
         let body = format!("{{\"id\":\"{id}\",\"type\":\"other\"}}");

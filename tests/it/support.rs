@@ -26,6 +26,9 @@ use crate::store::PostgresDatabase;
 /// The moment every test begins at.
 pub const START: &str = "2026-11-24T12:00:00Z";
 
+/// In a configuration, keeps the bridge's events in PostgreSQL, whatever other tests do.
+pub const ON_POSTGRES: &str = "# Kept in PostgreSQL.\n";
+
 /// What the worker of a test is called.
 pub const WORKER: &str = "test";
 
@@ -80,7 +83,8 @@ impl Installation {
         let shared_clock: SharedClock = clock.clone();
         let keyring = Arc::new(config.crypto.keyring().unwrap());
         let path = directory.path().join("bridge.db");
-        let (store, database) = crate::store::open_chosen(&path, &keyring, &clock);
+        let is_postgres = text.contains(ON_POSTGRES);
+        let (store, database) = crate::store::open_chosen(&path, &keyring, &clock, is_postgres);
         let bridge = Arc::new(Bridge::new(&config, store.clone(), keyring.clone(), shared_clock).unwrap());
         let readiness = Readiness::default();
         let shared = Arc::new(Shared::new(bridge.clone(), readiness.clone(), None));

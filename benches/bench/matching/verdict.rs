@@ -141,6 +141,7 @@ pub fn judge(population: &Population) -> Verdicts {
             businesses: Vec::new(),
             view,
             decisions: Vec::new(),
+            is_backfill: false,
         };
         let plan = plan(&event, &snapshot, &rules);
         for planned in &plan.commands {

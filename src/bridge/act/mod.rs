@@ -138,6 +138,16 @@ async fn carry_out(
     let failure = failure.expect("a call without a result has failed");
     let known = what_is_known(&failure, &request);
     held(session.store.fail_effect(session.lease, &key, known, call).await?)?;
+    // Deleted over there, and not told of: a task that is gone needs no completion.
+    if failure.is_not_found()
+        && let Command::CompleteTask { task, source, .. } = command
+    {
+        let (highlevel, casepeer) = result::sides(source, task);
+        let base = Base { is_deleted: true, ..Base::default() };
+        let gone = vec![LinkChange::Agree { highlevel, casepeer, base }];
+        held(session.store.save_links(session.lease, gone).await?)?;
+        return Ok(false);
+    }
     // HighLevel may answer 422 to a create that it carried out (highlevel-api-docs issue 64).
     let may_exist = failure.answer.as_ref().is_some_and(|answer| answer.status == 422);
     if may_exist && request.effect == Effect::Create && system == System::HighLevel {

@@ -90,6 +90,7 @@ pub(super) fn base(command: &Command) -> Base {
     match command {
         Command::CreateLead(new) => Base::of_fields(new.fields.clone()),
         Command::CreateTask(new) => Base::of_task(new.is_completed),
+        Command::CreateNote(new) => Base::of_text(new.digest.clone()),
         _ => Base::default(),
     }
 }
@@ -108,7 +109,8 @@ pub(super) fn links(command: &Command, result: Option<&RecordRef>, fields: Field
     let change = match (command, result) {
         (Command::CreateLead(new), Some(lead)) => link(&new.contact, lead, Base::of_fields(fields)),
         (Command::CreateContact(new), Some(contact)) => {
-            link(&new.matter, contact, Base::of_fields(fields).with_initial_tasks(false))
+            let base = Base::of_fields(fields).with_client(new.client.as_ref());
+            link(&new.matter, contact, base.with_initial_tasks(!new.has_initial_tasks))
         }
         (Command::CreateTask(new), Some(task)) => {
             let Some(original) = &new.copy_of else { return Vec::new() };
@@ -116,7 +118,7 @@ pub(super) fn links(command: &Command, result: Option<&RecordRef>, fields: Field
         }
         (Command::CreateNote(new), Some(note)) => {
             let Some(original) = &new.copy_of else { return Vec::new() };
-            link(original, note, Base::default())
+            link(original, note, Base::of_text(new.digest.clone()))
         }
         (Command::CreateOpportunity(new), Some(opportunity)) => {
             link(&new.case, opportunity, Base::of_opportunity(new.to.clone()))
@@ -148,7 +150,8 @@ fn agree(one: &RecordRef, other: &RecordRef, base: Base) -> LinkChange {
     LinkChange::Agree { highlevel, casepeer, base }
 }
 
-fn sides(one: &RecordRef, other: &RecordRef) -> (RecordRef, RecordRef) {
+/// The two records, HighLevel's first.
+pub(super) fn sides(one: &RecordRef, other: &RecordRef) -> (RecordRef, RecordRef) {
     match one.system {
         System::HighLevel => (one.clone(), other.clone()),
         System::CasePeer => (other.clone(), one.clone()),

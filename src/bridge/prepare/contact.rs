@@ -30,7 +30,7 @@ pub(super) async fn view(
         return if links.is_empty() { Err(not_there(&record)) } else { Ok(None) };
     };
     if !links.is_empty() {
-        return linked(session, contact, links).await;
+        return linked(session, contact, still_its_own(session, links).await?).await;
     }
     let decisions = decisions(session, &record).await?;
     let ((candidates, left_off), pipelines, tasks, notes) = tokio::try_join!(
@@ -57,6 +57,22 @@ async fn linked(
     let (candidates, pipelines, tasks, notes, decisions) = Default::default();
     let view = ContactView { contact, pairs, candidates, left_off: 0, decisions, pipelines, tasks, notes };
     Ok((!view.pairs.is_empty()).then_some(view))
+}
+
+/// The links that hold. Of a contact that was deleted and is there again, those whose matter follows no other by now.
+async fn still_its_own(session: &Session<'_>, links: Vec<Link>) -> Result<Vec<Link>, Stop> {
+    let (live, dead): (Vec<Link>, Vec<Link>) = links.into_iter().partition(Link::is_live);
+    if !live.is_empty() {
+        return Ok(live);
+    }
+    let matters: Vec<RecordRef> = dead.iter().map(|link| link.casepeer.clone()).collect();
+    let others = session.store.links_of(&session.firm.id, &matters).await?;
+    let is_taken = |link: &Link| {
+        let follows =
+            |other: &Link| other.casepeer == link.casepeer && other.highlevel.kind == RecordKind::Contact;
+        others.iter().any(|other| other.is_live() && follows(other))
+    };
+    Ok(dead.into_iter().filter(|link| !is_taken(link)).collect())
 }
 
 async fn matter_links(session: &Session<'_>, record: &RecordRef) -> Result<Vec<Link>, Stop> {

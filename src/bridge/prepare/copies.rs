@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::super::session::{Session, Stop};
 use super::{contact, matter};
-use crate::domain::{Appointment, Note, RecordKind, RecordRef, Task, counterpart};
+use crate::domain::{Appointment, Link, Note, RecordKind, RecordRef, Task, counterpart};
 use crate::operations::{casepeer, highlevel};
-use crate::plan::{CopyView, Owner};
+use crate::plan::{CopyView, ErasedView, Owner, View};
 use crate::store::Rejoined;
 
 /// The most pages of a location's tasks that are searched for one without its contact.
@@ -108,6 +108,39 @@ pub(super) async fn casepeer_note(
         }
     }
     missing(session, note).await
+}
+
+/// A task or note that is said to be deleted; one that is there after all is looked at as it is.
+pub(super) async fn erased(
+    session: &Session<'_>,
+    record: &RecordRef,
+    owner: Option<&RecordRef>,
+    now: Timestamp,
+) -> Result<Option<View>, Stop> {
+    if let Some(owner) = owner {
+        let is_note = record.kind == RecordKind::Note;
+        let request = match is_note {
+            true => highlevel::get_note(&owner.id, &record.id),
+            false => highlevel::get_task(&owner.id, &record.id),
+        };
+        if session.read_highlevel(&request).await?.is_some() {
+            return Ok(match is_note {
+                true => highlevel_note(session, record, Some(owner), now).await?.map(View::Note),
+                false => highlevel_task(session, record, Some(owner), now).await?.map(View::Task),
+            });
+        }
+    }
+    let firm = &session.firm.id;
+    let links = session.store.links_of(firm, std::slice::from_ref(record)).await?;
+    let link = links.into_iter().find(Link::is_live);
+    let mut task = None;
+    if let Some(copy) = link.as_ref().map(|link| &link.casepeer).filter(|copy| copy.kind == RecordKind::Task)
+    {
+        let request = casepeer::get_task(session.firm.casepeer.profile(), &copy.id);
+        let answer = session.read_casepeer_if_it_can(request).await?;
+        task = answer.map(|answer| casepeer::read_task(&answer)).transpose()?;
+    }
+    Ok(Some(View::Erased(ErasedView { link, task })))
 }
 
 /// An appointment as it is now; nothing if it has been deleted.

@@ -52,10 +52,11 @@ fn names_a_user(view: &View, rules: &SyncRules) -> bool {
     match view {
         View::Contact(view) => has_contact(view),
         View::Matter(view) => has_matter(view),
+        View::Client(_) => false,
         View::Task(view) => view.record.assignee.is_some() || has_owner(&view.owner),
         View::Note(view) => view.record.author.is_some() || has_owner(&view.owner),
         View::Appointment(view) => has_owner(&view.owner),
-        View::Deleted(_) | View::Gone => false,
+        View::Deleted(_) | View::Erased(_) | View::Gone => false,
     }
 }
 

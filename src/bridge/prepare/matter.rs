@@ -47,6 +47,7 @@ pub(super) async fn view(
         link,
         contact: None,
         standing,
+        siblings: Vec::new(),
         candidates: none,
         left_off: 0,
         decisions,
@@ -59,6 +60,7 @@ pub(super) async fn view(
             let of_contact = std::slice::from_ref(&link.highlevel);
             let links = session.store.links_of(&session.firm.id, of_contact).await?;
             view.standing = Standing::of(&view.matter, &links);
+            view.siblings = siblings(&view.matter, links);
             let Some(contact) = contact::read(session, &link.highlevel.id, now).await? else {
                 return Ok(None);
             };
@@ -85,6 +87,15 @@ pub(super) async fn view(
         }
     }
     Ok(Some(view))
+}
+
+/// The live links of a contact's other matters.
+fn siblings(matter: &Matter, links: Vec<Link>) -> Vec<Link> {
+    let own = [Some(&matter.record), matter.lead.as_ref(), matter.case.as_ref()];
+    let is_other = |link: &Link| {
+        link.is_live() && contact::is_matter(&link.casepeer) && !own.contains(&Some(&link.casepeer))
+    };
+    links.into_iter().filter(is_other).collect()
 }
 
 /// The matter as it is now, or where it cannot be read, as it was agreed on.

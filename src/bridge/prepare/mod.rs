@@ -1,5 +1,6 @@
 //! Reading the current records, so that a plan looks at what is, not at what a webhook said some time ago.
 
+mod client;
 mod contact;
 mod copies;
 mod lists;
@@ -27,6 +28,9 @@ pub(super) async fn prepare(
         Fact::ContactCreated { contact } | Fact::ContactUpdated { contact } => {
             contact::view(session, &contact.id, now).await?.map(Box::new).map(View::Contact)
         }
+        Fact::ClientUpdated { client, merged } => {
+            client::view(session, client, merged.as_ref(), now).await?.map(View::Client)
+        }
         Fact::ContactDeleted { contact } => contact::deleted(session, contact, now).await?,
         Fact::AppointmentChanged { appointment, owner } => {
             copies::appointment(session, appointment, owner.as_ref(), now).await?.map(View::Appointment)
@@ -44,7 +48,8 @@ pub(super) async fn prepare(
             }
             System::CasePeer => copies::casepeer_task(session, task, now).await?.map(View::Task),
         },
-        Fact::NoteCreated { note, owner } => match source {
+        Fact::CopyDeleted { record, owner } => copies::erased(session, record, owner.as_ref(), now).await?,
+        Fact::NoteCreated { note, owner } | Fact::NoteUpdated { note, owner } => match source {
             System::HighLevel => {
                 copies::highlevel_note(session, note, owner.as_ref(), now).await?.map(View::Note)
             }
@@ -62,6 +67,7 @@ pub(super) async fn prepare(
         businesses: Vec::new(),
         view: view.unwrap_or(View::Gone),
         decisions: Vec::new(),
+        is_backfill: session.is_backfill(),
     };
     if !matches!(snapshot.view, View::Gone) {
         snapshot.custom_fields = custom_fields(session, now).await?.keys().map(str::to_owned).collect();

@@ -68,6 +68,11 @@ pub(in crate::bridge) fn is_backfill(payload: &[u8]) -> bool {
     payload.starts_with(format!("{{\"{ANNOUNCED_BY}\":\"{BY_BACKFILL}\"").as_bytes())
 }
 
+/// Whether a payload is of the bridge's own making. A sender that wrote so would only be read by the contract's map.
+pub(in crate::bridge) fn is_announced(payload: &[u8]) -> bool {
+    payload.starts_with(format!("{{\"{ANNOUNCED_BY}\":").as_bytes())
+}
+
 /// Which change of a record a moment names.
 pub(in crate::bridge) fn version(at: Timestamp) -> String {
     at.as_millisecond().to_string()

@@ -1,11 +1,12 @@
 //! Calls in the lowest priority class: a sweep or a backfill uses what others leave.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::super::session::{Session, Stop};
-use super::super::{Bridge, Firm};
+use super::super::{Bridge, Firm, prepare};
 use crate::domain::{Event, EventId, Plan, Priority, System};
+use crate::operations::highlevel::CustomFields;
 use crate::operations::{Request, Response};
 use crate::store::Lease;
 
@@ -53,6 +54,11 @@ impl<'a> Asker<'a> {
                 other => return other,
             }
         }
+    }
+
+    /// The definitions of the location's custom fields.
+    pub(in crate::bridge) async fn custom_fields(&self, now: Timestamp) -> Result<CustomFields, Stop> {
+        prepare::custom_fields(&self.session(), now).await
     }
 
     /// What would be done about an event now.

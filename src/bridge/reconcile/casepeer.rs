@@ -72,8 +72,10 @@ impl Sweep<'_> {
                 .collect();
         }
         let listed = read_listed_matters(answer, kind, &self.firm.rules.name_filler).into_iter();
+        let rules = &self.firm.rules;
         listed
-            .filter_map(|Listed { record, created_at, updated_at }| {
+            .filter_map(|Listed { mut record, created_at, updated_at }| {
+                rules.fields.complete_matter(&mut record, rules.case_url.as_deref());
                 let record = Record::Matter(Box::new(record));
                 Some(Changed { record, at: at(updated_at, created_at)? })
             })

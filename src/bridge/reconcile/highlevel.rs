@@ -24,13 +24,17 @@ impl Sweep<'_> {
     pub(super) async fn contacts(&mut self, before: Mark, progress: Progress<'_>) -> Result<(), Stop> {
         let stream = Stream::Contacts;
         let location = self.firm.location.clone();
+        let definitions = self.asker.custom_fields(self.now).await?;
         let mut page = Page::new(stream.kind(), &before);
         let (mut since, mut after) = (self.since(&before), None);
         let mut seen: HashSet<(String, Timestamp)> = HashSet::new();
         loop {
             let request = search_contacts(&location, ContactDate::Updated, Some(since), after.as_ref());
             let answer = self.asker.read(System::HighLevel, &request).await?;
-            let found = answer.map(|answer| read_found_contacts(&answer)).unwrap_or_default();
+            let mut found =
+                answer.map(|answer| read_found_contacts(&answer, &definitions)).unwrap_or_default();
+            let fields = &self.firm.rules.fields;
+            found.iter_mut().for_each(|found| fields.complete_contact(&mut found.contact));
             let is_last = found.len() < CONTACTS_PAGE;
             let newest = found.iter().filter_map(|contact| contact.updated_at).max().unwrap_or(since);
             let next = found.last().and_then(|contact| contact.after.clone());

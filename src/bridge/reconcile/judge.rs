@@ -8,7 +8,8 @@ use super::announce::{self, Announcement};
 use super::stream::{Found, Mark};
 use super::{GapReport, Sweep, day};
 use crate::domain::{
-    Contact, Event, EventId, Fact, Field, Fields, Link, Matter, RecordKind, RecordRef, Task,
+    Contact, Event, EventId, Fact, Field, FieldName, Fields, Link, MAY_BE_REACHED, Matter, RecordKind,
+    RecordRef, Task,
 };
 use crate::store::{BY_SWEEP, Gap, Recorded};
 
@@ -132,7 +133,10 @@ impl Sweep<'_> {
         let is_linked = !own.is_empty();
         let announcement = match &changed.record {
             Record::Contact(contact) => {
-                if contact_in_step(&own, &contact.fields) {
+                let contact_updated = || Fact::ContactUpdated { contact: reference.clone() };
+                if contact_in_step(&own, &contact.fields)
+                    && (!self.has_news(&own, &contact.fields) || self.is_done(contact_updated()).await?)
+                {
                     return Ok(Verdict::InStep);
                 }
                 announce::contact(reference, changed.at, is_linked)
@@ -199,20 +203,40 @@ impl Sweep<'_> {
         let related = [Some(&matter.record), matter.case.as_ref(), matter.lead.as_ref()];
         let mut known = links.iter().filter(|link| link.highlevel.kind == RecordKind::Contact);
         if matter.record.kind == RecordKind::Lead {
-            return Ok(known.any(|link| {
+            let own = known.find(|link| {
                 related.contains(&Some(&link.casepeer)) && agree(&link.base.fields, &matter.fields)
-            }));
+            });
+            let Some(own) = own else { return Ok(false) };
+            let lead_updated = Fact::LeadUpdated { lead: matter.record.clone() };
+            return Ok(!self.has_news(&[own], &matter.fields) || self.is_done(lead_updated).await?);
         }
         if !known.any(|link| link.casepeer == matter.record) {
             return Ok(false);
         }
         let (case, status) = (matter.record.clone(), matter.status.clone());
+        self.is_done(Fact::CaseStatusChanged { case, status }).await
+    }
+
+    /// Whether a record has a value that its links know nothing of, and that the firm lets cross.
+    fn has_news(&self, own: &[&Link], fields: &Fields) -> bool {
+        let rules = &self.firm.rules.fields;
+        let crosses = |name: &FieldName, link: &Link| match link.highlevel.kind {
+            RecordKind::Contact => rules.goes_to_casepeer(name) || rules.goes_to_highlevel(name),
+            _ => false,
+        };
+        own.iter().any(|link| {
+            fields.iter().any(|(name, _)| link.base.fields.value(name).is_none() && crosses(name, link))
+        })
+    }
+
+    /// Whether nothing would be done about a fact that was not done before.
+    async fn is_done(&self, fact: Fact) -> Result<bool, Stop> {
         let event = Event {
             id: EventId(Uuid::nil()),
             firm: self.firm.id.clone(),
-            source: case.system,
+            source: fact.subject().system,
             received_at: self.now,
-            fact: Fact::CaseStatusChanged { case, status },
+            fact,
         };
         let plan = match self.asker.plan(&event).await {
             Ok(plan) => plan,
@@ -244,5 +268,9 @@ fn contact_in_step(own: &[&Link], fields: &Fields) -> bool {
 
 /// Whether what both sides agreed on is still so. What they never agreed on is no sign of a webhook that did not come.
 fn agree(base: &Fields, fields: &Fields) -> bool {
-    Field::ALL.iter().all(|field| base.get(*field).is_none() || base.get(*field) == fields.get(*field))
+    base.iter().all(|(name, agreed)| match fields.value(name) {
+        Some(value) => value == agreed,
+        // Who may be reached again has no mark that says so.
+        None => *name == Field::DoNotContact.into() && agreed == MAY_BE_REACHED,
+    })
 }

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-pub(super) use self::announce::{Announcement, contact, is_backfill, matter};
+pub(super) use self::announce::{Announcement, contact, is_announced, is_backfill, matter};
 pub(super) use self::ask::Asker;
 pub use self::report::{GapReport, KindReport, SweepReport};
 use self::stream::{Mark, Stream};

@@ -40,7 +40,7 @@ struct Stage {
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let mut stage = Stage::build(&arguments).await?;
-    let story = Story::new(&stage.twin, &stage.running.bridge.store);
+    let story = Story::new(&stage.twin, &stage.running.bridge);
     let told = tokio::select! {
         told = story.tell() => told,
         () = signals.next() => return stage.strike().await,

@@ -1,9 +1,12 @@
 //! The story: what people at a law firm do in one system, and what appears in the other.
 
+mod trust;
+
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::bridge::Bridge;
 use crate::cli::failure::Failure;
 use crate::cli::output::say;
 use crate::domain::EventState;
@@ -21,9 +24,10 @@ const FIRST_TASKS: [&str; 2] = ["Call the client back", "Order the police report
 const TASK: &str = "Ask for the insurance card";
 const NOTE: &str = "Prefers to be called after 5 pm.";
 
-/// A story about this twin, told while a bridge with this store works for it.
+/// A story about this twin, told while this bridge works for it.
 pub(super) struct Story<'a> {
     twin: &'a Twin,
+    bridge: &'a Bridge,
     store: &'a SharedStore,
 }
 
@@ -34,8 +38,8 @@ struct Caller {
 }
 
 impl<'a> Story<'a> {
-    pub(super) fn new(twin: &'a Twin, store: &'a SharedStore) -> Self {
-        Self { twin, store }
+    pub(super) fn new(twin: &'a Twin, bridge: &'a Bridge) -> Self {
+        Self { twin, bridge, store: &bridge.store }
     }
 
     /// Plays and prints every step, then a summary. Fails at the first thing that does not appear.
@@ -48,6 +52,9 @@ impl<'a> Story<'a> {
         self.note(&caller).await?;
         self.signed(&caller).await?;
         self.redelivery().await?;
+        self.conflict().await?;
+        self.review().await?;
+        self.gap().await?;
         self.summary(clock.elapsed()).await
     }
 
@@ -232,7 +239,9 @@ impl<'a> Story<'a> {
             counts.by_state.values().sum::<u64>(),
             states.join(", "),
         ))?;
-        let is_well = |state: &EventState| matches!(state, EventState::Done | EventState::NothingToDo);
+        let is_well = |state: &EventState| {
+            matches!(state, EventState::Done | EventState::NothingToDo | EventState::Superseded)
+        };
         let unwell: Vec<&str> =
             counts.by_state.keys().filter(|state| !is_well(state)).map(|state| state.as_str()).collect();
         if unwell.is_empty() {

@@ -3,7 +3,9 @@
 mod list;
 mod replay;
 mod show;
+mod what_if;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -70,6 +72,22 @@ enum Verb {
         /// Do not ask before replaying several.
         #[arg(long)]
         yes: bool,
+    },
+    /// Say which calls a changed configuration would make for stored events, and which no longer. Nothing is done.
+    WhatIf {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The changed configuration, a whole file: its maps, rules and profiles are tried on this one's events.
+        #[arg(long, value_name = "FILE")]
+        with: PathBuf,
+        #[command(flatten)]
+        which: Which,
+        /// The most events, the newest.
+        #[arg(long, default_value_t = 10_000)]
+        limit: usize,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
     },
     /// Settle undelivered events as needing no effect.
     Discard {
@@ -166,6 +184,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Verb::Replay { config, id, which, dry_run, yes } => {
             replay::run(&config, id, &which, dry_run, yes).await
+        }
+        Verb::WhatIf { config, with, which, limit, json } => {
+            what_if::run(&config, with, which.filter(limit), json).await
         }
         Verb::Discard { config, ids, reason } => {
             let store = open(&config).await?;

@@ -18,6 +18,9 @@ pub(super) fn show(story: &EventStory) -> Result<(), Failure> {
     if let Some(reason) = &row.reason {
         lines.push(format!("  reason    {reason}"));
     }
+    for review in &story.reviews {
+        lines.push(format!("  asked     casebridge review show {review}"));
+    }
     if let Some(cause) = story.cause {
         lines.push(format!("  cause     {cause}"));
     }

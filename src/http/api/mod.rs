@@ -3,6 +3,7 @@
 pub(super) mod events;
 pub(super) mod firms;
 pub(super) mod losses;
+pub(super) mod people;
 pub(super) mod quotas;
 pub(super) mod review;
 pub(super) mod secrets;

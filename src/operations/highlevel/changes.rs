@@ -63,7 +63,7 @@ pub fn search_contacts(
     SEARCH.request(&[]).json(body)
 }
 
-/// A contact as the search shows it, without its custom fields.
+/// A contact as the search shows it.
 #[derive(Debug, Clone)]
 pub struct FoundContact {
     /// The contact.
@@ -74,14 +74,14 @@ pub struct FoundContact {
     pub after: Option<Value>,
 }
 
-/// The contacts in an answer to [`search_contacts`].
-pub fn read_found_contacts(answer: &Response) -> Vec<FoundContact> {
+/// The contacts in an answer to [`search_contacts`], with the custom fields that are defined here.
+pub fn read_found_contacts(answer: &Response, definitions: &CustomFields) -> Vec<FoundContact> {
     let items = answer.body.get("contacts").and_then(Value::as_array).into_iter().flatten();
     items
         .filter_map(|item| {
             let alone = Response { status: 200, etag: None, link: None, body: json!({ "contact": item }) };
             Some(FoundContact {
-                contact: read_contact(&alone, &CustomFields::default()).ok()?,
+                contact: read_contact(&alone, definitions).ok()?,
                 updated_at: text(item, "dateUpdated").and_then(|at| at.parse().ok()),
                 after: item.get("searchAfter").filter(|after| after.is_array()).cloned(),
             })

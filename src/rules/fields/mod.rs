@@ -35,6 +35,8 @@ pub struct FieldSettings {
     pub casepeer_key: Option<String>,
     /// What HighLevel's values are called in CASEpeer.
     pub values: BTreeMap<String, String>,
+    /// Tags of the contact that stand for a value, in CASEpeer's words, where HighLevel has no other.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// What holds for one field.
@@ -48,6 +50,8 @@ pub struct FieldRule {
     /// None: it has a place of its own.
     casepeer_key: Option<String>,
     values: BTreeMap<String, String>,
+    /// Tags that stand for a value.
+    tags: BTreeMap<String, String>,
 }
 
 impl Default for FieldRules {
@@ -78,14 +82,16 @@ impl FieldRules {
         let known = Field::ALL.iter().copied().find(|field| field.as_str() == name);
         let (field_name, mut rule) = match known {
             Some(field) => (FieldName::Known(field), standard::rule(field)),
-            None if settings.highlevel_key.is_some() && settings.casepeer_key.is_some() => {
+            None if settings.casepeer_key.is_some()
+                && (settings.highlevel_key.is_some() || !settings.tags.is_empty()) =>
+            {
                 (FieldName::Custom(name.to_owned()), standard::own())
             }
             None => {
                 let hint = hint(name, Field::ALL.iter().map(|field| field.as_str()));
                 return Err(format!(
                     "`{name}` is no field that is known{hint} A field of the firm's own needs both highlevel_key \
-                     and casepeer_key"
+                     and casepeer_key, or casepeer_key and tags"
                 ));
             }
         };
@@ -98,12 +104,17 @@ impl FieldRules {
                 only.as_str()
             ));
         }
+        let has_place = known.is_some() || settings.highlevel_key.is_some();
+        if !has_place && settings.direction.is_some_and(Direction::to_highlevel) {
+            return Err(format!("`{name}` is made of tags and can only go `to_casepeer`"));
+        }
         rule.direction = settings.direction.unwrap_or(rule.direction);
         rule.write = settings.write.unwrap_or(rule.write);
         rule.owner = settings.owner.unwrap_or(rule.owner);
         rule.highlevel_key = settings.highlevel_key.or(rule.highlevel_key);
         rule.casepeer_key = settings.casepeer_key.or(rule.casepeer_key);
         rule.values = settings.values;
+        rule.tags = settings.tags;
         self.0.insert(field_name, rule);
         Ok(())
     }
@@ -141,6 +152,13 @@ impl FieldRules {
             let renamed = contact.fields.value(name).and_then(|value| look_up(&rule.values, value));
             if let Some(there) = renamed.map(str::to_owned) {
                 contact.fields.set(name.clone(), &there);
+            }
+            if contact.fields.value(name).is_none() {
+                let held = |(tag, _): &(&String, &String)| {
+                    contact.tags.iter().any(|known| known.eq_ignore_ascii_case(tag))
+                };
+                let meant = rule.tags.iter().find(held).map(|(_, value)| value.clone());
+                contact.fields.set_if_some(name.clone(), meant.as_deref());
             }
         }
     }

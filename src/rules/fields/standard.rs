@@ -47,7 +47,15 @@ pub(super) fn rule(field: Field) -> FieldRule {
     };
     let highlevel_key = highlevel_key(field).map(str::to_owned);
     let casepeer_key = (field == Field::DoNotContact).then(|| field.as_str().to_owned());
-    FieldRule { direction, write, owner, highlevel_key, casepeer_key, values: BTreeMap::new() }
+    FieldRule {
+        direction,
+        write,
+        owner,
+        highlevel_key,
+        casepeer_key,
+        values: BTreeMap::new(),
+        tags: BTreeMap::new(),
+    }
 }
 
 /// The rule of a field that the firm added.
@@ -59,6 +67,7 @@ pub(super) fn own() -> FieldRule {
         highlevel_key: None,
         casepeer_key: None,
         values: BTreeMap::new(),
+        tags: BTreeMap::new(),
     }
 }
 

@@ -45,6 +45,10 @@ fn what_cannot_be_meant_is_refused_with_the_reason() {
     }
     read("[fee_free_city]\nhighlevel_key = \"a\"\ncasepeer_key = \"b\"").unwrap_err();
     read("[referral_code]\nhighlevel_key = \"referral_code\"\ncasepeer_key = \"referral\"").unwrap();
+    let tags = "[tier]\ncasepeer_key = \"tier\"\ntags = { vip = \"VIP\" }";
+    read(tags).unwrap();
+    let both = read(&format!("{tags}\ndirection = \"both\"")).unwrap_err();
+    assert!(both.contains("can only go `to_casepeer`"), "{both}");
 }
 
 #[test]
@@ -74,6 +78,21 @@ fn custom_values_are_read_by_key_and_renamed_there_and_back() {
     let (own, custom) = rules.for_casepeer(&contact.fields);
     assert_eq!(own.get(Field::CaseType), Some("Auto Accident"));
     assert_eq!(custom.get("ref").map(String::as_str), Some("R-7"));
+}
+
+#[test]
+fn a_tag_stands_for_a_value_where_there_is_no_other() {
+    let rules = read("[language]\ntags = { spanish = \"Spanish\", Vietnamese = \"Vietnamese\" }").unwrap();
+    let language = |tags: &[&str], custom: &[(&str, &str)]| {
+        let mut contact = Contact::new(RecordRef::highlevel(RecordKind::Contact, "c"));
+        contact.tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        contact.custom = custom.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        rules.complete_contact(&mut contact);
+        contact.fields.get(Field::Language).map(str::to_owned)
+    };
+    assert_eq!(language(&["vip"], &[]), None);
+    assert_eq!(language(&["vip", "SPANISH"], &[]).as_deref(), Some("Spanish"));
+    assert_eq!(language(&["spanish"], &[("preferred_language", "English")]).as_deref(), Some("English"));
 }
 
 #[test]

@@ -152,6 +152,11 @@ pub(super) const TABLES: &[Table] = &[
         columns: &[("firm", Text), ("match_key", Bytes), ("effect", Text)],
     },
     Table {
+        name: "person_key",
+        key: "firm, match_key, record",
+        columns: &[("firm", Text), ("match_key", Bytes), ("record", Text)],
+    },
+    Table {
         name: "hand_off",
         key: "firm, effect",
         columns: &[

@@ -10,7 +10,7 @@ use super::rows::{Fault, PostgresQuery, text, word};
 use super::{claims, lanes, review};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{Base, FirmId, Link, RecordRef, System};
-use crate::store::people::is_match;
+use crate::store::people::{is_match, new_keys};
 use crate::store::{Lease, LinkChange, Settled, StoreError};
 
 fn place(row: &str) -> Place<'_> {
@@ -137,6 +137,12 @@ pub(super) async fn agreed(
         let before = open(keyring, firm.as_str(), here, there, row.try_get("sealed_base")?)?;
         let mut merged = before.clone();
         merged.overlay(base(change));
+        // Who links two records says that both are there.
+        merged.is_deleted &= !matches!(change, LinkChange::Link(_)) || base(change).is_deleted;
+        // Who is found by something new is written down beside it.
+        if !new_keys(keyring, here, Some(&before), &merged).is_empty() {
+            return Ok(None);
+        }
         if merged != before {
             agreed.highlevel.push(text(&here.to_string()));
             agreed.casepeer.push(text(&there.to_string()));
@@ -191,7 +197,10 @@ pub(super) async fn apply(
                 let before = open(keyring, firm, highlevel, casepeer, row.try_get("sealed_base")?)?;
                 let mut merged = before.clone();
                 merged.overlay(base);
+                merged.is_deleted &= origin.is_none() || base.is_deleted;
                 if merged != before {
+                    let keys = new_keys(keyring, highlevel, Some(&before), &merged);
+                    find_by(connection, firm, &here, keys).await?;
                     let sql = "UPDATE link SET sealed_base = $1, revision = revision + 1, updated_at = $2
                         WHERE firm = $3 AND highlevel = $4 AND casepeer = $5";
                     let update = sqlx::query(sql).bind(seal(&merged)).bind(now.as_millisecond());
@@ -203,6 +212,7 @@ pub(super) async fn apply(
                     VALUES ($1, $2, $3, $4, $5, $6, $6)";
                 let insert = sqlx::query(sql).bind(firm).bind(&here).bind(&there).bind(origin.as_str());
                 insert.bind(seal(base)).bind(now.as_millisecond()).execute(&mut *connection).await?;
+                find_by(connection, firm, &here, new_keys(keyring, highlevel, None, base)).await?;
                 lanes::unite(connection, firm, [highlevel, casepeer]).await?;
                 if is_match(highlevel, casepeer) {
                     // Who either of them is, is answered by that.
@@ -213,6 +223,21 @@ pub(super) async fn apply(
             }
             (None, None) => {}
         }
+    }
+    Ok(())
+}
+
+/// Lets a contact's person be found by these keys.
+async fn find_by(
+    connection: &mut PgConnection,
+    firm: &str,
+    contact: &str,
+    keys: Vec<[u8; 32]>,
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO person_key (firm, match_key, record) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    for key in keys {
+        let insert = sqlx::query(sql).bind(firm).bind(key.as_slice()).bind(contact);
+        insert.execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use sqlx::{QueryBuilder, Row};
 use super::receive;
 use super::rows::{Fault, count, event_id, moment, moment_if_any, small, word, word_if_any};
 use crate::crypto::{Keyring, Place};
-use crate::domain::{EventId, EventState, FirmId};
+use crate::domain::{EventId, EventState, FirmId, ReviewId};
 use crate::store::{
     CallRecord, CauseRow, EventFilter, EventRow, EventStory, LaneState, PlanRecord, StoreError,
 };
@@ -77,6 +77,7 @@ pub(super) async fn event(
         failed_attempts: small(&row, "failed_attempts")?,
         plan: open_plan(keyring, id, row.try_get("sealed_plan")?)?,
         calls: calls(pool, row.try_get("seq")?).await?,
+        reviews: reviews(pool, row.try_get("seq")?).await?,
     }))
 }
 
@@ -85,6 +86,12 @@ fn open_plan(keyring: &Keyring, id: EventId, sealed: Option<&[u8]>) -> Result<Op
     let plain = keyring.open(place(&id.to_string()), sealed)?;
     let plan = serde_json::from_slice(&plain);
     Ok(Some(plan.map_err(|error| StoreError::Corrupt(format!("a plan: {error}")))?))
+}
+
+async fn reviews(pool: &PgPool, event: i64) -> Result<Vec<ReviewId>, Fault> {
+    let sql = "SELECT review FROM review_event WHERE event = $1 ORDER BY review";
+    let rows = sqlx::query(sql).bind(event).fetch_all(pool).await?;
+    rows.iter().map(|row| Ok(ReviewId(row.try_get("review")?))).collect()
 }
 
 async fn calls(pool: &PgPool, event: i64) -> Result<Vec<CallRecord>, Fault> {

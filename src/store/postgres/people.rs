@@ -17,12 +17,18 @@ use crate::crypto::Keyring;
 use crate::domain::{FirmId, Link, PersonId, RecordRef, Resolution, ReviewAction, ReviewId, ReviewKind};
 use crate::store::people::{APART, apart, is_match, leaving};
 use crate::store::review::{seal_details, seal_resolution};
-use crate::store::{CannotSplit, LinkChange, People, PersonStory, Split, StoreError};
+use crate::store::{
+    CannotSplit, LinkChange, People, PeopleFilter, PersonRow, PersonStory, Split, StoreError,
+};
 
 #[async_trait]
 impl People for PostgresStore {
     async fn person(&self, id: PersonId) -> Result<Option<PersonStory>, StoreError> {
         read(listing::story(&self.core.pool, &self.keyring, id)).await
+    }
+
+    async fn people(&self, filter: PeopleFilter) -> Result<Vec<PersonRow>, StoreError> {
+        read(listing::people(&self.core.pool, filter)).await
     }
 
     async fn person_of(&self, firm: &FirmId, record: &RecordRef) -> Result<Option<PersonId>, StoreError> {
@@ -31,6 +37,17 @@ impl People for PostgresStore {
             let find = sqlx::query(sql).bind(firm.as_str()).bind(text(&record.to_string()));
             let row = find.fetch_optional(&self.core.pool).await?;
             Ok(row.map(|row| row.try_get("person")).transpose()?.map(PersonId))
+        };
+        read(finding).await
+    }
+
+    async fn records_with(&self, firm: &FirmId, record: &RecordRef) -> Result<Vec<RecordRef>, StoreError> {
+        let sql = "SELECT record FROM person_record WHERE person = (
+            SELECT person FROM person_record WHERE firm = $1 AND record = $2) ORDER BY record";
+        let finding = async {
+            let find = sqlx::query(sql).bind(firm.as_str()).bind(text(&record.to_string()));
+            let rows = find.fetch_all(&self.core.pool).await?;
+            rows.iter().map(|row| word(row, "record")).collect::<Result<Vec<RecordRef>, Fault>>()
         };
         read(finding).await
     }

@@ -7,7 +7,7 @@ use super::rows::{Millis, Word};
 use super::{claims, lanes, review};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{Base, FirmId, Link, RecordRef, System};
-use crate::store::people::is_match;
+use crate::store::people::{is_match, new_keys};
 use crate::store::{Lease, LinkChange, Settled, StoreError};
 
 fn place(row: &str) -> Place<'_> {
@@ -116,7 +116,15 @@ pub(super) fn apply(
                 let mut merged = open(keyring, firm, highlevel, casepeer, &sealed)?;
                 let before = merged.clone();
                 merged.overlay(base);
+                // Who links two records says that both are there.
+                merged.is_deleted &= origin.is_none() || base.is_deleted;
                 if merged != before {
+                    find_by(
+                        connection,
+                        firm,
+                        highlevel,
+                        new_keys(keyring, highlevel, Some(&before), &merged),
+                    )?;
                     let sql = "UPDATE link SET sealed_base = ?, revision = revision + 1, updated_at = ?
                         WHERE firm = ? AND highlevel = ? AND casepeer = ?";
                     connection.prepare_cached(sql)?.execute(params![
@@ -139,6 +147,7 @@ pub(super) fn apply(
                     seal(base),
                     Millis(now)
                 ])?;
+                find_by(connection, firm, highlevel, new_keys(keyring, highlevel, None, base))?;
                 lanes::unite(connection, firm, [highlevel, casepeer])?;
                 if is_match(highlevel, casepeer) {
                     // Who either of them is, is answered by that.
@@ -149,6 +158,20 @@ pub(super) fn apply(
             }
             (None, None) => {}
         }
+    }
+    Ok(())
+}
+
+/// Lets a contact's person be found by these keys.
+fn find_by(
+    connection: &Connection,
+    firm: &str,
+    contact: &RecordRef,
+    keys: Vec<[u8; 32]>,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO person_key (firm, match_key, record) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    for key in keys {
+        connection.prepare_cached(sql)?.execute(params![firm, key, contact.to_string()])?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::lanes::HEAD;
 use super::rows::{Id, Millis, Word};
 use super::{alerts, receive};
 use crate::crypto::{Keyring, Place};
-use crate::domain::{CallClass, Cause, EventId, EventState, FirmId, System};
+use crate::domain::{CallClass, Cause, EventId, EventState, FirmId, ReviewId, System};
 use crate::store::{
     Alert, BacklogRow, CallRecord, CauseRow, EventFilter, EventRow, EventStory, LaneState, PlanRecord,
     StoreError,
@@ -90,6 +90,7 @@ pub(super) fn event(
                 failed_attempts: row.get(12)?,
                 plan: None,
                 calls: Vec::new(),
+                reviews: Vec::new(),
             };
             Ok((story, row.get::<_, Option<Vec<u8>>>(13)?, row.get::<_, i64>(14)?))
         })
@@ -105,6 +106,10 @@ pub(super) fn event(
         story.plan = Some(plan);
     }
     story.calls = calls(connection, seq)?;
+    let sql = "SELECT review FROM review_event WHERE event = ? ORDER BY review";
+    let mut select = connection.prepare_cached(sql)?;
+    let reviews = select.query_map([seq], |row| Ok(ReviewId(row.get::<_, Id>(0)?.0.0)))?;
+    story.reviews = reviews.collect::<Result<_, _>>()?;
     Ok(Some(story))
 }
 

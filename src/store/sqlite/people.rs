@@ -17,7 +17,9 @@ use crate::domain::{
 };
 use crate::store::people::{APART, apart, is_match, leaving};
 use crate::store::review::{seal_details, seal_resolution};
-use crate::store::{CannotSplit, LinkChange, People, PersonStory, Split, StoreError};
+use crate::store::{
+    CannotSplit, LinkChange, People, PeopleFilter, PersonRow, PersonStory, Split, StoreError,
+};
 
 #[async_trait]
 impl People for SqliteStore {
@@ -25,9 +27,22 @@ impl People for SqliteStore {
         self.read(move |connection, keyring| listing::story(connection, keyring, id)).await
     }
 
+    async fn people(&self, filter: PeopleFilter) -> Result<Vec<PersonRow>, StoreError> {
+        self.read(move |connection, _| listing::people(connection, &filter)).await
+    }
+
     async fn person_of(&self, firm: &FirmId, record: &RecordRef) -> Result<Option<PersonId>, StoreError> {
         let (firm, record) = (firm.clone(), record.clone());
         self.read(move |connection, _| Ok(owner(connection, firm.as_str(), &record)?.map(PersonId))).await
+    }
+
+    async fn records_with(&self, firm: &FirmId, record: &RecordRef) -> Result<Vec<RecordRef>, StoreError> {
+        let (firm, record) = (firm.clone(), record.clone());
+        self.read(move |connection, _| {
+            let Some(person) = owner(connection, firm.as_str(), &record)? else { return Ok(Vec::new()) };
+            records_of(connection, person)
+        })
+        .await
     }
 
     async fn merge_people(&self, one: PersonId, other: PersonId) -> Result<Option<PersonId>, StoreError> {
@@ -59,6 +74,13 @@ fn owner(connection: &Connection, firm: &str, record: &RecordRef) -> Result<Opti
     let found =
         connection.prepare_cached(sql)?.query_row(params![firm, record.to_string()], |row| row.get(0));
     Ok(found.optional()?)
+}
+
+fn records_of(connection: &Connection, person: i64) -> Result<Vec<RecordRef>, StoreError> {
+    let sql = "SELECT record FROM person_record WHERE person = ? ORDER BY record";
+    let mut select = connection.prepare_cached(sql)?;
+    let all = select.query_map([person], |row| Ok(row.get::<_, Word<RecordRef>>(0)?.0))?;
+    Ok(all.collect::<Result<_, _>>()?)
 }
 
 /// The firm and number of a person, or of the one it was merged into.
@@ -105,10 +127,7 @@ fn split(
     let (Some(from), 1) = (people.first().copied(), people.len()) else {
         return Ok(Err(CannotSplit::Several));
     };
-    let sql = "SELECT record FROM person_record WHERE person = ? ORDER BY record";
-    let mut select = connection.prepare_cached(sql)?;
-    let all = select.query_map([from], |row| Ok(row.get::<_, Word<RecordRef>>(0)?.0))?;
-    let moved = match leaving(&all.collect::<Result<Vec<_>, _>>()?, named) {
+    let moved = match leaving(&records_of(connection, from)?, named) {
         Ok(moved) => moved,
         Err(why) => return Ok(Err(why)),
     };

@@ -75,6 +75,21 @@ pub(super) fn change(session: &mut Session<'_>, id: &str, patch: &Record) -> boo
     changed
 }
 
+/// Gives a contact's leads and cases to another, and fires `contact.merged`.
+pub(super) fn merge_into(session: &mut Session<'_>, survivor: &str, merged: &str) {
+    for kind in [Kind::Lead, Kind::Case] {
+        for id in session.state.tables.ids_by(kind, "client_id", merged) {
+            let Some(mut record) = session.state.tables.get(kind, &id).cloned() else { continue };
+            record.insert("client_id".into(), survivor.into());
+            session.keep(kind, record);
+        }
+    }
+    session.effect("contact.merge", survivor, true);
+    let mut contact = session.shown(Kind::Contact, survivor);
+    contact["merged_id"] = merged.into();
+    session.event_about("contact.merged", Kind::Contact, contact);
+}
+
 /// One of phone and e-mail must be there.
 ///
 /// # Errors

@@ -253,10 +253,20 @@ impl Session<'_> {
 
     /// Queues an event with the full record under its kind.
     pub(super) fn event(&mut self, event: &str, kind: Kind, id: &str, previous: Option<Value>) {
+        let shown = self.shown(kind, id);
+        self.queue(event, kind, shown, previous);
+    }
+
+    /// Queues an event that tells this of a record.
+    pub(super) fn event_about(&mut self, event: &str, kind: Kind, shown: Value) {
+        self.queue(event, kind, shown, None);
+    }
+
+    fn queue(&mut self, event: &str, kind: Kind, shown: Value, previous: Option<Value>) {
         let number = self.state.ids.counted("evt_");
         let mut body = json!({
             "id": number, "type": event, "version": "1", "occurred_at": self.stamp(),
-            "account_id": super::ACCOUNT, "data": {kind.name(): self.shown(kind, id)},
+            "account_id": super::ACCOUNT, "data": {kind.name(): shown},
         });
         if let Some(previous) = previous {
             body["previous"] = previous;

@@ -168,6 +168,11 @@ impl CasePeer {
         });
     }
 
+    /// Merges a contact into another, which its leads and cases have from then on; fires `contact.merged`.
+    pub fn merge_contacts(&self, survivor: &str, merged: &str) {
+        self.by_hand(|session| contacts::merge_into(session, survivor, merged));
+    }
+
     /// Makes a task on a lead (`L-…`) or a case (`K-…`) and gives its id.
     pub fn create_task(&self, owner: &str, new: NewTask) -> String {
         let mut body = without_empty(json!({

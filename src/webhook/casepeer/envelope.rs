@@ -71,9 +71,18 @@ impl Record {
         Some(RecordRef::casepeer(RecordKind::Client, text(client, "id")?))
     }
 
+    /// The client that was merged into this one.
+    pub(super) fn merged(&self) -> Option<RecordRef> {
+        self.named("merged_id", RecordKind::Client).filter(|_| self.kind == RecordKind::Client)
+    }
+
     fn all(&self) -> Vec<RecordRef> {
-        let related =
-            [self.named("case_id", RecordKind::Case), self.named("lead_id", RecordKind::Lead), self.client()];
+        let related = [
+            self.named("case_id", RecordKind::Case),
+            self.named("lead_id", RecordKind::Lead),
+            self.client(),
+            self.merged(),
+        ];
         self.subject().into_iter().chain(related.into_iter().flatten()).collect()
     }
 }

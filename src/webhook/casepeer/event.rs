@@ -26,7 +26,8 @@ pub const EVENTS: [&str; 11] = [
 /// Whether an event of this type only says that a record changed: of several, the newest state is all that matters.
 /// Where nothing is read afterwards, each carries a state of its own.
 pub fn is_update(events: &Events, kind: &str) -> bool {
-    events.refetch == Refetch::Always && matches!(events.canonical(kind), "lead.updated" | "case.updated")
+    events.refetch == Refetch::Always
+        && matches!(events.canonical(kind), "lead.updated" | "case.updated" | "contact.updated")
 }
 
 /// Reads a payload that was stored under this type.
@@ -52,6 +53,8 @@ pub fn read_event(events: &Events, kind: &str, body: &[u8]) -> Result<Reading, U
             | "task.created"
             | "task.completed"
             | "note.created"
+            | "contact.updated"
+            | "contact.merged"
     ) {
         return Ok(Reading::NoRule);
     }
@@ -66,6 +69,9 @@ pub fn read_event(events: &Events, kind: &str, body: &[u8]) -> Result<Reading, U
     let fact = match kind {
         "lead.created" => Fact::LeadCreated { lead: subject },
         "lead.updated" => Fact::LeadUpdated { lead: subject },
+        "contact.updated" | "contact.merged" => {
+            Fact::ClientUpdated { client: subject, merged: record.merged() }
+        }
         "case.created" => Fact::CaseCreated { case: subject, status: status() },
         "case.updated" => Fact::CaseUpdated { case: subject },
         "case.status_changed" => Fact::CaseStatusChanged { case: subject, status: status() },
@@ -120,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_rule_and_what_cannot_be_read_differ() {
-        assert_eq!(read("contact.merged", b"{}"), Ok(Reading::NoRule));
+        assert_eq!(read("lead.rejected", b"{}"), Ok(Reading::NoRule));
         assert_eq!(
             read("lead.created", b"{}").unwrap_err().0,
             "lead.created without an object at `/data/lead`"

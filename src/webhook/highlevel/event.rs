@@ -28,6 +28,8 @@ pub fn read_event(kind: &str, body: &[u8]) -> Result<Reading, Unreadable> {
         }
         "TaskCreate" => Fact::TaskCreated { task: subject()?, owner: wire.contact() },
         "TaskComplete" => Fact::TaskCompleted { task: subject()?, owner: wire.contact() },
+        "NoteUpdate" => Fact::NoteUpdated { note: subject()?, owner: wire.contact() },
+        "TaskDelete" | "NoteDelete" => Fact::CopyDeleted { record: subject()?, owner: wire.contact() },
         "NoteCreate" => Fact::NoteCreated { note: subject()?, owner: wire.contact() },
         _ => return Ok(Reading::NoRule),
     };
@@ -70,7 +72,7 @@ mod tests {
     #[test]
     fn what_no_rule_is_about_is_no_fault() {
         assert_eq!(read_event("InvoicePaid", b"{}"), Ok(Reading::NoRule));
-        assert_eq!(read_event("TaskDelete", br#"{"id":"t"}"#), Ok(Reading::NoRule));
+        assert_eq!(read_event("UserCreate", br#"{"id":"u"}"#), Ok(Reading::NoRule));
     }
 
     #[test]

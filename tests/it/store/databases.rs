@@ -1,5 +1,6 @@
 //! A fresh database for each test, which goes away with it.
 
+use std::ops::Not;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -43,13 +44,19 @@ impl Database {
     }
 }
 
-/// The store that whole-system tests run on: SQLite, unless `CASEBRIDGE_TEST_STORE=postgres`.
+/// Whether tests may use a PostgreSQL.
+pub fn has_postgres() -> bool {
+    std::env::var(VARIABLE).is_ok_and(|server| server == "skip").not()
+}
+
+/// The store that whole-system tests run on: SQLite, unless the test or `CASEBRIDGE_TEST_STORE=postgres` says so.
 pub fn open_chosen(
     path: &Path,
     keyring: &Arc<Keyring>,
     clock: &Arc<ManualClock>,
+    is_postgres: bool,
 ) -> (SharedStore, Option<PostgresDatabase>) {
-    if std::env::var("CASEBRIDGE_TEST_STORE").is_ok_and(|store| store == "postgres") {
+    if is_postgres || std::env::var("CASEBRIDGE_TEST_STORE").is_ok_and(|store| store == "postgres") {
         // Those tests start without waiting, so the store lives on a runtime of its own, which outlives them.
         static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
         let (keyring, clock) = (Arc::clone(keyring), Arc::clone(clock));

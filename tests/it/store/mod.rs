@@ -32,7 +32,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use self::databases::Database;
-pub use self::databases::{PostgresDatabase, keyring, open_chosen};
+pub use self::databases::{PostgresDatabase, has_postgres, keyring, open_chosen};
 
 /// Makes of each promise one test a database.
 macro_rules! on_both {

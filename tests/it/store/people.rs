@@ -1,10 +1,11 @@
 //! Two people are one, and one is two: their pending events keep their order and go where their records go.
 
 use casebridge::domain::{
-    Base, EventId, EventState, FirmId, Link, Matched, Outcome, PersonId, RecordRef, System,
+    Base, EventId, EventState, Field, Fields, FirmId, Link, Matched, Outcome, PersonId, RecordRef, System,
 };
-use casebridge::store::{Arrival, CannotSplit, LinkChange, Settled};
+use casebridge::store::{Arrival, CannotSplit, LinkChange, PeopleFilter, Settled, person_key};
 
+use super::databases::keyring;
 use super::{TestStore, contact, firm, lead, on_both, settlement};
 
 on_both!(
@@ -17,6 +18,8 @@ on_both!(
     a_split_needs_somebody_who_stays,
     a_merge_after_a_split_is_one_lane_again,
     a_link_by_hand_answers_what_was_asked,
+    people_are_listed_and_found_by_what_their_contact_has,
+    a_link_by_hand_revives_a_tombstone,
 );
 
 async fn lead_update(test: &TestStore, id: &str) -> EventId {
@@ -179,4 +182,47 @@ async fn a_link_by_hand_answers_what_was_asked(test: &TestStore) {
     assert_eq!(test.claimed().await, [event]);
     assert_eq!(person(test, contact("c1")).await, person(test, lead("l1")).await);
     assert!(test.store.open_reviews().await.unwrap().is_empty());
+}
+
+async fn people_are_listed_and_found_by_what_their_contact_has(test: &TestStore) {
+    united(test).await;
+    test.update("c2").await;
+    let all = test.store.people(PeopleFilter { limit: 10, ..PeopleFilter::default() }).await.unwrap();
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert_eq!(all[0].records, ["casepeer:lead:l1", "highlevel:contact:c1"]);
+    let next = PeopleFilter { after: Some(all[0].id), limit: 10, ..PeopleFilter::default() };
+    assert_eq!(test.store.people(next).await.unwrap(), all[1..]);
+    let by = async |key, firm: Option<FirmId>| {
+        let filter = PeopleFilter { firm, key: Some(key), after: None, limit: 10 };
+        test.store.people(filter).await.unwrap()
+    };
+    let key = |email: &str| person_key(&keyring(), Field::Email, email).unwrap();
+    assert!(by(key("ada@example.com"), None).await.is_empty());
+    let claim = test.claim_one().await;
+    for email in ["ada@example.com", "ada@example.org"] {
+        let base = Base::of_fields(Fields::default().with(Field::Email, email));
+        let agree = LinkChange::Agree { highlevel: contact("c1"), casepeer: lead("l1"), base };
+        assert_eq!(test.store.save_links(&claim.lease, vec![agree]).await.unwrap(), Settled::Yes);
+    }
+    for email in ["ada@example.com", "ada@example.org"] {
+        assert_eq!(by(key(email), None).await, all[..1], "by what it has and what it had");
+    }
+    assert!(by(key("ada@example.com"), Some(FirmId::new("other"))).await.is_empty());
+    let records = test.store.records_with(&firm(), &lead("l1")).await.unwrap();
+    assert_eq!(records, [lead("l1"), contact("c1")]);
+    assert!(test.store.records_with(&firm(), &lead("nobody")).await.unwrap().is_empty());
+}
+
+async fn a_link_by_hand_revives_a_tombstone(test: &TestStore) {
+    united(test).await;
+    test.update("c1").await;
+    let claim = test.claim_one().await;
+    let gone = Base { is_deleted: true, ..Base::default() };
+    let agree = LinkChange::Agree { highlevel: contact("c1"), casepeer: lead("l1"), base: gone };
+    assert_eq!(test.store.save_links(&claim.lease, vec![agree]).await.unwrap(), Settled::Yes);
+    let is_live = async || test.store.links_of(&firm(), &[contact("c1")]).await.unwrap()[0].is_live();
+    assert!(!is_live().await);
+    let link = Link::new(contact("c1"), lead("l1"), System::CasePeer, Base::default());
+    test.store.link_records(&firm(), link).await.unwrap();
+    assert!(is_live().await);
 }

@@ -97,6 +97,61 @@ async fn a_note_keeps_its_author_and_time_and_loses_what_would_run() {
 }
 
 #[tokio::test]
+async fn a_note_that_is_written_anew_is_told_once_more_and_one_that_is_deleted_stays_in_the_case_file() {
+    let bridge = TestBridge::with(SYNC).await;
+    let contact = bridge.highlevel.create_contact(ada());
+    let note = bridge.highlevel.create_note(&contact, "Prefers mornings");
+    bridge.settle().await;
+    bridge.highlevel.update_note(&contact, &note, "Prefers evenings");
+    bridge.settle().await;
+    bridge.highlevel.redeliver_last();
+    bridge.settle().await;
+    let bodies = || {
+        let notes = bridge.casepeer.notes().into_iter();
+        notes.map(|note| note["body"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(bodies(), ["Prefers mornings", "Changed in HighLevel:\n\nPrefers evenings"]);
+    // Back to what it was: another change, and no echo of the copies.
+    bridge.highlevel.update_note(&contact, &note, "Prefers mornings");
+    bridge.settle().await;
+    assert_eq!((bodies().len(), bridge.highlevel.notes(&contact).len()), (3, 1));
+    bridge.highlevel.delete_note(&contact, &note);
+    bridge.settle().await;
+    assert_eq!(bodies().len(), 3);
+    bridge.installation.assert_nothing_undelivered().await;
+}
+
+#[tokio::test]
+async fn a_task_that_is_deleted_in_highlevel_stays_in_casepeer_and_is_spoken_of_once() {
+    let bridge = TestBridge::with(SYNC).await;
+    let contact = bridge.highlevel.create_contact(ada());
+    bridge.settle().await;
+    let new = || highlevel::NewTask { title: "Call the witness".into(), ..highlevel::NewTask::default() };
+    let (told, untold) =
+        (bridge.highlevel.create_task(&contact, new()), bridge.highlevel.create_task(&contact, new()));
+    bridge.settle().await;
+    bridge.highlevel.delete_task(&contact, &told);
+    bridge.settle().await;
+    bridge.highlevel.redeliver_last();
+    bridge.settle().await;
+    let notes = bridge.casepeer.notes();
+    assert_eq!(notes.len(), 1);
+    assert_eq!(
+        notes[0]["body"],
+        "The task \"Call the witness\" was deleted in HighLevel. It stays here as it is."
+    );
+    // Of the other nobody tells; it shows when its copy is completed.
+    bridge.highlevel.drop_next_webhooks(1);
+    bridge.highlevel.delete_task(&contact, &untold);
+    for task in bridge.casepeer.tasks() {
+        bridge.casepeer.complete_task(task["id"].as_str().unwrap());
+    }
+    bridge.settle().await;
+    assert_eq!(bridge.highlevel.writes(), 0);
+    bridge.installation.assert_nothing_undelivered().await;
+}
+
+#[tokio::test]
 async fn an_appointment_becomes_a_note_and_each_change_another() {
     let bridge = TestBridge::with(SYNC).await;
     let contact = bridge.highlevel.create_contact(ada());

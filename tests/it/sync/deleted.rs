@@ -27,6 +27,29 @@ async fn a_deleted_contact_leaves_a_tombstone_and_nothing_is_deleted() {
     bridge.installation.assert_nothing_undelivered().await;
 }
 
+#[tokio::test]
+async fn a_contact_that_is_there_again_is_kept_in_step_again() {
+    let bridge = TestBridge::start().await;
+    let contact = bridge.highlevel.create_contact(ada());
+    bridge.settle().await;
+    // Told of as deleted while HighLevel does not show it, as when somebody restores it later.
+    let gone = casebridge::twin::Fault::status(404).on("GET", &format!("/contacts/{contact}"));
+    bridge.highlevel.fault(gone.times(2));
+    bridge.highlevel.send_webhook("ContactDelete", json!({ "id": contact }));
+    bridge.settle().await;
+    bridge.highlevel.clear_faults();
+    assert_eq!(bridge.casepeer.notes().len(), 1, "{}", bridge.installation.tell().await);
+    bridge.highlevel.update_contact(&contact, json!({ "city": "Dallas" }));
+    bridge.settle().await;
+    let lead = &bridge.casepeer.leads()[0];
+    assert_eq!(lead["client"]["address"]["city"], "Dallas");
+    bridge
+        .casepeer
+        .update_lead(lead["id"].as_str().unwrap(), json!({ "client": { "phone": "+15125550177" } }));
+    bridge.settle().await;
+    assert_eq!(bridge.highlevel.contact(&contact).unwrap()["phone"], "+15125550177");
+}
+
 /// Two contacts with the same name, e-mail and phone, the first with a lead and the other in question.
 async fn two_of_one_name(bridge: &TestBridge) -> (String, String) {
     bridge.highlevel.allow_duplicates(true);

@@ -19,6 +19,32 @@ fn first_id(records: &[Value]) -> String {
 }
 
 #[tokio::test]
+async fn a_tag_is_a_value_in_casepeer_and_another_tag_another() {
+    let sync = "[firms.sync.fields.language]\ntags = { spanish = \"Spanish\" }\n\
+        [firms.sync.fields.tier]\ncasepeer_key = \"tier\"\ntags = { gold = \"Gold\", silver = \"Silver\" }\n";
+    let bridge = TestBridge::with(sync).await;
+    let tags = vec!["spanish".into(), "silver".into()];
+    let contact = bridge.highlevel.create_contact(NewContact { tags, ..ada() });
+    bridge.settle().await;
+    let lead = || bridge.casepeer.leads().remove(0);
+    assert_eq!(
+        (&lead()["client"]["language"], &lead()["custom"]["tier"]),
+        (&json!("Spanish"), &json!("Silver"))
+    );
+    bridge.highlevel.add_tags(&contact, &["gold"]);
+    bridge.settle().await;
+    assert_eq!(lead()["custom"]["tier"], "Gold");
+    // A tag that is taken off overwrites nothing.
+    bridge.highlevel.remove_tags(&contact, &["gold", "silver", "spanish"]);
+    bridge.settle().await;
+    assert_eq!(
+        (&lead()["client"]["language"], &lead()["custom"]["tier"]),
+        (&json!("Spanish"), &json!("Gold"))
+    );
+    assert_eq!(bridge.casepeer.writes(), 2);
+}
+
+#[tokio::test]
 async fn everything_a_contact_knows_reaches_the_lead_and_nothing_that_must_not() {
     let sync = "[firms.sync.fields.referral_code]\nhighlevel_key = \"referral_code\"\ncasepeer_key = \"ref\"\n\
         [firms.sync.fields.case_type.values]\n\"MVA\" = \"Auto Accident\"\n";

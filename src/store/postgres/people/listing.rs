@@ -1,4 +1,4 @@
-//! A person's story.
+//! Lists of people, and a person's story.
 
 use sqlx::Row;
 use sqlx::postgres::PgPool;
@@ -9,7 +9,7 @@ use super::alive;
 use crate::crypto::Keyring;
 use crate::domain::{EventId, FirmId, PersonId};
 use crate::store::people::MOST_EVENTS;
-use crate::store::{PersonLink, PersonStory};
+use crate::store::{PeopleFilter, PersonLink, PersonRow, PersonStory};
 
 pub(super) async fn story(
     pool: &PgPool,
@@ -48,4 +48,39 @@ pub(super) async fn story(
     let links = rows.iter().map(read).collect::<Result<_, Fault>>()?;
     let merged = all.into_iter().filter(|id| *id != person).map(PersonId).collect();
     Ok(Some(PersonStory { id: PersonId(person), firm, merged, records, links, events: stories }))
+}
+
+pub(super) async fn people(pool: &PgPool, filter: PeopleFilter) -> Result<Vec<PersonRow>, Fault> {
+    let sql = match filter.key {
+        None => {
+            "WITH found AS (SELECT id, firm FROM person WHERE id > $1 AND merged_into IS NULL
+                AND ($2::text IS NULL OR firm = $2) AND $4::bytea IS NULL ORDER BY id LIMIT $3)
+            SELECT found.id, found.firm, coalesce(array_agg(record ORDER BY record)
+                FILTER (WHERE record IS NOT NULL), '{}') AS records
+            FROM found LEFT JOIN person_record ON person_record.person = found.id
+            GROUP BY found.id, found.firm ORDER BY found.id"
+        }
+        Some(_) => {
+            "WITH found AS (SELECT DISTINCT person.id, person.firm FROM person_key
+                JOIN person_record USING (firm, record) JOIN person ON person.id = person_record.person
+                WHERE person_key.match_key = $4 AND ($2::text IS NULL OR person_key.firm = $2)
+                    AND person.id > $1 ORDER BY person.id LIMIT $3)
+            SELECT found.id, found.firm, coalesce(array_agg(record ORDER BY record)
+                FILTER (WHERE record IS NOT NULL), '{}') AS records
+            FROM found LEFT JOIN person_record ON person_record.person = found.id
+            GROUP BY found.id, found.firm ORDER BY found.id"
+        }
+    };
+    let select = sqlx::query(sql)
+        .bind(filter.after.map_or(0, |id| id.0))
+        .bind(filter.firm.as_ref().map(FirmId::as_str))
+        .bind(i64::try_from(filter.limit).unwrap_or(i64::MAX))
+        .bind(filter.key.map(Vec::from));
+    let rows = select.fetch_all(pool).await?;
+    let read = |row: &sqlx::postgres::PgRow| {
+        let firm: String = row.try_get("firm")?;
+        let records = row.try_get("records")?;
+        Ok(PersonRow { id: PersonId(row.try_get("id")?), firm: FirmId::new(firm), records })
+    };
+    rows.iter().map(read).collect()
 }

@@ -1,14 +1,14 @@
-//! A person's story.
+//! Lists of people, and a person's story.
 
 use rusqlite::{Connection, params};
 
 use super::super::rows::{Id, Millis};
 use super::super::{links, listing};
-use super::alive;
+use super::{alive, records_of};
 use crate::crypto::Keyring;
 use crate::domain::{EventId, FirmId, PersonId, System};
 use crate::store::people::MOST_EVENTS;
-use crate::store::{PersonLink, PersonStory, StoreError};
+use crate::store::{PeopleFilter, PersonLink, PersonRow, PersonStory, StoreError};
 
 pub(super) fn story(
     connection: &Connection,
@@ -70,4 +70,31 @@ fn links_among(
     }
     found.sort_by_key(|link| link.linked_at);
     Ok(found)
+}
+
+pub(super) fn people(connection: &Connection, filter: &PeopleFilter) -> Result<Vec<PersonRow>, StoreError> {
+    let (after, firm) = (filter.after.map_or(0, |id| id.0), filter.firm.as_ref().map(FirmId::as_str));
+    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+    let sql = match filter.key {
+        None => {
+            "SELECT id, firm FROM person WHERE id > ?1 AND merged_into IS NULL AND (?2 IS NULL OR firm = ?2)
+                AND ?4 IS NULL ORDER BY id LIMIT ?3"
+        }
+        Some(_) => {
+            "SELECT DISTINCT person.id, person.firm FROM person_key
+                JOIN person_record USING (firm, record) JOIN person ON person.id = person_record.person
+                WHERE person_key.match_key = ?4 AND (?2 IS NULL OR person_key.firm = ?2) AND person.id > ?1
+                ORDER BY person.id LIMIT ?3"
+        }
+    };
+    let mut select = connection.prepare_cached(sql)?;
+    let found = select.query_map(params![after, firm, limit, filter.key], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+    })?;
+    let mut rows = Vec::new();
+    for (id, firm) in found.collect::<Result<Vec<_>, _>>()? {
+        let records = records_of(connection, id)?.iter().map(ToString::to_string).collect();
+        rows.push(PersonRow { id: PersonId(id), firm: FirmId::new(firm), records });
+    }
+    Ok(rows)
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use casebridge::domain::{FirmId, Link, PersonId, RecordRef};
-use casebridge::store::{CannotSplit, People, PersonStory, Split, StoreError};
+use casebridge::store::{CannotSplit, People, PeopleFilter, PersonRow, PersonStory, Split, StoreError};
 
 use super::Doomed;
 
@@ -12,8 +12,16 @@ impl People for Doomed {
         self.inner.person(id).await
     }
 
+    async fn people(&self, filter: PeopleFilter) -> Result<Vec<PersonRow>, StoreError> {
+        self.inner.people(filter).await
+    }
+
     async fn person_of(&self, firm: &FirmId, record: &RecordRef) -> Result<Option<PersonId>, StoreError> {
         self.inner.person_of(firm, record).await
+    }
+
+    async fn records_with(&self, firm: &FirmId, record: &RecordRef) -> Result<Vec<RecordRef>, StoreError> {
+        self.inner.records_with(firm, record).await
     }
 
     async fn merge_people(&self, one: PersonId, other: PersonId) -> Result<Option<PersonId>, StoreError> {
