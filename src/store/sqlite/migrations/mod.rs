@@ -13,8 +13,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0008_keeping.sql"),
     include_str!("0009_rules.sql"),
     include_str!("0010_person_keys.sql"),
-    include_str!("0011_alerts.sql"),
-    include_str!("0012_traces.sql"),
+    include_str!("0011_turns.sql"),
+    include_str!("0012_alerts.sql"),
+    include_str!("0013_traces.sql"),
 ];
 
 /// The newest schema this build knows.
