@@ -262,7 +262,7 @@ fn casepeer(
 fn own_tokens(settings: &FirmConfig, http: &HttpClient, profile: &Profile) -> Result<Source, String> {
     let CasePeerAuth::ClientCredentials(client) = &settings.casepeer.auth else { return Ok(Source::None) };
     let client = AccountClient::new(http.clone(), client, profile.provider(), None)?;
-    Ok(Source::Client(ClientTokens::new(http.clone(), client)))
+    Ok(Source::Client(Box::new(ClientTokens::new(http.clone(), client))))
 }
 
 /// A client that calls only what the configuration names.

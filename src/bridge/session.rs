@@ -77,6 +77,8 @@ pub(super) enum Stop {
     HandedOver {
         /// What was handed over.
         operation: &'static str,
+        /// What it is to achieve.
+        effect: EffectKey,
         /// When a person is asked, if nothing was said by then.
         until: Timestamp,
     },

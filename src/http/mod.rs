@@ -42,6 +42,8 @@ pub struct Shared {
     metrics: PrometheusHandle,
     /// One for each webhook body that is being read.
     bodies: Semaphore,
+    /// Those that were refused of late.
+    refusals: webhooks::Refusals,
 }
 
 /// How many webhook bodies are read at once: at most 64 MiB of them.
@@ -51,7 +53,8 @@ impl Shared {
     /// What both listeners of this bridge share.
     pub fn new(bridge: Arc<Bridge>, readiness: Readiness, admin_token: Option<Secret>) -> Self {
         let (metrics, bodies) = (telemetry::metrics(), Semaphore::new(BODIES_AT_ONCE));
-        Self { bridge, readiness, admin_token, metrics, bodies }
+        let refusals = webhooks::Refusals::default();
+        Self { bridge, readiness, admin_token, metrics, bodies, refusals }
     }
 }
 

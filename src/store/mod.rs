@@ -8,9 +8,9 @@
 //! A process keeps nothing but caches and counters of failures, so receivers and workers are stateless and replaced at
 //! will. On PostgreSQL what moves a firm's events takes that firm's advisory lock, a batch at a time: firms run side by
 //! side, one firm one transaction after another. What breaks first is therefore a single firm that is busier than that
-//! (thousands of settled events a second; HighLevel allows a location ten calls a second), then the primary's commits:
-//! those that wait for the disk are one on receipt and one at the end, both shared by a batch, and two for each create.
-//! Reads of the admin API are index look-ups.
+//! (thousands of settled events a second; HighLevel allows a location ten calls a second), then the primary's processor,
+//! which writes an event's row and its indexes three times. Commits that wait for the disk are one on receipt, shared by
+//! a batch, and two for each create, and no firm's lock is held meanwhile. Reads of the admin API are index look-ups.
 //!
 //! A firm lives in one database. No row refers to another firm's, so firms are partitioned over several primaries by
 //! installing the program once for each and giving each its firms; no query ever joins two.

@@ -46,7 +46,7 @@ const CLAIM: &str = "WITH RECURSIVE next (firm) AS (
 
 /// Claims what fits. Takes no firm's lock.
 pub(super) async fn claim(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     keyring: &Keyring,
     worker: &str,
     room: &ClaimRoom,
@@ -65,7 +65,7 @@ pub(super) async fn claim(
         .bind(limit(room.total))
         .bind(worker)
         .bind(until.as_millisecond())
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await?;
     let by_due = |row: PgRow| Ok((row.try_get("due_at")?, row.try_get("seq")?, row));
     let mut rows = rows.into_iter().map(by_due).collect::<Result<Vec<(i64, i64, PgRow)>, Fault>>()?;
@@ -146,9 +146,12 @@ pub(super) async fn held(
     connection: &mut PgConnection,
     lease: &Lease,
 ) -> Result<Option<(i64, Option<i64>)>, Fault> {
-    let sql = "SELECT seq, person FROM event WHERE id = $1 AND claims = $2 AND state = 'running' FOR UPDATE";
+    // Found by its id alone: left to choose, the planner would go through all that are running.
+    let sql = "SELECT seq, person, claims = $2 AND state = 'running' AS is_held FROM event WHERE id = $1 FOR UPDATE";
     let found = sqlx::query(sql).bind(lease.event.0).bind(lease.claim).fetch_optional(connection).await?;
-    Ok(found.map(|row| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?)
+    let Some(row) = found else { return Ok(None) };
+    let is_held: bool = row.try_get("is_held")?;
+    Ok(is_held.then(|| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?)
 }
 
 pub(super) async fn rejoin(

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::rows::{Id, Millis, Word};
-use super::{effects, lanes, listing, parking, receive, review};
+use super::{effects, hand_offs, lanes, listing, parking, receive, review};
 use crate::crypto::{CannotOpen, Keyring};
 use crate::domain::{EventState, FirmId, Outcome, RecordRef, System};
 use crate::store::review::reason;
@@ -110,6 +110,7 @@ pub(super) fn settle(
 ) -> Result<Settled, StoreError> {
     let Some((seq, person)) = held(connection, lease)? else { return Ok(Settled::LeaseLost) };
     let outcome = parking::outcome_of(connection, lease, &settlement.outcome, now)?;
+    let outcome = hand_offs::outcome_of(connection, lease, outcome)?;
     let said = |why: &String| Some(why.clone());
     let (state, reason, cause, due_at, failed) = match &outcome {
         Outcome::Done => (EventState::Done, None, None, now, 0),

@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0008_keeping.sql"),
     include_str!("0009_rules.sql"),
     include_str!("0010_person_keys.sql"),
+    include_str!("0011_turns.sql"),
 ];
 
 /// Held while a schema is brought up to date: a second instance waits for the first.

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0008_keeping.sql"),
     include_str!("0009_rules.sql"),
     include_str!("0010_person_keys.sql"),
+    include_str!("0011_turns.sql"),
 ];
 
 /// The newest schema this build knows.
