@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use super::breaker::Breaker;
 use super::connections::{Accounts, Connections, FirmTokens};
+use super::pace::Pace;
 use super::quota::Meter;
 use crate::clock::SharedClock;
 use crate::config::{CasePeerAuth, Config, FirmConfig, Secret};
@@ -42,6 +43,7 @@ pub struct Firm {
     pub(super) workflow_header: Option<(String, Secret)>,
     pub(super) webhook_secrets: Vec<Secret>,
     pub(super) breaker: Arc<Breaker>,
+    pub(super) pace: Arc<Pace>,
     highlevel_calls: Arc<Meter>,
     casepeer_calls: Arc<Meter>,
     pub(super) custom_fields: Cached<CustomFields>,
@@ -214,6 +216,7 @@ impl Firm {
                 .map(|header| (header.name, header.secret)),
             webhook_secrets: settings.casepeer.webhook_secrets.clone(),
             breaker: before.map(|firm| Arc::clone(&firm.breaker)).unwrap_or_default(),
+            pace: before.map(|firm| Arc::clone(&firm.pace)).unwrap_or_default(),
             highlevel_calls,
             casepeer_calls,
             custom_fields: Cached::default(),

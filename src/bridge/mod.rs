@@ -12,6 +12,7 @@ mod confirm;
 mod connections;
 mod desk;
 mod firms;
+mod pace;
 mod people;
 mod prepare;
 mod process;
@@ -24,6 +25,7 @@ mod review;
 mod secrets;
 mod session;
 mod settle;
+mod watch;
 mod what_if;
 mod worker;
 
@@ -44,16 +46,21 @@ pub use replay::{NoPreview, Preview, Step, Would};
 pub use retention::{RETAIN_EVERY, Retained};
 pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
+pub use watch::{Verification, WATCH_EVERY, Watchman};
 pub use what_if::Difference;
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;
 use crate::config::{Config, ReconcileConfig, RetentionConfig};
-use crate::crypto::Keyring;
+use crate::crypto::{Keyring, random_key};
+use crate::operations::Effect;
 use crate::store::{SharedStore, StoreError};
+use crate::telemetry::Spans;
 use crate::vendors::OwnAddress;
 use crate::vendors::highlevel::OAuthClient;
+use crate::vendors::{HttpClient, OwnAddress};
 use crate::webhook::highlevel::Keys;
+use crate::webhook::highlevel::sign::SigningKey;
 
 /// Hours that one look counts, and events it makes findable: the rest has its turn with the next.
 const HOURS_AT_ONCE: usize = 48;
@@ -77,8 +84,18 @@ pub struct Bridge {
     reconcile: ReconcileConfig,
     door: access::Door,
     public_url: Option<String>,
+    /// How many webhooks of a firm are taken each second.
+    firm_per_second: u32,
+    /// The pace of locations that no firm has, all together.
+    strangers: pace::Pace,
     automations: automations::Automations,
     retention: RetentionConfig,
+    /// Where spans go.
+    pub spans: Spans,
+    /// How verifying webhooks goes.
+    pub verification: Verification,
+    /// What the bridge's own test events are signed with; it never leaves this process.
+    probe_key: SigningKey,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -96,18 +113,28 @@ impl Bridge {
         let app = OAuthClient::new(http.clone(), &config.highlevel, own.as_ref())?;
         let (kept, time, keys) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&keyring));
         let connections = Arc::new(Connections::new(app, own, kept, time, keys));
+        let probe_key = SigningKey::from_seed(&random_key());
+        let probes = format!("ed25519:{}", probe_key.public_key());
+        let accepted = config.highlevel.webhook_keys.iter().map(String::as_str).chain([probes.as_str()]);
+        let highlevel_keys =
+            Keys::parse(accepted, config.highlevel.accept_legacy_rsa).map_err(|wrong| wrong.to_string())?;
         Ok(Self {
             firms: Firms::new(config, &http, &connections)?,
             store,
             clock,
             secrets: RwLock::new(SecretInUse::all(config, &keyring).into()),
             keyring,
-            highlevel_keys: config.highlevel.keys().map_err(|wrong| wrong.to_string())?,
+            highlevel_keys,
+            spans: spans(config, &http),
+            verification: Verification::default(),
+            probe_key,
             highlevel_app: config.highlevel.app_id().map(str::to_owned),
             connections,
             reconcile: config.reconcile,
             door: access::Door::default(),
             public_url: config.server.public_url.clone(),
+            firm_per_second: config.server.firm_per_second,
+            strangers: pace::Pace::default(),
             automations: automations::Automations::default(),
             retention: config.retention,
             wake: Notify::new(),
@@ -143,6 +170,11 @@ impl Bridge {
         Ok(())
     }
 
+    /// The signature of a test event of the bridge's own.
+    pub fn sign_probe(&self, body: &[u8]) -> String {
+        self.probe_key.sign(body)
+    }
+
     /// Reads the rules anew if somebody changed one, in this process or another.
     pub async fn refresh_rules(&self) -> Result<(), crate::store::StoreError> {
         self.automations.refresh(&self.store).await
@@ -152,4 +184,18 @@ impl Bridge {
     pub fn ring(&self) {
         self.wake.notify_one();
     }
+}
+
+/// The way to the configured collector.
+fn spans(config: &Config, http: &HttpClient) -> Spans {
+    let Some(endpoint) = &config.telemetry.otlp_endpoint else { return Spans::default() };
+    let url: Arc<str> = format!("{}/v1/traces", endpoint.trim_end_matches('/')).into();
+    let http = http.clone();
+    Spans::start(Arc::new(move |body| {
+        let (http, url) = (http.clone(), Arc::clone(&url));
+        Box::pin(async move {
+            let json = ("Content-Type", "application/json");
+            http.deliver(&url, &[json], body, Effect::Idempotent).await.is_ok()
+        })
+    }))
 }

@@ -1,6 +1,7 @@
 //! `casebridge serve`: the real thing.
 
 mod tasks;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use self::tasks::{count_up, keep_connections, retain, sweep};
+use self::tasks::{count_up, keep_connections, sweep};
 use super::ConfigArgument;
 use super::failure::Failure;
 use super::output::note;
@@ -20,7 +21,7 @@ use crate::config::{Config, Secret, StoreUrl};
 use crate::console::Sandbox;
 use crate::crypto::Keyring;
 use crate::domain::Phone;
-use crate::http::{self, Listener, Readiness, Shared};
+use crate::http::{self, Limits, Listener, Readiness, Shared, Tls};
 use crate::store::postgres::{CannotOpenPostgres, PostgresOptions, PostgresStore, TimeSource};
 use crate::store::sqlite::{CannotOpenStore, ServeLock, SqliteStore};
 use crate::store::{SharedStore, StoreError};
@@ -80,6 +81,8 @@ pub struct Running {
     pub bridge: Arc<Bridge>,
     readiness: Readiness,
     working: Option<Working>,
+    /// Ends what it does beside its work.
+    upkeep: CancellationToken,
     _lock: Option<ServeLock>,
 }
 
@@ -129,15 +132,29 @@ impl Running {
         let public = receives.then(|| Listener::bind(config.server.public)).transpose().map_err(in_use)?;
         let admin = Listener::bind(config.server.admin).map_err(in_use)?;
         let failed = |error: std::io::Error| Failure::failed(error.to_string());
-        let public = public.map(|public| Listener::serve(public, http::public(Arc::clone(&shared))));
+        let tls = config.server.tls.as_ref().filter(|_| receives);
+        let tls = tls.map(|tls| Tls::read(&tls.certificate, &tls.key)).transpose().map_err(|why| {
+            Failure::configuration(format!("server.tls: {why}"))
+                .hint("both are files in PEM: the certificate first, then those between it and its authority")
+        })?;
+        let public = public.map(|public| {
+            let router = http::public(Arc::clone(&shared));
+            Listener::serve_within(public, router, Limits::default(), tls.as_ref())
+        });
         let public = public.transpose().map_err(failed)?;
-        let admin = Listener::serve(admin, http::admin_with(shared, sandbox)).map_err(failed)?;
+        let admin = Listener::serve(admin, http::admin_with(Arc::clone(&shared), sandbox)).map_err(failed)?;
         let name = worker_name(&config.store.url);
         let working = (role != Role::Receiver).then(|| Working::start(&bridge, name, lock.is_some()));
+        let upkeep = CancellationToken::new();
+        let router = receives.then(|| http::public(Arc::clone(&shared)));
+        upkeep::watch(config, &bridge, router, upkeep.clone());
+        if let Some(tls) = tls {
+            tokio::spawn(upkeep::renew(tls, upkeep.clone()));
+        }
         readiness.ready();
         // Its tables take tens of milliseconds to load; the first lead should not wait for them.
         tokio::task::spawn_blocking(|| Phone::parse("+15125550100"));
-        Ok(Self { public, admin, bridge, readiness, working, _lock: lock })
+        Ok(Self { public, admin, bridge, readiness, working, upkeep, _lock: lock })
     }
 
     /// Prints the link by which the first administrator is made, while there is nobody. To the terminal, not to the log:
@@ -161,6 +178,7 @@ impl Running {
     /// Says that it is draining, goes on taking webhooks for the drain time, then finishes what is in flight.
     pub async fn stop(self, drain: Duration) {
         self.readiness.drain();
+        self.upkeep.cancel();
         if let Some(public) = self.public {
             tokio::time::sleep(drain).await;
             public.stop(PATIENCE).await;
@@ -185,7 +203,7 @@ impl Working {
             }
             let keep = keep_connections(Arc::clone(&kept), stopped.clone());
             let count = count_up(Arc::clone(&kept), stopped.clone());
-            let retain = retain(Arc::clone(&kept), stopped.clone());
+            let retain = upkeep::retain(Arc::clone(&kept), stopped.clone());
             let sweep = sweep(kept, stopped.clone());
             tokio::join!(running.run(stopped), keep, sweep, retain, count);
         });

@@ -6,6 +6,7 @@ mod crypto;
 mod firm;
 mod highlevel;
 mod mail;
+mod notifications;
 mod reconcile;
 mod reload;
 mod retention;
@@ -14,6 +15,7 @@ mod secrets;
 mod server;
 mod source;
 mod store;
+mod telemetry;
 
 use std::collections::BTreeSet;
 
@@ -24,14 +26,18 @@ pub use crypto::{CryptoConfig, KeyConfig};
 pub use firm::{CasePeerConfig, FirmConfig, HighLevelFirmConfig, WorkflowHeader};
 pub use highlevel::HighLevelConfig;
 pub use mail::{MailConfig, MailEncryption};
+pub use notifications::{
+    EmailConfig, NotificationsConfig, QuietHours, SignedWebhookConfig, SlackConfig, Zone,
+};
 pub use reconcile::ReconcileConfig;
 pub use reload::{Loaded, Reloaded};
 pub use retention::RetentionConfig;
 pub use secret::{Secret, SecretKey};
 pub use secrets::NamedSecret;
-pub use server::ServerConfig;
+pub use server::{ServerConfig, TlsConfig};
 pub use source::{ConfigError, Environment, load, parse};
 pub use store::{StoreConfig, StoreUrl};
+pub use telemetry::TelemetryConfig;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -55,6 +61,12 @@ pub struct Config {
     /// How long what is stored is kept.
     #[serde(default)]
     pub retention: RetentionConfig,
+    /// Whom to tell when something needs a person.
+    #[serde(default)]
+    pub notifications: NotificationsConfig,
+    /// Where spans go.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
     /// The firms.
     #[serde(default)]
     pub firms: Vec<FirmConfig>,
@@ -64,7 +76,11 @@ impl Config {
     /// The address of every service it names: requests go to their hosts only.
     pub fn outbound(&self) -> Vec<String> {
         let firms = self.firms.iter().flat_map(|firm| firm.casepeer.outbound());
-        std::iter::once(self.highlevel.base_url.clone()).chain(firms).collect()
+        std::iter::once(self.highlevel.base_url.clone())
+            .chain(firms)
+            .chain(self.notifications.outbound())
+            .chain(self.telemetry.otlp_endpoint.clone())
+            .collect()
     }
 
     /// Checks what one value alone cannot show. Each finding names its key.
@@ -75,6 +91,8 @@ impl Config {
         self.highlevel.check().map_err(|(key, why)| (format!("highlevel.{key}"), why))?;
         self.reconcile.check().map_err(|(key, why)| (format!("reconcile.{key}"), why))?;
         self.retention.check().map_err(|(key, why)| (format!("retention.{key}"), why))?;
+        self.notifications.check().map_err(|(key, why)| (format!("notifications.{key}"), why))?;
+        self.telemetry.check().map_err(|(key, why)| (format!("telemetry.{key}"), why))?;
         self.check_ends()?;
         let mut ids = BTreeSet::new();
         let mut locations = BTreeSet::new();

@@ -146,6 +146,7 @@ pub(super) async fn metrics(
                 .set(open.get(kind).copied().unwrap_or_default() as f64);
         }
     }
+    super::gauges::set(&shared.bridge).await;
     if let Ok(parkings) = shared.bridge.store.parkings().await {
         for cause in crate::domain::ParkCause::ALL {
             let firms = parkings.iter().filter(|parking| parking.cause == *cause).count();

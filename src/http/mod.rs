@@ -3,18 +3,22 @@
 mod admin;
 mod api;
 mod connect;
+mod gauges;
 mod health;
+mod limits;
 mod listener;
 mod openapi;
 mod page;
+mod probe;
 mod problem;
+mod tls;
 mod webhooks;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::header::{AUTHORIZATION, COOKIE};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
@@ -23,8 +27,11 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::TraceLayer;
 
 pub use health::Readiness;
+pub use limits::Limits;
 pub use listener::Listener;
 pub use openapi::document;
+pub use probe::{CameThrough, PROBE, probe};
+pub use tls::Tls;
 
 use crate::bridge::Bridge;
 use crate::config::Secret;
@@ -83,6 +90,8 @@ pub fn public(shared: Arc<Shared>) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .with_state(shared)
+        .layer(from_fn(limits::trace))
+        .layer(from_fn(limits::address))
         .layer(CatchPanicLayer::custom(problem::after_panic))
         .layer(TraceLayer::new_for_http().make_span_with(listener::span).on_failure(()))
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, COOKIE]))
@@ -125,6 +134,7 @@ pub fn admin_with(shared: Arc<Shared>, sandbox: Option<Sandbox>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&shared), admin::guard))
         .merge(console::router(Arc::clone(&shared.bridge), sandbox))
         .with_state(shared)
+        .layer(from_fn(limits::address))
         .layer(CatchPanicLayer::custom(problem::after_panic))
         .layer(TraceLayer::new_for_http().make_span_with(listener::span).on_failure(()))
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, COOKIE]))

@@ -64,6 +64,14 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "/problems/too-large", "The body is larger than 1 MiB.")
     }
 
+    pub(super) fn address_too_long() -> Self {
+        Self::new(
+            StatusCode::URI_TOO_LONG,
+            "/problems/address-too-long",
+            "The address is longer than any there is.",
+        )
+    }
+
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "/problems/invalid", "The request is not as it should be.")
             .detail(detail)

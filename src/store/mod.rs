@@ -16,6 +16,8 @@
 //! installing the program once for each and giving each its firms; no query ever joins two.
 
 mod access;
+mod alerts;
+mod backlog;
 pub mod copy;
 mod credentials;
 mod figures;
@@ -43,6 +45,8 @@ use jiff::{SignedDuration, Timestamp};
 pub use access::{
     Access, Account, AuditEntry, AuditFilter, AuditRow, Changed, LONGEST_SESSION, NewAccount, PasswordHash,
 };
+pub use alerts::{Alert, Alerts, Notice, Raised};
+pub use backlog::BacklogRow;
 pub use credentials::{
     ConnectLink, Credential, CredentialRow, Credentials, Digest, Holder, Installation, RenewalLease, Saved,
     Tokens,
@@ -144,6 +148,7 @@ fn check_seals(
 #[async_trait]
 pub trait Store:
     Access
+    + Alerts
     + Credentials
     + Figures
     + HandOffs

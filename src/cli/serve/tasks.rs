@@ -55,26 +55,3 @@ pub(super) async fn sweep(bridge: Arc<Bridge>, stop: CancellationToken) {
         }
     }
 }
-
-/// How often it is looked whether the day's deleting is due, first a while after the start.
-const RETAIN_LOOK: Duration = Duration::from_secs(600);
-
-/// Deletes what was kept long enough, once a day.
-pub(super) async fn retain(bridge: Arc<Bridge>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(RETAIN_LOOK) => {}
-        }
-        match bridge.retain_due().await {
-            Ok(Some(done)) => tracing::info!(
-                payloads = done.payloads,
-                requests = done.requests,
-                events = done.events,
-                "deleted what was kept long enough"
-            ),
-            Ok(None) => {}
-            Err(error) => tracing::error!("what was kept long enough could not be deleted: {error}"),
-        }
-    }
-}

@@ -74,7 +74,7 @@ pub async fn list(
         firm: query.firm.map(FirmId::new),
         within: actor.reach.firms(),
         states: states.collect::<Result<_, _>>()?,
-        before: query.before.as_deref().map(parse).transpose()?,
+        before: query.before.as_deref().map(after_which).transpose()?,
         limit: query.limit.unwrap_or(100).min(LARGEST_PAGE),
         ..EventFilter::default()
     };
@@ -129,6 +129,11 @@ pub async fn discard(
     let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
     shared.bridge.discard_as(&actor, event, &body.reason).await.map_err(refusal)?;
     Ok(Json(Accepted { event, state: EventState::Discarded }))
+}
+
+/// The event that a page comes after.
+fn after_which(id: &str) -> Result<EventId, Problem> {
+    id.parse().map_err(|_| Problem::invalid("`before` is not the id of an event"))
 }
 
 fn parse(id: &str) -> Result<EventId, Problem> {

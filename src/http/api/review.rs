@@ -57,7 +57,11 @@ pub async fn list(
         within: actor.reach.firms(),
         kind: kind.transpose()?,
         with_resolved: query.all,
-        after: query.after.as_deref().map(parse).transpose()?,
+        after: query
+            .after
+            .as_deref()
+            .map(|id| parse(id).map_err(|_| Problem::invalid("`after` is not the id of a question")))
+            .transpose()?,
         limit: query.limit.unwrap_or(100).min(LARGEST_PAGE),
     };
     shared.bridge.store.reviews(filter).await.map(Json).map_err(unavailable)

@@ -178,18 +178,34 @@ async fn respond(
             )
         }
         Err(Refused::Signature(why)) => {
+            let reason = if why == Refusal::Missing { "no_signature" } else { "signature" };
+            count_refusal(sender, reason);
             refuse(shared, sender, &why.to_string()).await;
             ("refused", Problem::invalid_signature().into_response())
         }
         Err(Refused::UnknownUrl) => {
+            count_refusal(sender, "address");
             refuse(shared, sender, "no firm has its address").await;
             ("refused", Problem::not_found().into_response())
+        }
+        Err(Refused::TooFast) => {
+            tracing::warn!(
+                sender,
+                "a webhook was turned away for now: more come than server.firm_per_second"
+            );
+            ("too_fast", busy(told))
         }
         Err(Refused::Busy(why)) => {
             tracing::error!(sender, "a webhook was turned away for now: {why}");
             ("busy", busy(told))
         }
     }
+}
+
+/// Counts what is refused for good, by why.
+fn count_refusal(sender: &'static str, reason: &'static str) {
+    metrics::counter!("casebridge_webhooks_refused_total", "sender" => sender, "reason" => reason)
+        .increment(1);
 }
 
 /// Says so, unless that was said a moment ago, and waits if there are many.
@@ -230,6 +246,7 @@ fn announces_too_much(headers: &HeaderMap) -> bool {
 }
 
 async fn too_large(shared: &Shared, sender: Sender<'_>) -> (&'static str, Response) {
+    count_refusal(sender.name, "too_large");
     refuse(shared, sender.name, "its body is larger than 1 MiB").await;
     ("too_large", Problem::too_large().into_response())
 }

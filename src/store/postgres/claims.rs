@@ -12,6 +12,7 @@ use crate::crypto::Keyring;
 use crate::domain::{FirmId, RecordRef};
 use crate::store::take_back;
 use crate::store::{Claim, ClaimRoom, Lease, Rejoined};
+use crate::telemetry::TraceId;
 
 /// The firms take turns, the least busy first, and within a firm the longest due comes first.
 ///
@@ -41,7 +42,7 @@ const CLAIM: &str = "WITH RECURSIVE next (firm) AS (
         FROM event)
     UPDATE event SET state = 'running', claims = claims + 1, lease_owner = $6, lease_until = $7
     FROM picked JOIN payload ON payload.event = picked.seq, horizon WHERE event.seq = picked.seq
-    RETURNING event.seq, event.id, firm, source, type, claims, failed_attempts, received_at, due_at, sealed_body,
+    RETURNING event.seq, event.id, firm, source, type, claims, failed_attempts, received_at, due_at, trace, sealed_body,
         horizon.seq AS horizon";
 
 /// Claims what fits. Takes no firm's lock.
@@ -75,6 +76,8 @@ pub(super) async fn claim(
 
 fn read(row: &PgRow, keyring: &Keyring) -> Result<Claim, Fault> {
     let event = event_id(row, "id")?;
+    let trace: Option<&[u8]> = row.try_get("trace")?;
+    let trace = trace.and_then(|bytes| bytes.try_into().ok());
     let lease =
         Lease { event, firm: FirmId::new(row.try_get::<String, _>("firm")?), claim: row.try_get("claims")? };
     Ok(Claim {
@@ -85,6 +88,7 @@ fn read(row: &PgRow, keyring: &Keyring) -> Result<Claim, Fault> {
         failed_attempts: small(row, "failed_attempts")?,
         received_at: moment(row, "received_at")?,
         horizon: row.try_get("horizon")?,
+        trace: TraceId::of(trace, event.0),
     })
 }
 

@@ -8,6 +8,7 @@
 //! compared come from the database's clock.
 
 mod access;
+mod alerts;
 mod calls;
 mod claims;
 mod completions;

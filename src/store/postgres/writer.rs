@@ -122,8 +122,11 @@ async fn serve<J: Job>(core: Arc<Core>, queue: Arc<Mutex<Queue<J>>>) {
 }
 
 async fn carry_out<J: Job>(core: &Core, jobs: &[J], answers: Vec<Answer<J>>, turn: MutexGuard<'_, Queue<J>>) {
+    let timer = std::time::Instant::now();
     match commit(core, jobs, Some(turn)).await {
         Ok(done) => {
+            metrics::histogram!("casebridge_store_commit_seconds", "store" => "postgres")
+                .record(timer.elapsed().as_secs_f64());
             // Whoever asked may have gone, as when a webhook's sender hangs up; the work is done all the same.
             answers.into_iter().zip(done).for_each(|(answer, done)| {
                 let _ = answer.send(Ok(done));

@@ -3,13 +3,15 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use super::receive;
+use super::lanes::HEAD;
 use super::rows::{Id, Millis, Word};
+use super::{alerts, receive};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{CallClass, Cause, EventId, EventState, FirmId, ReviewId, System};
 use crate::store::figures::{MOST_NAMED, keys_of_word};
 use crate::store::{
-    CallRecord, CauseRow, EventFilter, EventRow, EventStory, LaneState, PlanRecord, StoreError,
+    Alert, BacklogRow, CallRecord, CauseRow, EventFilter, EventRow, EventStory, LaneState, PlanRecord,
+    StoreError,
 };
 
 const COLUMNS: &str = "id, firm, source, type, state, reason, received_at";
@@ -189,6 +191,24 @@ pub(super) fn causes(connection: &Connection) -> Result<Vec<CauseRow>, StoreErro
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn open_alerts(connection: &Connection) -> Result<Vec<Alert>, StoreError> {
+    let sql = format!("SELECT {} FROM alert WHERE ended_at IS NULL ORDER BY id", alerts::COLUMNS);
+    let mut select = connection.prepare_cached(&sql)?;
+    Ok(select.query_map([], alerts::read_alert)?.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn backlog(connection: &Connection) -> Result<Vec<BacklogRow>, StoreError> {
+    // Each half is answered by an index of its own.
+    let sql = format!(
+        "SELECT firm, source, type, count(*), min(received_at) FROM (
+            SELECT firm, source, type, received_at FROM event WHERE {HEAD}
+            UNION ALL SELECT firm, source, type, received_at FROM event WHERE state = 'waiting')
+        GROUP BY firm, source, type ORDER BY firm, source, type"
+    );
+    let mut select = connection.prepare_cached(&sql)?;
+    Ok(select.query_map([], alerts::read_backlog)?.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn counts(connection: &Connection) -> Result<LaneState, StoreError> {

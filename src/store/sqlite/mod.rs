@@ -4,6 +4,7 @@
 //! transaction for each event, and nothing slower for a lone one. Reads go to a small pool of their own connections.
 
 mod access;
+mod alerts;
 pub mod backup;
 mod claims;
 mod credentials;

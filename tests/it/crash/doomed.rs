@@ -1,6 +1,7 @@
 //! A store that comes to a stop at a chosen point, as if the program had been killed, or frozen, there.
 
 mod access;
+mod alerts;
 mod figures;
 mod hand_offs;
 mod keeping;

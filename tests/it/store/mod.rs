@@ -1,6 +1,7 @@
 //! What the bridge may rely on, whatever the database: each promise is one function, kept on SQLite and on PostgreSQL.
 
 mod access;
+mod alerts;
 mod copying;
 mod credentials;
 mod databases;
@@ -14,6 +15,7 @@ mod listing;
 mod outage;
 mod parking;
 mod people;
+mod planted;
 mod quotas;
 mod races;
 mod receiving;
@@ -78,6 +80,19 @@ impl TestStore {
         Some(Self { store, clock, database })
     }
 
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.database, Database::Postgres(_))
+    }
+
+    /// The file of a SQLite database.
+    pub fn database_path(&self) -> std::path::PathBuf {
+        self.database.path()
+    }
+
+    pub async fn connect(&self) -> sqlx::PgConnection {
+        self.database.connect().await
+    }
+
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -111,6 +126,7 @@ impl TestStore {
             received_at: self.now(),
             is_update: true,
             undeliverable: None,
+            trace: None,
         }
     }
 
