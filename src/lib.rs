@@ -41,6 +41,8 @@ pub mod vendors;
 
 pub mod bridge;
 
+pub mod console;
+
 pub mod http;
 pub mod twin;
 

@@ -1,12 +1,18 @@
 //! Logs and metrics. A log line says what happened in a message readable alone, with ids beside it; never a body, a
 //! token, a name, a phone or an e-mail.
 
+mod spans;
+mod trace;
+
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
+
+pub use self::spans::{Span, SpanKind, Spans};
+pub use self::trace::{TraceId, span_id};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -82,9 +88,50 @@ fn describe() {
         "casebridge_loss_coverage",
         "How much of what there is to look at was looked at, 0 to 1."
     );
+    describe_counter!("casebridge_alerts_total", "Alerts that were opened, by kind.");
+    describe_counter!("casebridge_notices_total", "Notices to people by channel and result.");
+    describe_counter!("casebridge_probes_total", "Test events through the whole path by result.");
+    describe_histogram!("casebridge_probe_seconds", "From sending a test event to its settling.");
+    describe_gauge!(
+        "casebridge_probe_success_timestamp_seconds",
+        "When a test event came through last, in seconds since 1970."
+    );
     describe_counter!(
         "casebridge_retention_deleted_total",
         "What was kept long enough and deleted, by class."
     );
+    describe_counter!(
+        "casebridge_webhooks_refused_total",
+        "Webhooks refused for good, by sender and reason."
+    );
+    describe_counter!(
+        "casebridge_webhooks_verified_total",
+        "Webhooks whose sender was proven, by sender and proof."
+    );
+    describe_gauge!("casebridge_queue_events", "Events that wait or are worked on, by priority.");
+    describe_gauge!(
+        "casebridge_queue_oldest_seconds",
+        "How long the oldest of them has waited, by priority."
+    );
+    describe_counter!("casebridge_hop_budget_exceeded_total", "Writes that were held back as in a loop.");
+    describe_counter!("casebridge_retries_total", "Turns that ended in another one later, by sender.");
+    describe_counter!(
+        "casebridge_echoes_total",
+        "Changes that both sides agreed on already, our own writes above all."
+    );
+    describe_gauge!("casebridge_undelivered", "Events that were given up, by cause.");
+    describe_gauge!("casebridge_reviews_open", "Questions that wait for a person, by kind.");
+    describe_gauge!(
+        "casebridge_token_expires_in_seconds",
+        "How long a firm's token for HighLevel still holds."
+    );
+    describe_gauge!("casebridge_token_age_seconds", "How long ago it was renewed.");
+    describe_counter!("casebridge_token_renewals_total", "Renewals of tokens by result.");
+    describe_histogram!(
+        "casebridge_store_commit_seconds",
+        "A transaction of the writer, with its wait for the disk."
+    );
+    describe_counter!("casebridge_spans_total", "Spans for the collector by result.");
+    describe_gauge!("casebridge_build_info", "1, with the version.");
     describe_gauge!("casebridge_events", "Events in the store by state, when last asked.");
 }

@@ -17,6 +17,7 @@
 
 mod acknowledge;
 mod backfill;
+mod console;
 mod database;
 mod flood;
 mod latency;
@@ -58,9 +59,11 @@ enum Theme {
     Matching,
     /// Records a second of a backfill; 20,000 at each vendor with `--full`.
     Backfill,
+    /// The console's first page with many events stored.
+    Console,
 }
 
-const THEMES: [Theme; 9] = [
+const THEMES: [Theme; 10] = [
     Theme::Acknowledge,
     Theme::Latency,
     Theme::Sync,
@@ -70,6 +73,7 @@ const THEMES: [Theme; 9] = [
     Theme::Flood,
     Theme::Matching,
     Theme::Backfill,
+    Theme::Console,
 ];
 
 #[derive(Debug, clap::Parser)]
@@ -126,6 +130,7 @@ fn main() {
             Theme::Flood => flood::run(&plan, &mut report),
             Theme::Matching => matching::run(&plan, &mut report),
             Theme::Backfill => backfill::run(&plan, &mut report),
+            Theme::Console => console::run(&plan, &mut report),
         }
     }
     report.print();

@@ -183,5 +183,6 @@ fn arrival(number: usize, person: usize) -> Arrival {
         received_at: now,
         is_update: false,
         undeliverable: None,
+        trace: None,
     }
 }

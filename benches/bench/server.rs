@@ -133,6 +133,8 @@ fn configuration(directory: &Path, url: &str, vendors: &Vendors) -> String {
     let keys: Vec<String> = keys.into_iter().flatten().map(|key| format!("\"ed25519:{key}\"")).collect();
     format!(
         r#"
+[server]
+firm_per_second = 0
 [store]
 url = "{url}"
 [crypto]

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use super::breaker::Breaker;
 use super::connections::{Accounts, Connections, FirmTokens};
+use super::pace::Pace;
 use super::quota::Meter;
 use crate::clock::SharedClock;
 use crate::config::{CasePeerAuth, Config, FirmConfig, Secret};
@@ -33,6 +34,8 @@ pub struct Firm {
     pub account: Option<Holder>,
     /// What is synced, and how.
     pub rules: SyncRules,
+    /// What stands at the end of the address that CASEpeer's webhooks come to: a secret.
+    pub(super) inbound_token: Secret,
     /// Its side of HighLevel.
     pub highlevel: HighLevelClient,
     /// Its side of CASEpeer.
@@ -40,6 +43,7 @@ pub struct Firm {
     pub(super) workflow_header: Option<(String, Secret)>,
     pub(super) webhook_secrets: Vec<Secret>,
     pub(super) breaker: Arc<Breaker>,
+    pub(super) pace: Arc<Pace>,
     highlevel_calls: Arc<Meter>,
     casepeer_calls: Arc<Meter>,
     pub(super) custom_fields: Cached<CustomFields>,
@@ -165,6 +169,11 @@ impl Firm {
         }
     }
 
+    /// The end of the address that CASEpeer's webhooks come to: who has it may send.
+    pub fn inbound_path(&self) -> &str {
+        self.inbound_token.reveal()
+    }
+
     /// Whether neither a new lead nor anything else could be worked on, for want of calls.
     pub(super) fn is_out_of_calls(&self, now: Timestamp) -> bool {
         [System::HighLevel, System::CasePeer].iter().any(|system| self.calls(*system).is_used_up(now))
@@ -195,6 +204,7 @@ impl Firm {
             id: FirmId::new(&settings.id),
             account: account.map(|(holder, _)| holder),
             location: settings.highlevel.location_id.clone(),
+            inbound_token: settings.casepeer.inbound_token.clone(),
             is_connected_by_browser: settings.highlevel.oauth,
             rules: settings.sync.clone(),
             highlevel,
@@ -206,6 +216,7 @@ impl Firm {
                 .map(|header| (header.name, header.secret)),
             webhook_secrets: settings.casepeer.webhook_secrets.clone(),
             breaker: before.map(|firm| Arc::clone(&firm.breaker)).unwrap_or_default(),
+            pace: before.map(|firm| Arc::clone(&firm.pace)).unwrap_or_default(),
             highlevel_calls,
             casepeer_calls,
             custom_fields: Cached::default(),
@@ -262,7 +273,7 @@ fn casepeer(
 fn own_tokens(settings: &FirmConfig, http: &HttpClient, profile: &Profile) -> Result<Source, String> {
     let CasePeerAuth::ClientCredentials(client) = &settings.casepeer.auth else { return Ok(Source::None) };
     let client = AccountClient::new(http.clone(), client, profile.provider(), None)?;
-    Ok(Source::Client(ClientTokens::new(http.clone(), client)))
+    Ok(Source::Client(Box::new(ClientTokens::new(http.clone(), client))))
 }
 
 /// A client that calls only what the configuration names.

@@ -3,6 +3,7 @@
 //! `receive` ends with a commit and nothing else; a `worker` claims what is due, one event of a person at a time, and
 //! takes each through the rest. Everything that is decided is decided in [`crate::plan`].
 
+mod access;
 mod act;
 mod automations;
 mod backfill;
@@ -10,8 +11,10 @@ mod breaker;
 mod by_hand;
 mod confirm;
 mod connections;
+mod desk;
 mod firms;
 mod hooks;
+mod pace;
 mod people;
 mod prepare;
 mod process;
@@ -24,6 +27,7 @@ mod review;
 mod secrets;
 mod session;
 mod settle;
+mod watch;
 mod what_if;
 mod worker;
 
@@ -31,10 +35,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
+pub use access::{IDLE, NotSignedIn, hash_password};
 pub use automations::{NotSaved, Tried, TriedStep, save_rule, saved_rules};
 pub use backfill::{BACKFILL_PAUSE, BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use by_hand::{AskedCall, CallState, LONGEST_KEY, NotTaken};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};
+pub use desk::NotDone;
 pub use firms::{Firm, Firms, casepeer_client};
 pub use people::{CannotLink, link};
 pub use receive::{CasePeerSender, Refused};
@@ -43,16 +49,26 @@ pub use replay::{NoPreview, Preview, Step, Would};
 pub use retention::{RETAIN_EVERY, Retained};
 pub use review::{CannotResolve, resolve};
 pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
+pub use watch::{Verification, WATCH_EVERY, Watchman};
 pub use what_if::Difference;
 pub use worker::{Worker, WorkerOptions};
 
 use crate::clock::SharedClock;
 use crate::config::{Config, ReconcileConfig, RetentionConfig};
-use crate::crypto::Keyring;
-use crate::store::SharedStore;
+use crate::crypto::{Keyring, random_key};
+use crate::operations::Effect;
+use crate::store::{SharedStore, StoreError};
+use crate::telemetry::Spans;
 use crate::vendors::OwnAddress;
 use crate::vendors::highlevel::OAuthClient;
+use crate::vendors::{HttpClient, OwnAddress};
 use crate::webhook::highlevel::Keys;
+use crate::webhook::highlevel::sign::SigningKey;
+
+/// Hours that one look counts, and events it makes findable: the rest has its turn with the next.
+const HOURS_AT_ONCE: usize = 48;
+const BATCHES_AT_ONCE: usize = 20;
+const BATCH: usize = 500;
 
 /// Everything the flow needs.
 pub struct Bridge {
@@ -69,11 +85,23 @@ pub struct Bridge {
     highlevel_app: Option<String>,
     connections: Arc<Connections>,
     reconcile: ReconcileConfig,
+    door: access::Door,
+    public_url: Option<String>,
+    /// How many webhooks of a firm are taken each second.
+    firm_per_second: u32,
+    /// The pace of locations that no firm has, all together.
+    strangers: pace::Pace,
     automations: automations::Automations,
     hooks: hooks::HookIndex,
     /// What reaches hooks' receivers; exchanged with the configuration.
     http: std::sync::RwLock<crate::vendors::HttpClient>,
     retention: RetentionConfig,
+    /// Where spans go.
+    pub spans: Spans,
+    /// How verifying webhooks goes.
+    pub verification: Verification,
+    /// What the bridge's own test events are signed with; it never leaves this process.
+    probe_key: SigningKey,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -91,16 +119,28 @@ impl Bridge {
         let app = OAuthClient::new(http.clone(), &config.highlevel, own.as_ref())?;
         let (kept, time, keys) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&keyring));
         let connections = Arc::new(Connections::new(app, own, kept, time, keys));
+        let probe_key = SigningKey::from_seed(&random_key());
+        let probes = format!("ed25519:{}", probe_key.public_key());
+        let accepted = config.highlevel.webhook_keys.iter().map(String::as_str).chain([probes.as_str()]);
+        let highlevel_keys =
+            Keys::parse(accepted, config.highlevel.accept_legacy_rsa).map_err(|wrong| wrong.to_string())?;
         Ok(Self {
             firms: Firms::new(config, &http, &connections)?,
             store,
             clock,
             secrets: RwLock::new(SecretInUse::all(config, &keyring).into()),
             keyring,
-            highlevel_keys: config.highlevel.keys().map_err(|wrong| wrong.to_string())?,
+            highlevel_keys,
+            spans: spans(config, &http),
+            verification: Verification::default(),
+            probe_key,
             highlevel_app: config.highlevel.app_id().map(str::to_owned),
             connections,
             reconcile: config.reconcile,
+            door: access::Door::default(),
+            public_url: config.server.public_url.clone(),
+            firm_per_second: config.server.firm_per_second,
+            strangers: pace::Pace::default(),
             automations: automations::Automations::default(),
             hooks: hooks::HookIndex::default(),
             http: std::sync::RwLock::new(http),
@@ -121,6 +161,29 @@ impl Bridge {
         Ok(())
     }
 
+    /// The public listener's address as the outside knows it, if it is configured.
+    pub fn public_url(&self) -> Option<&str> {
+        self.public_url.as_deref().map(|url| url.trim_end_matches('/'))
+    }
+
+    /// Counts anew what may have changed, and makes what is new findable: what the console shows.
+    pub async fn count_up(&self) -> Result<(), StoreError> {
+        for hour in self.store.hours_to_count(HOURS_AT_ONCE).await? {
+            self.store.count_hour(hour).await?;
+        }
+        for _ in 0..BATCHES_AT_ONCE {
+            if self.store.index_events(BATCH).await? < BATCH {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The signature of a test event of the bridge's own.
+    pub fn sign_probe(&self, body: &[u8]) -> String {
+        self.probe_key.sign(body)
+    }
+
     /// Reads the rules and the hooks anew if somebody changed one, in this process or another.
     pub async fn refresh_rules(&self) -> Result<(), crate::store::StoreError> {
         self.automations.refresh(&self.store).await?;
@@ -131,4 +194,18 @@ impl Bridge {
     pub fn ring(&self) {
         self.wake.notify_one();
     }
+}
+
+/// The way to the configured collector.
+fn spans(config: &Config, http: &HttpClient) -> Spans {
+    let Some(endpoint) = &config.telemetry.otlp_endpoint else { return Spans::default() };
+    let url: Arc<str> = format!("{}/v1/traces", endpoint.trim_end_matches('/')).into();
+    let http = http.clone();
+    Spans::start(Arc::new(move |body| {
+        let (http, url) = (http.clone(), Arc::clone(&url));
+        Box::pin(async move {
+            let json = ("Content-Type", "application/json");
+            http.deliver(&url, &[json], body, Effect::Idempotent).await.is_ok()
+        })
+    }))
 }

@@ -1,5 +1,7 @@
 //! One claimed event: what it means → snapshot → plan → calls → outcome.
 
+use std::time::Instant;
+
 use super::automations::{OWN, UPDATES};
 use super::by_hand::{self, ACTION};
 use super::hooks::DELIVERY;
@@ -13,12 +15,33 @@ use crate::domain::{
 use crate::operations::casepeer::{Events, Refetch};
 use crate::plan::plan;
 use crate::store::{CallRecord, Claim, PlanRecord, Settled, Settlement, StoreError};
+use crate::telemetry::{Span, SpanKind, span_id};
 use crate::webhook::casepeer::Told;
 use crate::webhook::{Reading, Unreadable, casepeer, highlevel};
 
 impl Bridge {
     /// Takes an event through its turn and settles it.
     pub(super) async fn process(&self, claim: Claim) -> Result<(), StoreError> {
+        let (trace, span, began, timer) = (claim.trace, span_id(), self.clock.now(), Instant::now());
+        let made = self.spans.is_on().then(|| {
+            let attributes = vec![
+                ("casebridge.event.id", claim.lease.event.to_string()),
+                ("casebridge.event.type", claim.kind.clone()),
+                ("casebridge.firm", claim.lease.firm.to_string()),
+                ("casebridge.source", claim.source.to_string()),
+            ];
+            (span, attributes)
+        });
+        let done = trace.within(span, self.process_traced(claim)).await;
+        if let Some((id, attributes)) = made {
+            let (kind, name, is_error) = (SpanKind::Consumer, "work on event".to_owned(), done.is_err());
+            let took = timer.elapsed();
+            self.spans.add(Span { trace, id, parent: None, name, kind, began, took, attributes, is_error });
+        }
+        done
+    }
+
+    async fn process_traced(&self, claim: Claim) -> Result<(), StoreError> {
         let Some(settlement) = self.work_on(&claim).await else { return Ok(()) };
         // Told before it is settled: after a crash in between, the turn is taken again and tells the same once.
         self.tell_outcome(&claim, &settlement.outcome).await?;
@@ -31,16 +54,21 @@ impl Bridge {
         }
         metrics::counter!("casebridge_events_settled_total", "source" => claim.source.as_str(), "state" => state.as_str())
             .increment(1);
-        let (id, firm) = (claim.lease.event, &claim.lease.firm);
+        let (id, firm, trace) = (claim.lease.event, &claim.lease.firm, claim.trace);
+        if state == EventState::Retrying {
+            metrics::counter!("casebridge_retries_total", "source" => claim.source.as_str()).increment(1);
+        }
         match trouble {
             // Nothing is wrong: the review queue has it, and its metric.
             Some(why) if state == EventState::InReview => {
                 tracing::info!(event.id = %id, event.type = claim.kind, firm = %firm, %state, "{why}");
             }
             Some(why) => {
-                tracing::warn!(event.id = %id, event.type = claim.kind, firm = %firm, %state, "{why}")
+                tracing::warn!(event.id = %id, event.type = claim.kind, firm = %firm, %state, trace.id = %trace, "{why}")
             }
-            None => tracing::info!(event.id = %id, event.type = claim.kind, firm = %firm, %state, "settled"),
+            None => {
+                tracing::info!(event.id = %id, event.type = claim.kind, firm = %firm, %state, trace.id = %trace, "settled");
+            }
         }
         Ok(())
     }
@@ -211,6 +239,9 @@ impl Bridge {
         if !acted.left_out.is_empty() {
             plan.remarks.extend(acted.left_out.iter().cloned());
             *made = Some(settle::plan_record(&plan));
+        }
+        if plan.commands.is_empty() && plan.questions.is_empty() {
+            metrics::counter!("casebridge_echoes_total", "source" => event.source.as_str()).increment(1);
         }
         Ok(settle::carried_out(&plan, &acted))
     }

@@ -1,6 +1,7 @@
 //! Receiving: verify, read the envelope, commit. What is authentic is kept, whatever it says.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use jiff::SignedDuration;
@@ -10,6 +11,7 @@ use super::{Bridge, Firm};
 use crate::domain::{Cause, EventId, FirmId, System};
 use crate::operations::casepeer::Inbound;
 use crate::store::{Address, Arrival, DeliveryKey, EventRow, Recorded, StoreError};
+use crate::telemetry::{Span, SpanKind, TraceId, span_id};
 use crate::webhook::highlevel::Signatures;
 use crate::webhook::{
     Envelope, Headers, NoHeaders, Proof, Refusal, Unreadable, Verified, casepeer, highlevel,
@@ -24,6 +26,9 @@ pub enum Refused {
     /// No firm has this secret URL.
     #[error("no firm has this URL")]
     UnknownUrl,
+    /// More come for this firm than are taken.
+    #[error("more come than are taken")]
+    TooFast,
     /// It cannot be committed now.
     #[error("{0}")]
     Busy(#[from] StoreError),
@@ -36,6 +41,9 @@ const OLDEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The longest id or type of a delivery that is kept as it is, in bytes: HighLevel's are under 40.
 const LONGEST_WORD: usize = 200;
 
+/// How many webhooks of locations that no firm has are kept each second.
+const STRANGERS_PER_SECOND: u32 = 50;
+
 /// What an unreadable delivery is stored as.
 const UNREADABLE: &str = "unreadable";
 
@@ -46,7 +54,9 @@ impl Bridge {
         signatures: Signatures<'_>,
         body: Bytes,
     ) -> Result<Recorded, Refused> {
-        let verified = highlevel::verify(&self.highlevel_keys, signatures, body)?;
+        let verified = highlevel::verify(&self.highlevel_keys, signatures, body);
+        self.verification.note(System::HighLevel, verified.is_ok(), self.clock.now());
+        let verified = verified?;
         let envelope = highlevel::read_envelope(verified.body());
         let firm = envelope
             .as_ref()
@@ -103,7 +113,9 @@ impl Bridge {
         let live = firm.webhook_secrets.iter().filter(|secret| secret.is_live(now));
         let secrets = live.map(|secret| secret.reveal().as_bytes());
         let verify = profile.inbound().verify.as_ref();
-        let verified = casepeer::verify(verify, secrets, headers, now, body)?;
+        let verified = casepeer::verify(verify, secrets, headers, now, body);
+        self.verification.note(System::CasePeer, verified.is_ok(), now);
+        let verified = verified?;
         let envelope = casepeer::read_envelope(profile.events(), headers, verified.body());
         self.record(firm.id.clone(), System::CasePeer, verified, envelope, None).await
     }
@@ -191,6 +203,16 @@ impl Bridge {
         problem: Option<(Cause, String)>,
     ) -> Result<Recorded, Refused> {
         let received_at = self.clock.now();
+        metrics::counter!("casebridge_webhooks_verified_total",
+            "sender" => source.as_str(), "proof" => verified.proof().as_str())
+        .increment(1);
+        let takes = match self.firms.find(&firm) {
+            Some(firm) => firm.pace.takes(self.firm_per_second, received_at),
+            None => self.strangers.takes(self.firm_per_second.min(STRANGERS_PER_SECOND), received_at),
+        };
+        if !takes {
+            return Err(Refused::TooFast);
+        }
         let (envelope, problem) = match envelope {
             Ok(envelope) => (envelope, problem),
             Err(why) => {
@@ -216,8 +238,33 @@ impl Bridge {
             received_at,
             is_update,
             undeliverable: problem,
+            trace: TraceId::current(),
         };
+        let (event, began, timer) = (arrival.id, arrival.received_at, Instant::now());
+        let (kind, firm) = (arrival.kind.clone(), arrival.firm.clone());
         let recorded = self.store.record(arrival).await?;
+        if self.spans.is_on() {
+            let (trace, parent) = TraceId::current_span().unwrap_or((TraceId::of(None, event.0), span_id()));
+            let attributes = vec![
+                ("casebridge.event.id", event.to_string()),
+                ("casebridge.event.type", kind),
+                ("casebridge.firm", firm.to_string()),
+                ("casebridge.source", source.to_string()),
+            ];
+            let (kind, took, name) = (SpanKind::Server, timer.elapsed(), "receive webhook".to_owned());
+            let is_error = false;
+            self.spans.add(Span {
+                trace,
+                id: parent,
+                parent: None,
+                name,
+                kind,
+                began,
+                took,
+                attributes,
+                is_error,
+            });
+        }
         if matches!(recorded, Recorded::Stored(_)) {
             self.ring();
         }

@@ -12,6 +12,7 @@ use crate::domain::{CallClass, EffectKey, Priority, Question, RecordRef, System}
 use crate::operations::casepeer::{CannotSend, Refetch};
 use crate::operations::{Request, Response, Unexpected};
 use crate::store::{CallRecord, Lease, SharedStore, StoreError};
+use crate::telemetry::{Span, SpanKind, Spans, TraceId};
 use crate::vendors::{Exchange, Failure};
 use crate::webhook::casepeer::Told;
 
@@ -77,6 +78,8 @@ pub(super) enum Stop {
     HandedOver {
         /// What was handed over.
         operation: &'static str,
+        /// What it is to achieve.
+        effect: EffectKey,
         /// When a person is asked, if nothing was said by then.
         until: Timestamp,
     },
@@ -100,6 +103,7 @@ pub(super) struct Session<'a> {
     /// Whether rules follow what the sync does, so that a hand-over has a rest.
     pub(super) more_follows: bool,
     clock: &'a SharedClock,
+    spans: &'a Spans,
     told: Option<Told>,
     reads: Mutex<Vec<CallRecord>>,
     priority: Priority,
@@ -114,9 +118,10 @@ impl<'a> Session<'a> {
         priority: Priority,
         told: Option<Told>,
     ) -> Self {
-        let Bridge { store, keyring, clock, .. } = bridge;
+        let Bridge { store, keyring, clock, spans, .. } = bridge;
         let (reads, has_called) = (Mutex::new(Vec::new()), AtomicBool::new(false));
-        Self { firm, store, keyring, lease, more_follows: false, clock, told, reads, priority, has_called }
+        let more_follows = false;
+        Self { firm, store, keyring, lease, more_follows, clock, spans, told, reads, priority, has_called }
     }
 
     /// What the event's own webhook says of this lead or case, where that stands in for reading it.
@@ -216,6 +221,7 @@ impl<'a> Session<'a> {
         {
             tracing::warn!(firm = %self.firm.id, "other instances are not told of a 429: {error}");
         }
+        self.add_span(system, exchange);
         record(self.firm, system, exchange, effect_key)
     }
 
@@ -228,6 +234,27 @@ impl<'a> Session<'a> {
         let call = self.record(system, &exchange, None).await;
         self.reads.lock().expect("nothing panics while it holds the list").push(call);
         exchange.result.map_err(|failure| (exchange.operation, failure))
+    }
+
+    fn add_span(&self, system: System, exchange: &Exchange) {
+        let Some((trace, parent)) = TraceId::current_span().filter(|_| self.spans.is_on()) else { return };
+        let status = exchange.status().map(|status| ("http.response.status_code", status.to_string()));
+        let attributes = [
+            ("casebridge.firm", self.firm.id.to_string()),
+            ("casebridge.operation", exchange.operation.to_owned()),
+            ("casebridge.class", exchange.class().as_str().to_owned()),
+        ];
+        self.spans.add(Span {
+            trace,
+            id: exchange.span,
+            parent: Some(parent),
+            name: format!("call {system}"),
+            kind: SpanKind::Client,
+            began: exchange.started_at,
+            took: exchange.duration,
+            attributes: attributes.into_iter().chain(status).collect(),
+            is_error: exchange.class() != CallClass::Ok,
+        });
     }
 
     async fn read(&self, system: System, exchange: Exchange) -> Result<Option<Response>, Stop> {
@@ -247,9 +274,10 @@ impl<'a> Session<'a> {
 fn record(firm: &Firm, system: System, exchange: &Exchange, effect_key: Option<&EffectKey>) -> CallRecord {
     let class = exchange.class();
     firm.breaker.note(system, class);
-    metrics::counter!("casebridge_calls_total", "operation" => exchange.operation, "class" => class.as_str())
-        .increment(1);
-    metrics::histogram!("casebridge_call_seconds", "operation" => exchange.operation)
+    metrics::counter!("casebridge_calls_total",
+        "vendor" => system.as_str(), "operation" => exchange.operation, "class" => class.as_str())
+    .increment(1);
+    metrics::histogram!("casebridge_call_seconds", "vendor" => system.as_str(), "operation" => exchange.operation)
         .record(exchange.duration.as_secs_f64());
     let detail = exchange.result.as_ref().err().map(|failure| failure.detail.clone());
     if class != CallClass::Ok {

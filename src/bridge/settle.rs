@@ -110,7 +110,9 @@ pub(super) fn stopped(stop: &Stop, at: Circumstances) -> Option<Outcome> {
         }
         Stop::LeftAlone => Outcome::NothingToDo { why },
         Stop::Unsure { until } => at.wait(until.duration_since(at.now).max(RIVAL_PAUSE), why, false),
-        Stop::HandedOver { until, .. } => Outcome::HandedOff { until: *until, why },
+        Stop::HandedOver { effect, until, .. } => {
+            Outcome::HandedOff { effect: effect.clone(), until: *until, why }
+        }
         Stop::CannotSend(_) => Outcome::Undelivered { cause: Cause::Setup, why },
         Stop::Store(_) => at.wait(STORE_PAUSE, why, false),
         Stop::Moved | Stop::LeaseLost => return None,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use jiff::SignedDuration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::Bridge;
@@ -31,6 +31,10 @@ impl Default for WorkerOptions {
     }
 }
 
+/// How long a busy worker lets turns end before it fills their places with one claim: a claim takes the store as long for
+/// one event as for ten.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// How long to leave a store alone that failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -51,7 +55,12 @@ impl Worker {
     pub async fn run(&self, stop: CancellationToken) {
         let mut turns = Turns::default();
         let mut looked_at_parking = None;
+        let mut pace = Pace::default();
         while !stop.is_cancelled() {
+            if let Some(rest) = pace.rest(turns.len(), self.options.concurrency) {
+                tokio::time::sleep(rest).await;
+                turns.take_ended();
+            }
             // Interest is registered before the store is asked, so that no ring in between is missed.
             let rung = self.bridge.wake.notified();
             tokio::pin!(rung);
@@ -63,7 +72,10 @@ impl Worker {
             }
             let pause = match self.claim_into(&mut turns).await {
                 // What is left does not fit until a turn ends, or is not due.
-                Ok(_) => self.options.poll,
+                Ok(claimed) => {
+                    pace.claimed(claimed);
+                    self.options.poll
+                }
                 Err(error) => {
                     tracing::error!("no events can be claimed: {error}");
                     STORE_PAUSE
@@ -176,8 +188,19 @@ impl Turns {
     /// Waits for one to end, and takes leave of all that have, so that one claim fills their places; false if none is
     /// running.
     async fn end_some(&mut self) -> bool {
-        let mut ended = self.running.join_next().await;
+        let ended = self.running.join_next().await;
         let is_running = ended.is_some();
+        self.take_leave(ended);
+        is_running
+    }
+
+    /// Takes leave of all that have ended.
+    fn take_ended(&mut self) {
+        let ended = self.running.try_join_next();
+        self.take_leave(ended);
+    }
+
+    fn take_leave(&mut self, mut ended: Option<Result<FirmId, JoinError>>) {
         while let Some(turn) = ended {
             if let Ok(firm) = turn
                 && let Some(busy) = self.busy.get_mut(&firm)
@@ -189,6 +212,27 @@ impl Turns {
             }
             ended = self.running.try_join_next();
         }
-        is_running
+    }
+}
+
+/// When the store was asked last, and how often in a row it had nothing.
+#[derive(Default)]
+struct Pace {
+    asked_at: Option<Instant>,
+    in_vain: u32,
+}
+
+impl Pace {
+    fn claimed(&mut self, claimed: usize) {
+        self.asked_at = Some(Instant::now());
+        self.in_vain = if claimed == 0 { self.in_vain + 1 } else { 0 };
+    }
+
+    /// How long to wait before the store is asked again: not at all, unless many turns are under way, or it is rung again
+    /// and again for nothing, as by webhooks for a firm that is paused.
+    fn rest(&self, under_way: usize, concurrency: usize) -> Option<Duration> {
+        let is_busy = under_way * 4 > concurrency || self.in_vain > 1;
+        let rest = GATHER.saturating_sub(self.asked_at?.elapsed());
+        (is_busy && !rest.is_zero()).then_some(rest)
     }
 }

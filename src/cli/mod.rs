@@ -1,5 +1,6 @@
 //! The command line: one file a verb. Data goes to standard output, everything else to standard error.
 
+mod audit;
 mod backfill;
 mod catalog;
 mod check;
@@ -22,6 +23,7 @@ pub mod serve;
 mod store;
 mod tokens;
 mod twin;
+mod users;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -80,6 +82,10 @@ enum Verb {
     Secrets(secrets::Arguments),
     /// Sign and send a sample webhook, to try an installation.
     Send(send::Arguments),
+    /// See who may sign in to the console; add, change, remove.
+    Users(users::Arguments),
+    /// See who did what, and why.
+    Audit(audit::Arguments),
     /// Bring the database's schema up to date, back it up and restore it, or move from SQLite to PostgreSQL.
     Store(store::Arguments),
     /// Run the simulated HighLevel and CASEpeer alone.
@@ -144,6 +150,8 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Tokens(arguments) => tokens::run(arguments).await,
         Verb::Secrets(arguments) => secrets::run(arguments).await,
         Verb::Send(arguments) => send::run(arguments).await,
+        Verb::Users(arguments) => users::run(arguments).await,
+        Verb::Audit(arguments) => audit::run(arguments).await,
         Verb::Store(arguments) => store::run(arguments).await,
         Verb::Twin(arguments) => twin::run(arguments).await,
         Verb::Healthcheck(arguments) => healthcheck::run(arguments).await,

@@ -96,7 +96,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb {
         Verb::List { config, firm, kind, all, limit, json } => {
             let firm = firm.map(FirmId::new);
-            let filter = ReviewFilter { firm, kind, with_resolved: all, after: None, limit };
+            let filter = ReviewFilter { firm, kind, with_resolved: all, limit, ..ReviewFilter::default() };
             list(&open(&config).await?, filter, json).await
         }
         Verb::Show { config, id, json } => {

@@ -1,5 +1,8 @@
 //! `casebridge serve`: the real thing.
 
+mod tasks;
+mod upkeep;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,18 +10,21 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::tasks::{count_up, keep_connections, sweep};
 use super::ConfigArgument;
 use super::failure::Failure;
+use super::output::note;
 use super::reload::Reloader;
 use crate::bridge::{Bridge, Worker, WorkerOptions};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Secret, StoreUrl};
+use crate::console::Sandbox;
 use crate::crypto::Keyring;
 use crate::domain::Phone;
-use crate::http::{self, Listener, Readiness, Shared};
-use crate::store::SharedStore;
+use crate::http::{self, Limits, Listener, Readiness, Shared, Tls};
 use crate::store::postgres::{CannotOpenPostgres, PostgresOptions, PostgresStore, TimeSource};
 use crate::store::sqlite::{CannotOpenStore, ServeLock, SqliteStore};
+use crate::store::{SharedStore, StoreError};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -47,9 +53,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let loaded = arguments.config.load_watched()?;
     let config = &loaded.config;
     let drain = Duration::from_secs(config.server.drain_seconds);
-    let running = Running::start_as(arguments.role, config, Arc::new(SystemClock)).await?;
+    let running = Running::start_as(arguments.role, config, Arc::new(SystemClock), None).await?;
     let public = running.public.as_ref().map(|public| public.address().to_string());
     tracing::info!(public = public.unwrap_or_default(), admin = %running.admin.address(), "ready");
+    running.offer_setup().await;
     let mut signals = Signals::new()?;
     let watching = Reloader::new(Arc::clone(&running.bridge), loaded).run();
     tokio::select! {
@@ -74,6 +81,8 @@ pub struct Running {
     pub bridge: Arc<Bridge>,
     readiness: Readiness,
     working: Option<Working>,
+    /// Ends what it does beside its work.
+    upkeep: CancellationToken,
     _lock: Option<ServeLock>,
 }
 
@@ -86,12 +95,21 @@ struct Working {
 
 impl Running {
     /// Opens the store, binds both ports and starts to work.
-    pub async fn start(config: &Config, clock: SharedClock) -> Result<Self, Failure> {
-        Self::start_as(Role::All, config, clock).await
+    pub async fn start(
+        config: &Config,
+        clock: SharedClock,
+        sandbox: Option<Sandbox>,
+    ) -> Result<Self, Failure> {
+        Self::start_as(Role::All, config, clock, sandbox).await
     }
 
     /// The same for a process that does a part.
-    pub async fn start_as(role: Role, config: &Config, clock: SharedClock) -> Result<Self, Failure> {
+    pub async fn start_as(
+        role: Role,
+        config: &Config,
+        clock: SharedClock,
+        sandbox: Option<Sandbox>,
+    ) -> Result<Self, Failure> {
         let keyring = keyring(config)?;
         let mut lock = lock(role, &config.store.url)?;
         if let Some(lock) = &mut lock {
@@ -114,20 +132,53 @@ impl Running {
         let public = receives.then(|| Listener::bind(config.server.public)).transpose().map_err(in_use)?;
         let admin = Listener::bind(config.server.admin).map_err(in_use)?;
         let failed = |error: std::io::Error| Failure::failed(error.to_string());
-        let public = public.map(|public| Listener::serve(public, http::public(Arc::clone(&shared))));
+        let tls = config.server.tls.as_ref().filter(|_| receives);
+        let tls = tls.map(|tls| Tls::read(&tls.certificate, &tls.key)).transpose().map_err(|why| {
+            Failure::configuration(format!("server.tls: {why}"))
+                .hint("both are files in PEM: the certificate first, then those between it and its authority")
+        })?;
+        let public = public.map(|public| {
+            let router = http::public(Arc::clone(&shared));
+            Listener::serve_within(public, router, Limits::default(), tls.as_ref())
+        });
         let public = public.transpose().map_err(failed)?;
-        let admin = Listener::serve(admin, http::admin(shared)).map_err(failed)?;
+        let admin = Listener::serve(admin, http::admin_with(Arc::clone(&shared), sandbox)).map_err(failed)?;
         let name = worker_name(&config.store.url);
         let working = (role != Role::Receiver).then(|| Working::start(&bridge, name, lock.is_some()));
+        let upkeep = CancellationToken::new();
+        let router = receives.then(|| http::public(Arc::clone(&shared)));
+        upkeep::watch(config, &bridge, router, upkeep.clone());
+        if let Some(tls) = tls {
+            tokio::spawn(upkeep::renew(tls, upkeep.clone()));
+        }
         readiness.ready();
         // Its tables take tens of milliseconds to load; the first lead should not wait for them.
         tokio::task::spawn_blocking(|| Phone::parse("+15125550100"));
-        Ok(Self { public, admin, bridge, readiness, working, _lock: lock })
+        Ok(Self { public, admin, bridge, readiness, working, upkeep, _lock: lock })
+    }
+
+    /// Prints the link by which the first administrator is made, while there is nobody. To the terminal, not to the log:
+    /// logs are kept and passed on.
+    async fn offer_setup(&self) {
+        match self.setup_link().await {
+            Ok(Some(link)) => note(&format!(
+                "nobody may sign in to the console yet: open {link} within an hour, once, to make the first administrator"
+            )),
+            Ok(None) => {}
+            Err(error) => tracing::warn!("whether anybody may sign in cannot be told: {error}"),
+        }
+    }
+
+    /// That link; none if there is somebody.
+    pub async fn setup_link(&self) -> Result<Option<String>, StoreError> {
+        let word = self.bridge.offer_setup().await?;
+        Ok(word.map(|word| format!("http://{}/setup/{}", self.admin.address(), word.reveal())))
     }
 
     /// Says that it is draining, goes on taking webhooks for the drain time, then finishes what is in flight.
     pub async fn stop(self, drain: Duration) {
         self.readiness.drain();
+        self.upkeep.cancel();
         if let Some(public) = self.public {
             tokio::time::sleep(drain).await;
             public.stop(PATIENCE).await;
@@ -151,9 +202,10 @@ impl Working {
                 running.release().await;
             }
             let keep = keep_connections(Arc::clone(&kept), stopped.clone());
-            let retain = retain(Arc::clone(&kept), stopped.clone());
+            let count = count_up(Arc::clone(&kept), stopped.clone());
+            let retain = upkeep::retain(Arc::clone(&kept), stopped.clone());
             let sweep = sweep(kept, stopped.clone());
-            tokio::join!(running.run(stopped), keep, sweep, retain);
+            tokio::join!(running.run(stopped), keep, sweep, retain, count);
         });
         Self { worker, task, stop }
     }
@@ -182,61 +234,6 @@ async fn warn_of_old(bridge: &Bridge) {
             );
         }),
         Err(error) => tracing::warn!("how old the secrets are cannot be told: {error}"),
-    }
-}
-
-/// How often it is looked whether a connection's token is due. Tokens are renewed an hour ahead.
-const KEEP: Duration = Duration::from_secs(300);
-
-/// Keeps the connections to HighLevel alive, also those of firms where nothing happens.
-async fn keep_connections(bridge: Arc<Bridge>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        bridge.keep_connections().await;
-        if let Err(error) = bridge.tell_old_credentials().await {
-            tracing::warn!("how old the secrets are cannot be told: {error}");
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(KEEP) => {}
-        }
-    }
-}
-
-/// Looks for missed webhooks on the schedule, first a while after the start: what came meanwhile has its turn before.
-async fn sweep(bridge: Arc<Bridge>, stop: CancellationToken) {
-    let Some(every) = bridge.sweeps_every() else { return };
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(every.unsigned_abs()) => {}
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = bridge.reconcile_due(every) => {}
-        }
-    }
-}
-
-/// How often it is looked whether the day's deleting is due, first a while after the start.
-const RETAIN_LOOK: Duration = Duration::from_secs(600);
-
-/// Deletes what was kept long enough, once a day.
-async fn retain(bridge: Arc<Bridge>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(RETAIN_LOOK) => {}
-        }
-        match bridge.retain_due().await {
-            Ok(Some(done)) => tracing::info!(
-                payloads = done.payloads,
-                requests = done.requests,
-                events = done.events,
-                "deleted what was kept long enough"
-            ),
-            Ok(None) => {}
-            Err(error) => tracing::error!("what was kept long enough could not be deleted: {error}"),
-        }
     }
 }
 

@@ -7,6 +7,7 @@ mod firm;
 mod highlevel;
 mod hooks;
 mod mail;
+mod notifications;
 mod reconcile;
 mod reload;
 mod retention;
@@ -15,6 +16,7 @@ mod secrets;
 mod server;
 mod source;
 mod store;
+mod telemetry;
 
 use std::collections::BTreeSet;
 
@@ -26,14 +28,18 @@ pub use firm::{CasePeerConfig, FirmConfig, HighLevelFirmConfig, WorkflowHeader};
 pub use highlevel::HighLevelConfig;
 pub use hooks::HooksConfig;
 pub use mail::{MailConfig, MailEncryption};
+pub use notifications::{
+    EmailConfig, NotificationsConfig, QuietHours, SignedWebhookConfig, SlackConfig, Zone,
+};
 pub use reconcile::ReconcileConfig;
 pub use reload::{Loaded, Reloaded};
 pub use retention::RetentionConfig;
 pub use secret::{Secret, SecretKey};
 pub use secrets::NamedSecret;
-pub use server::ServerConfig;
+pub use server::{ServerConfig, TlsConfig};
 pub use source::{ConfigError, Environment, load, parse};
 pub use store::{StoreConfig, StoreUrl};
+pub use telemetry::TelemetryConfig;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -60,6 +66,12 @@ pub struct Config {
     /// Where hooks may deliver.
     #[serde(default)]
     pub hooks: HooksConfig,
+    /// Whom to tell when something needs a person.
+    #[serde(default)]
+    pub notifications: NotificationsConfig,
+    /// Where spans go.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
     /// The firms.
     #[serde(default)]
     pub firms: Vec<FirmConfig>,
@@ -69,8 +81,12 @@ impl Config {
     /// The address of every service it names: requests go to their hosts only.
     pub fn outbound(&self) -> Vec<String> {
         let firms = self.firms.iter().flat_map(|firm| firm.casepeer.outbound());
-        let hooks = self.hooks.allowed.iter().cloned();
-        std::iter::once(self.highlevel.base_url.clone()).chain(firms).chain(hooks).collect()
+        std::iter::once(self.highlevel.base_url.clone())
+            .chain(firms)
+            .chain(self.hooks.allowed.iter().cloned())
+            .chain(self.notifications.outbound())
+            .chain(self.telemetry.otlp_endpoint.clone())
+            .collect()
     }
 
     /// Checks what one value alone cannot show. Each finding names its key.
@@ -81,6 +97,8 @@ impl Config {
         self.highlevel.check().map_err(|(key, why)| (format!("highlevel.{key}"), why))?;
         self.reconcile.check().map_err(|(key, why)| (format!("reconcile.{key}"), why))?;
         self.retention.check().map_err(|(key, why)| (format!("retention.{key}"), why))?;
+        self.notifications.check().map_err(|(key, why)| (format!("notifications.{key}"), why))?;
+        self.telemetry.check().map_err(|(key, why)| (format!("telemetry.{key}"), why))?;
         self.check_ends()?;
         let mut ids = BTreeSet::new();
         let mut locations = BTreeSet::new();

@@ -52,7 +52,7 @@ impl ReconcileConfig {
 }
 
 /// A span of time such as `15m`; `0` needs no unit.
-fn span<'de, D: Deserializer<'de>>(source: D) -> Result<SignedDuration, D::Error> {
+pub(super) fn span<'de, D: Deserializer<'de>>(source: D) -> Result<SignedDuration, D::Error> {
     let text = String::deserialize(source)?;
     match text.trim() {
         "0" => Ok(SignedDuration::ZERO),

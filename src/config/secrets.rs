@@ -29,6 +29,13 @@ impl Config {
         }
         let client_secret = self.highlevel.client_secret.as_ref();
         secrets.extend(client_secret.map(|secret| named("highlevel.client_secret", secret)));
+        let told = &self.notifications;
+        let password = told.email.as_ref().and_then(|email| email.password.as_ref());
+        secrets.extend(password.map(|password| named("notifications.email.password", password)));
+        secrets.extend(told.slack.as_ref().map(|slack| named("notifications.slack.url", &slack.url)));
+        secrets.extend(
+            told.webhook.as_ref().map(|webhook| named("notifications.webhook.secret", &webhook.secret)),
+        );
         for firm in &self.firms {
             secrets.extend(
                 of_firm(firm).into_iter().map(|(key, secret)| NamedSecret {

@@ -1,6 +1,7 @@
 //! `[server]`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -18,6 +19,11 @@ pub struct ServerConfig {
     pub public_url: Option<String>,
     /// What a program must show as a bearer to use the admin listener from elsewhere than loopback.
     pub admin_token: Option<Secret>,
+    /// How many webhooks of one firm are taken each second, ten seconds' worth at once; the rest is asked to come again.
+    /// 0 is no limit.
+    pub firm_per_second: u32,
+    /// What the public listener proves itself with, where no proxy before it does.
+    pub tls: Option<TlsConfig>,
     /// Seconds the public listener goes on accepting after a stop was asked for, while the load balancer notices.
     pub drain_seconds: u64,
 }
@@ -29,9 +35,21 @@ impl Default for ServerConfig {
             admin: SocketAddr::from(([127, 0, 0, 1], 8081)),
             public_url: None,
             admin_token: None,
+            firm_per_second: 2_000,
+            tls: None,
             drain_seconds: 5,
         }
     }
+}
+
+/// Certificate and key as files in PEM, which are read anew when they change.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate and those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// The shortest admin token: 128 bits in base64.

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Question, System};
+use super::{EffectKey, Question, System};
 
 macro_rules! closed_list {
     ($(#[$meta:meta])* $name:ident as $list:literal { $($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -171,6 +171,8 @@ pub enum Outcome {
     },
     /// A carrier took it over and confirms later.
     HandedOff {
+        /// What it took over.
+        effect: EffectKey,
         /// When a person is asked, if nothing was said by then.
         until: Timestamp,
         /// What was handed over.

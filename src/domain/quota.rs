@@ -46,6 +46,16 @@ impl Priority {
         }
     }
 
+    /// In one word, as metrics call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Backfill => "backfill",
+            Self::NoteTask => "note_task",
+            Self::Status => "status",
+            Self::NewLead => "new_lead",
+        }
+    }
+
     /// Its place in [`Priority::ALL`].
     pub fn index(self) -> usize {
         self as usize

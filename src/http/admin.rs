@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
+use axum::Extension;
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -14,24 +15,82 @@ use jiff::Timestamp;
 
 use super::Shared;
 use super::problem::Problem;
+use crate::console::{is_cross_origin, session_cookie};
+use crate::domain::{Actor, Reach, Role};
 use crate::store::{LossFilter, LossRow, Quota};
 
-/// Lets a bearer of the admin token in, and anybody on this machine.
+/// Lets in who shows the admin token, who is signed in, and, while nobody can sign in, anybody on this machine; and says
+/// to the handlers who that is.
 pub(super) async fn guard(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let is_admin = has_token(request.headers(), &shared) || is_local(request.headers(), peer.ip());
-    if !is_admin {
-        let how = "Use it from this machine, or send `Authorization: Bearer` with server.admin_token.";
-        return Problem::unauthorised().detail(how).into_response();
+    let headers = request.headers();
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let is_public = OPEN_TO_THIS_MACHINE.contains(&route);
+    let actor = match who(&shared, headers, peer.ip(), is_public).await {
+        Ok(actor) => actor,
+        Err(problem) => return problem.into_response(),
+    };
+    if request.method() != Method::GET {
+        if is_cross_origin(headers) {
+            return Problem::unauthorised().detail("A page of another site cannot do this.").into_response();
+        }
+        if !has_page_token(&shared, headers) {
+            let how = "With a session's cookie, send its page token as X-Page-Token.";
+            return Problem::unauthorised().detail(how).into_response();
+        }
     }
-    if request.method() != Method::GET && is_cross_origin(request.headers()) {
-        return Problem::unauthorised().detail("A page of another site cannot do this.").into_response();
+    let sees_all = actor.role >= Role::Operator && actor.reach == Reach::Everywhere;
+    if route.starts_with(PEOPLE) && !sees_all {
+        let who =
+            "This takes an operator or administrator of all firms; the console shows the people of yours.";
+        return Problem::forbidden(who).into_response();
     }
+    request.extensions_mut().insert(actor);
     next.run(request).await
+}
+
+/// What tells no more than that the program runs and how: a scraper and a health check on this machine need no
+/// credential.
+const OPEN_TO_THIS_MACHINE: [&str; 4] = ["/metrics", "/livez", "/readyz", "/openapi.json"];
+
+/// What tells of people by name, over all firms.
+const PEOPLE: &str = "/api/v1/people";
+
+/// Who asks. A credential that is no good is refused, even from this machine.
+async fn who(shared: &Shared, headers: &HeaderMap, peer: IpAddr, is_public: bool) -> Result<Actor, Problem> {
+    let actor = |name: &str| Actor { name: name.into(), role: Role::Admin, reach: Reach::Everywhere };
+    let how = "Sign in at the console, or send `Authorization: Bearer` with server.admin_token.";
+    if headers.contains_key(AUTHORIZATION) {
+        let is_token = has_token(headers, shared);
+        return if is_token { Ok(actor("admin token")) } else { Err(Problem::unauthorised().detail(how)) };
+    }
+    if let Some(cookie) = session_cookie(headers) {
+        let found = shared.bridge.actor(cookie).await.map_err(super::api::unavailable)?;
+        return found.ok_or_else(|| Problem::unauthorised().detail(how));
+    }
+    if is_local(headers, peer) {
+        if is_public || !shared.bridge.has_people().await.map_err(super::api::unavailable)? {
+            return Ok(actor("this machine"));
+        }
+        return Err(Problem::unauthorised().detail(how));
+    }
+    let how = "Use it from this machine, sign in, or send `Authorization: Bearer` with server.admin_token.";
+    Err(Problem::unauthorised().detail(how))
+}
+
+/// Whether a request that rests on a cookie comes from a page of ours; any other needs no such proof, for no browser
+/// sends it of itself.
+fn has_page_token(shared: &Shared, headers: &HeaderMap) -> bool {
+    if headers.contains_key(AUTHORIZATION) {
+        return true;
+    }
+    let Some(cookie) = session_cookie(headers) else { return true };
+    let given = headers.get("x-page-token").map(|value| value.as_bytes()).unwrap_or_default();
+    constant_time::verify_slices_are_equal(shared.bridge.page_token(cookie).as_bytes(), given).is_ok()
 }
 
 fn has_token(headers: &HeaderMap, shared: &Shared) -> bool {
@@ -64,18 +123,16 @@ fn host_name(host: &str) -> &str {
     host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
-fn is_cross_origin(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
-    match (text(ORIGIN), text(HOST)) {
-        (None, _) => false,
-        (Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, site)| site != host),
-        (Some(_), None) => true,
-    }
-}
-
 /// Metrics for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, description = "Text format 0.0.4.", body = String)))]
-pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+pub(super) async fn metrics(
+    State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
+) -> Response {
+    // Its lines name every firm.
+    if actor.reach != Reach::Everywhere {
+        return Problem::forbidden("This takes somebody who sees all firms.").into_response();
+    }
     if let Ok(counts) = shared.bridge.store.counts().await {
         for state in crate::domain::EventState::ALL {
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts stay far below 2^53")]
@@ -89,6 +146,7 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
                 .set(open.get(kind).copied().unwrap_or_default() as f64);
         }
     }
+    super::gauges::set(&shared.bridge).await;
     if let Ok(parkings) = shared.bridge.store.parkings().await {
         for cause in crate::domain::ParkCause::ALL {
             let firms = parkings.iter().filter(|parking| parking.cause == *cause).count();
@@ -168,13 +226,5 @@ mod tests {
         ] {
             assert_eq!(is_local(&headers(pairs), peer), expected, "{pairs:?} {peer}");
         }
-    }
-
-    #[test]
-    fn a_page_of_another_site_is_told_from_our_own() {
-        assert!(!is_cross_origin(&headers(&[("host", "localhost:1")])));
-        assert!(!is_cross_origin(&headers(&[("host", "localhost:1"), ("origin", "http://localhost:1")])));
-        assert!(is_cross_origin(&headers(&[("host", "localhost:1"), ("origin", "https://evil.example")])));
-        assert!(is_cross_origin(&headers(&[("host", "localhost:1"), ("origin", "null")])));
     }
 }

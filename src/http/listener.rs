@@ -1,5 +1,6 @@
 //! A bound port and what serves it.
 
+use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,25 +11,23 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum_server::Handle;
 use axum_server::accept::Accept;
+use axum_server::tls_rustls::RustlsAcceptor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, Sleep};
 use tracing::Span;
 
-/// How long a client may take to send its headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most bytes of headers: HighLevel's are under 2 KiB.
-const LARGEST_HEADERS: usize = 64 * 1024;
-
-/// The most connections a listener holds. Below the 1,024 files a process may have open unless it is given more, so
-/// that a crowd on one listener leaves the other, the store and the vendors reachable.
-const MOST_CONNECTIONS: usize = 640;
+use super::limits::Limits;
+use super::tls::Tls;
 
 /// Takes a connection only while there is room; the rest is closed at once, which every sender knows as "try again".
 #[derive(Clone)]
 struct Bounded {
     permits: Arc<Semaphore>,
+    most: usize,
+    idle: Duration,
 }
 
 impl<Service: Send + 'static> Accept<TcpStream, Service> for Bounded {
@@ -40,20 +39,44 @@ impl<Service: Send + 'static> Accept<TcpStream, Service> for Bounded {
         std::future::ready(match Arc::clone(&self.permits).try_acquire_owned() {
             Ok(permit) => {
                 // Answers are small and awaited one by one: none should wait to be filled up.
-                stream.set_nodelay(true).map(|()| (Held { stream, _permit: permit }, service))
+                stream.set_nodelay(true).map(|()| (Held::new(stream, self.idle, permit), service))
             }
             Err(_) => {
-                tracing::warn!(connections = MOST_CONNECTIONS, "a connection was closed: there are too many");
+                tracing::warn!(connections = self.most, "a connection was closed: there are too many");
                 Err(std::io::ErrorKind::ConnectionRefused.into())
             }
         })
     }
 }
 
-/// A connection that counts.
+/// A connection that counts, and ends when nothing has gone either way for too long.
 struct Held {
     stream: TcpStream,
+    idle: Duration,
+    /// When something went last.
+    last: Instant,
+    /// When to look whether that is too long ago.
+    look: Pin<Box<Sleep>>,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Held {
+    fn new(stream: TcpStream, idle: Duration, permit: OwnedSemaphorePermit) -> Self {
+        let look = Box::pin(tokio::time::sleep(idle));
+        Self { stream, idle, last: Instant::now(), look, _permit: permit }
+    }
+
+    /// Whether nothing has gone for too long; wakes the connection when that may have become so.
+    fn is_idle(&mut self, context: &mut Context<'_>) -> bool {
+        while self.look.as_mut().poll(context).is_ready() {
+            let until = self.last + self.idle;
+            if until <= Instant::now() {
+                return true;
+            }
+            self.look.as_mut().reset(until);
+        }
+        false
+    }
 }
 
 impl AsyncRead for Held {
@@ -62,7 +85,13 @@ impl AsyncRead for Held {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, into)
+        let read = Pin::new(&mut self.stream).poll_read(context, into);
+        if read.is_ready() {
+            self.last = Instant::now();
+        } else if self.is_idle(context) {
+            return Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()));
+        }
+        read
     }
 }
 
@@ -72,7 +101,13 @@ impl AsyncWrite for Held {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if written.is_ready() {
+            self.last = Instant::now();
+        } else if self.is_idle(context) {
+            return Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()));
+        }
+        written
     }
 
     fn poll_write_vectored(
@@ -80,7 +115,13 @@ impl AsyncWrite for Held {
         context: &mut Context<'_>,
         slices: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        if written.is_ready() {
+            self.last = Instant::now();
+        } else if self.is_idle(context) {
+            return Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()));
+        }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -113,22 +154,39 @@ impl Listener {
         bound.map_err(|error| format!("{address} cannot be listened on: {error}"))
     }
 
-    /// Serves a bound port.
+    /// Serves a bound port within the usual limits.
     pub fn serve(socket: TcpListener, router: Router) -> std::io::Result<Self> {
+        Self::serve_within(socket, router, Limits::default(), None)
+    }
+
+    /// Serves a bound port, over TLS if it is given what to prove itself with.
+    pub fn serve_within(
+        socket: TcpListener,
+        router: Router,
+        limits: Limits,
+        tls: Option<&Tls>,
+    ) -> std::io::Result<Self> {
         let address = socket.local_addr()?;
         let handle = Handle::new();
-        let acceptor = Bounded { permits: Arc::new(Semaphore::new(MOST_CONNECTIONS)) };
-        let mut server = axum_server::from_tcp(socket)?.handle(handle.clone()).acceptor(acceptor);
+        let (permits, most) = (Arc::new(Semaphore::new(limits.connections)), limits.connections);
+        let bounded = Bounded { permits, most, idle: limits.idle_time };
+        let mut server = axum_server::from_tcp(socket)?.handle(handle.clone());
         // Only HTTP/1 is bounded here, so nothing else is spoken.
         let builder = server.http_builder();
         *builder = builder.clone().http1_only();
         builder
             .http1()
             .timer(hyper_util::rt::TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .max_buf_size(LARGEST_HEADERS);
+            .header_read_timeout(limits.header_time)
+            .max_buf_size(limits.header_bytes);
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let task = tokio::spawn(server.serve(service));
+        let task = match tls {
+            None => tokio::spawn(server.acceptor(bounded).serve(service)),
+            Some(tls) => {
+                let acceptor = RustlsAcceptor::new(tls.config.clone()).handshake_timeout(limits.header_time);
+                tokio::spawn(server.acceptor(acceptor.acceptor(bounded)).serve(service))
+            }
+        };
         Ok(Self { address, handle, task })
     }
 

@@ -4,19 +4,23 @@ mod actions;
 mod admin;
 mod api;
 mod connect;
+mod gauges;
 mod health;
 mod hooks;
+mod limits;
 mod listener;
 mod openapi;
 mod page;
+mod probe;
 mod problem;
+mod tls;
 mod webhooks;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::header::{AUTHORIZATION, COOKIE};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
@@ -26,11 +30,15 @@ use tower_http::trace::TraceLayer;
 
 pub use actions::TOKEN_START;
 pub use health::Readiness;
+pub use limits::Limits;
 pub use listener::Listener;
 pub use openapi::document;
+pub use probe::{CameThrough, PROBE, probe};
+pub use tls::Tls;
 
 use crate::bridge::Bridge;
 use crate::config::Secret;
+use crate::console::{self, Sandbox};
 use crate::telemetry;
 
 /// What handlers share.
@@ -45,6 +53,8 @@ pub struct Shared {
     metrics: PrometheusHandle,
     /// One for each webhook body that is being read.
     bodies: Semaphore,
+    /// Those that were refused of late.
+    refusals: webhooks::Refusals,
 }
 
 /// How many webhook bodies are read at once: at most 64 MiB of them.
@@ -54,7 +64,8 @@ impl Shared {
     /// What both listeners of this bridge share.
     pub fn new(bridge: Arc<Bridge>, readiness: Readiness, admin_token: Option<Secret>) -> Self {
         let (metrics, bodies) = (telemetry::metrics(), Semaphore::new(BODIES_AT_ONCE));
-        Self { bridge, readiness, admin_token, metrics, bodies }
+        let refusals = webhooks::Refusals::default();
+        Self { bridge, readiness, admin_token, metrics, bodies, refusals }
     }
 }
 
@@ -88,13 +99,20 @@ pub fn public(shared: Arc<Shared>) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .with_state(shared)
+        .layer(from_fn(limits::trace))
+        .layer(from_fn(limits::address))
         .layer(CatchPanicLayer::custom(problem::after_panic))
         .layer(TraceLayer::new_for_http().make_span_with(listener::span).on_failure(()))
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, COOKIE]))
 }
 
-/// The listener for operators and programs.
+/// The listener for people, operators and programs. The pages of the console stand in [`crate::console`].
 pub fn admin(shared: Arc<Shared>) -> Router {
+    admin_with(shared, None)
+}
+
+/// The same beside simulated vendors, as in the demo.
+pub fn admin_with(shared: Arc<Shared>, sandbox: Option<Sandbox>) -> Router {
     Router::new()
         .route("/api/v1/events", get(api::events::list))
         .route("/api/v1/events/{id}", get(api::events::show))
@@ -114,6 +132,8 @@ pub fn admin(shared: Arc<Shared>) -> Router {
         .route("/api/v1/secrets", get(api::secrets::list))
         .route("/api/v1/firms", get(api::firms::list))
         .route("/api/v1/installations", get(api::firms::installations))
+        .route("/api/v1/users", get(api::access::users))
+        .route("/api/v1/audit", get(api::access::audit))
         .route("/openapi.json", get(openapi::json))
         .route("/metrics", get(admin::metrics))
         .route("/livez", get(health::livez))
@@ -121,8 +141,10 @@ pub fn admin(shared: Arc<Shared>) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&shared), admin::guard))
+        .merge(console::router(Arc::clone(&shared.bridge), sandbox))
         .with_state(shared)
+        .layer(from_fn(limits::address))
         .layer(CatchPanicLayer::custom(problem::after_panic))
         .layer(TraceLayer::new_for_http().make_span_with(listener::span).on_failure(()))
-        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, COOKIE]))
 }

@@ -59,6 +59,8 @@ use super::{actions, admin, api, connect, health, hooks, webhooks};
         api::secrets::list,
         api::firms::list,
         api::firms::installations,
+        api::access::users,
+        api::access::audit,
         admin::metrics,
         json,
     )

@@ -57,12 +57,25 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "/problems/unauthorised", "This listener needs a credential.")
     }
 
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Your role does not allow this.")
+            .detail(detail)
+    }
+
     pub(super) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "There is nothing here.")
     }
 
     pub(super) fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "/problems/too-large", "The body is larger than 1 MiB.")
+    }
+
+    pub(super) fn address_too_long() -> Self {
+        Self::new(
+            StatusCode::URI_TOO_LONG,
+            "/problems/address-too-long",
+            "The address is longer than any there is.",
+        )
     }
 
     pub(super) fn invalid(detail: impl Into<String>) -> Self {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{CallRecord, Lease, Settled, StoreError};
 use crate::crypto::Place;
-use crate::domain::{Base, EffectKey, FirmId, RecordKind, RecordRef};
+use crate::domain::{Base, EffectKey, FirmId, Outcome, RecordKind, RecordRef};
 
 /// Hand-overs: a carrier that accepts a call, such as a Zap, only says later, in a webhook of its own, whether it was
 /// carried out. Until then the effect is open, its event is `handed_off`, and nothing sends it a second time.
@@ -90,6 +90,13 @@ pub(super) fn place(row: &str) -> Place<'_> {
 
 pub(super) fn row_name(firm: &str, key: &EffectKey) -> String {
     format!("{firm}\0{key}")
+}
+
+/// What a turn ends with that meant to wait for a hand-over which is confirmed, withdrawn or overdue by now: nobody would
+/// wake its event any more, so it goes on at once and meets what there is.
+pub(super) fn no_longer_waits() -> Outcome {
+    let why = "what it was to wait for has come meanwhile".into();
+    Outcome::RetryIn { pause: SignedDuration::ZERO, why, counts: false }
 }
 
 /// The reason of an event that waited for this confirmation.

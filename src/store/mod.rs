@@ -8,16 +8,21 @@
 //! A process keeps nothing but caches and counters of failures, so receivers and workers are stateless and replaced at
 //! will. On PostgreSQL what moves a firm's events takes that firm's advisory lock, a batch at a time: firms run side by
 //! side, one firm one transaction after another. What breaks first is therefore a single firm that is busier than that
-//! (thousands of settled events a second; HighLevel allows a location ten calls a second), then the primary's commits:
-//! those that wait for the disk are one on receipt and one at the end, both shared by a batch, and two for each create.
-//! Reads of the admin API are index look-ups.
+//! (thousands of settled events a second; HighLevel allows a location ten calls a second), then the primary's processor,
+//! which writes an event's row and its indexes three times. Commits that wait for the disk are one on receipt, shared by
+//! a batch, and two for each create, and no firm's lock is held meanwhile. Reads of the admin API are index look-ups.
 //!
 //! A firm lives in one database. No row refers to another firm's, so firms are partitioned over several primaries by
 //! installing the program once for each and giving each its firms; no query ever joins two.
 
+mod access;
+mod alerts;
 mod api_tokens;
+mod backlog;
 pub mod copy;
 mod credentials;
+mod figures;
+mod filter;
 mod hand_offs;
 mod hooks;
 mod keeping;
@@ -39,11 +44,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+pub use access::{
+    Access, Account, AuditEntry, AuditFilter, AuditRow, Changed, LONGEST_SESSION, NewAccount, PasswordHash,
+};
+pub use alerts::{Alert, Alerts, Notice, Raised};
 pub use api_tokens::{ActionAnswer, ApiToken, ApiTokens, NewToken};
+pub use backlog::BacklogRow;
 pub use credentials::{
     ConnectLink, Credential, CredentialRow, Credentials, Digest, Holder, Installation, RenewalLease, Saved,
     Tokens,
 };
+pub use figures::{
+    ActivityFilter, ActivityRow, Figures, HourSpan, LATE, LATE_LEADS, Tally, wait_of, wait_step,
+};
+pub use filter::EventFilter;
 pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
 pub use hooks::{Hook, HookTarget, Hooks, NewHook};
 pub use keeping::{CannotErase, Erased, ErasedCounts, Hold, Keeping, Kept, LetGo, Papers, SentRequest};
@@ -56,8 +70,8 @@ pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
-    EventFilter, EventRow, EventStory, Intent, Lease, LinkChange, Parking, PlanRecord, PlannedRecord,
-    Recorded, Rejoined, Settled, Settlement,
+    EventRow, EventStory, Intent, Lease, LinkChange, Parking, PlanRecord, PlannedRecord, Recorded, Rejoined,
+    Settled, Settlement,
 };
 
 use crate::crypto::{CannotOpen, Keyring, Place};
@@ -137,8 +151,11 @@ fn check_seals(
 /// What the bridge asks of a database.
 #[async_trait]
 pub trait Store:
-    ApiTokens
+    Access
+    + Alerts
+    + ApiTokens
     + Credentials
+    + Figures
     + HandOffs
     + Hooks
     + Keeping

@@ -52,6 +52,8 @@ pub const MOOT: &str = "casebridge";
 pub struct ReviewFilter {
     /// Of this firm only.
     pub firm: Option<FirmId>,
+    /// Of these firms only: those that who asks may see; none for all.
+    pub within: Option<Vec<FirmId>>,
     /// Of this kind only.
     pub kind: Option<ReviewKind>,
     /// Those that are answered, too.

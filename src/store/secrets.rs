@@ -44,7 +44,7 @@ pub struct SealedPlace {
 
 impl SealedPlace {
     /// Every place there is; a test compares it with the migrations.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self {
             table: "payload",
             column: "sealed_body",
@@ -116,6 +116,8 @@ impl SealedPlace {
             key: &["legal_hold.id"],
             id: Some("legal_hold.id"),
         },
+        Self { table: "account", column: "sealed_password", join: "", key: &["account.name"], id: None },
+        Self { table: "audit", column: "sealed_reason", join: "", key: &["audit.id"], id: Some("audit.id") },
         Self {
             table: "action_answer",
             column: "sealed_answer",

@@ -10,6 +10,7 @@ use crate::domain::{
     Base, CallClass, Cause, EventId, EventState, FirmId, Link, Outcome, ParkCause, RecordRef, ReviewId,
     System,
 };
+use crate::telemetry::TraceId;
 
 /// A verified webhook on its way into the store.
 #[derive(Clone)]
@@ -38,6 +39,8 @@ pub struct Arrival {
     pub is_update: bool,
     /// Why it cannot be worked on: it is then kept as undelivered.
     pub undeliverable: Option<(Cause, String)>,
+    /// The trace its sender gave.
+    pub trace: Option<TraceId>,
 }
 
 /// Whose an event is, what it is and what it is about.
@@ -105,6 +108,8 @@ pub struct Claim {
     pub received_at: Timestamp,
     /// Everything up to here had been received when it was claimed.
     pub horizon: i64,
+    /// The trace it is part of.
+    pub trace: TraceId,
 }
 
 /// How many events may be claimed, and of whom.
@@ -266,23 +271,6 @@ pub struct CallRecord {
     pub duration_ms: u64,
     /// What was made of a failure, in words that name no person.
     pub detail: Option<String>,
-}
-
-/// Which events to list.
-#[derive(Debug, Clone, Default)]
-pub struct EventFilter {
-    /// Of this firm only.
-    pub firm: Option<FirmId>,
-    /// In these states only; empty is any.
-    pub states: Vec<EventState>,
-    /// Given up for this cause only.
-    pub cause: Option<Cause>,
-    /// Received at or after this moment.
-    pub since: Option<Timestamp>,
-    /// Older than this one: the last of the page before.
-    pub before: Option<EventId>,
-    /// How many.
-    pub limit: usize,
 }
 
 /// How many events were given up for a cause.

@@ -12,9 +12,11 @@ use super::announced::announced;
 use super::classify;
 use super::guard::{self, Guard, PublicOnly, Refused, Resolver, SystemResolver, Way};
 use super::redact::harmless;
+use super::wire::{method, request_id};
 use crate::clock::SharedClock;
 use crate::domain::{Announced, CallClass};
-use crate::operations::{Effect, Method, Request, Response};
+use crate::operations::{Effect, Request, Response};
+use crate::telemetry::{TraceId, span_id};
 
 /// How long a whole exchange may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -109,6 +111,8 @@ pub struct Exchange {
     pub duration: Duration,
     /// What the answer said of the vendor's limits.
     pub announced: Announced,
+    /// The id of its span.
+    pub span: [u8; 8],
     /// What came of it.
     pub result: Result<Response, Failure>,
 }
@@ -232,22 +236,23 @@ impl HttpClient {
     ) -> Exchange {
         let started_at = self.clock.now();
         let timer = Instant::now();
-        let mut limits = Announced::default();
-        let result = self.exchange(base_url, credential, request, body, extra_headers, &mut limits).await;
+        let (mut limits, span) = (Announced::default(), span_id());
+        let sent = (base_url, credential, span);
+        let result = self.exchange(sent, request, body, extra_headers, &mut limits).await;
         Exchange {
             operation: request.operation,
             target: format!("{} {}", request.method.as_str(), request.path),
             started_at,
             duration: timer.elapsed(),
             announced: limits,
+            span,
             result,
         }
     }
 
     async fn exchange(
         &self,
-        base_url: &str,
-        credential: Credential<'_>,
+        (base_url, credential, span): (&str, Credential<'_>, [u8; 8]),
         request: &Request,
         body: Option<Vec<u8>>,
         extra_headers: &[(&str, &str)],
@@ -261,6 +266,9 @@ impl HttpClient {
             .request(method(request.method), url)
             .header("Accept", request.content.accepted())
             .header("X-Request-Id", request_id());
+        if let Some(trace) = TraceId::current() {
+            sending = sending.header("traceparent", trace.header(span));
+        }
         sending = match credential {
             Credential::None => sending,
             Credential::Bearer(token) => sending.bearer_auth(token),
@@ -348,22 +356,6 @@ async fn whole(mut answer: reqwest::Response) -> Result<Answer, NoAnswer> {
         body.extend_from_slice(&chunk);
     }
     Ok(Answer { status, headers, body, url })
-}
-
-fn method(method: Method) -> reqwest::Method {
-    match method {
-        Method::Get => reqwest::Method::GET,
-        Method::Post => reqwest::Method::POST,
-        Method::Put => reqwest::Method::PUT,
-        Method::Patch => reqwest::Method::PATCH,
-        Method::Delete => reqwest::Method::DELETE,
-    }
-}
-
-fn request_id() -> String {
-    let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).expect("the system gives random bytes");
-    hex::encode(bytes)
 }
 
 /// HighLevel writes `message` as text or as a list; the contract's errors lie under `error`.

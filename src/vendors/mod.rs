@@ -8,9 +8,11 @@ mod classify;
 mod exchange;
 mod guard;
 pub mod highlevel;
+pub mod notify;
 mod oauth;
 mod redact;
 mod token;
+mod wire;
 
 pub use classify::classify;
 pub use exchange::{Exchange, Failure, HttpClient};

@@ -77,7 +77,7 @@ async fn metrics_count_what_came_and_what_was_made_of_it() {
     for line in [
         "casebridge_webhooks_total{sender=\"highlevel\",result=\"recorded\"}",
         "casebridge_events_settled_total{source=\"highlevel\",state=\"done\"}",
-        "casebridge_calls_total{operation=\"lead.create\",class=\"ok\"}",
+        "casebridge_calls_total{vendor=\"casepeer\",operation=\"lead.create\",class=\"ok\"}",
         "casebridge_events{state=\"done\"} 1",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");

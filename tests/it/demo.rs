@@ -10,7 +10,7 @@ fn demo(arguments: &[&str]) -> Output {
 }
 
 /// The first of four free ports, below those the system itself gives out.
-fn port_base() -> u16 {
+pub fn port_base() -> u16 {
     let start = 20_000 + u16::try_from(std::process::id() % 2_000).unwrap() * 4;
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     (start..32_000).step_by(4).find(|base| (*base..base + 4).all(|port| is_free(&port))).expect("free ports")

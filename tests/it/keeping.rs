@@ -181,6 +181,7 @@ async fn the_body_of_a_location_that_no_firm_has_goes_after_a_week() {
         received_at: bridge.installation.clock.now(),
         is_update: true,
         undeliverable: Some((casebridge::domain::Cause::NotOurs, "no firm for this location".into())),
+        trace: None,
     };
     store.record(stranger).await.unwrap();
     bridge.highlevel.create_contact(crate::story::ada());

@@ -175,6 +175,7 @@ fn debug_shows_neither_bodies_nor_names_nor_secrets() {
         received_at: clock().now(),
         is_update: true,
         undeliverable: None,
+        trace: None,
     };
     let intent = Intent {
         operation: "create-lead",
@@ -192,6 +193,7 @@ fn debug_shows_neither_bodies_nor_names_nor_secrets() {
         failed_attempts: 0,
         received_at: clock().now(),
         horizon: 0,
+        trace: casebridge::telemetry::TraceId([1; 16]),
     };
     let opportunity = casebridge::domain::NewOpportunity {
         case: RecordRef::casepeer(RecordKind::Case, "K-1"),

@@ -127,6 +127,16 @@ impl Installation {
         Arc::new(bridge.unwrap())
     }
 
+    /// Whoever watches over this bridge.
+    pub fn watch(&self) -> casebridge::bridge::Watchman {
+        casebridge::bridge::Watchman::new(&self.config, Arc::clone(&self.bridge))
+    }
+
+    /// The public routes of this bridge, without a port.
+    pub fn public_router(&self) -> axum::Router {
+        http::public(Arc::new(Shared::new(self.bridge.clone(), self.readiness.clone(), None)))
+    }
+
     /// What a program does that starts again after it broke off.
     pub async fn restart(&self) {
         self.worker.release().await;

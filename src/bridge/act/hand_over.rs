@@ -52,7 +52,7 @@ impl Carrier {
             return Err(self.write_down(session, command, key, None).await?);
         };
         if !known.is_overdue {
-            return Err(self.waits(known.handed_at));
+            return Err(self.waits(key, known.handed_at));
         }
         let decisions = session.store.decisions(firm, std::slice::from_ref(&key.0)).await?;
         let decided = decisions
@@ -106,12 +106,12 @@ impl Carrier {
             within: self.within,
         };
         held(session.store.hand_over(session.lease, key, hand_over, call).await?)?;
-        Ok(self.waits(session.now()))
+        Ok(self.waits(key, session.now()))
     }
 
-    fn waits(self, since: Timestamp) -> Stop {
+    fn waits(self, key: &EffectKey, since: Timestamp) -> Stop {
         let until = since.saturating_add(self.within).unwrap_or(Timestamp::MAX);
-        Stop::HandedOver { operation: self.operation, until }
+        Stop::HandedOver { operation: self.operation, effect: key.clone(), until }
     }
 }
 

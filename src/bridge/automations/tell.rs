@@ -50,6 +50,7 @@ impl Bridge {
             received_at: self.clock.now(),
             is_update: false,
             undeliverable: None,
+            trace: crate::telemetry::TraceId::current(),
         };
         if let Recorded::Stored(_) = self.store.record(arrival).await? {
             self.ring();

@@ -22,10 +22,21 @@ pub(super) async fn view(
     record: &RecordRef,
     now: Timestamp,
 ) -> Result<Option<MatterView>, Stop> {
-    let Some(matter) = read(session, record).await? else {
+    let Some(mut matter) = read(session, record).await? else {
         let links = session.store.links_of(&session.firm.id, std::slice::from_ref(record)).await?;
         return if links.is_empty() { Err(contact::not_there(record)) } else { Ok(None) };
     };
+    // A lead that became a linked case is that case: what was agreed on since, only the case's link knows.
+    if let Some(case) = matter.case.clone().filter(|_| record.kind == RecordKind::Lead) {
+        let links = session.store.links_of(&session.firm.id, std::slice::from_ref(&case)).await?;
+        let is_linked = |link: &Link| link.highlevel.kind == RecordKind::Contact && link.is_live();
+        if links.iter().any(is_linked)
+            && let Some(read) = read(session, &case).await?
+        {
+            matter = read;
+        }
+    }
+    let record = &matter.record.clone();
     let related: Vec<RecordRef> =
         [Some(record), matter.case.as_ref(), matter.lead.as_ref()].into_iter().flatten().cloned().collect();
     let links = session.store.links_of(&session.firm.id, &related).await?;

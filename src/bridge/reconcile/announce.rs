@@ -53,6 +53,7 @@ impl Bridge {
             received_at: self.clock.now(),
             is_update: self.is_update(&firm.id, subject.system, announced.kind),
             undeliverable: None,
+            trace: None,
         };
         let recorded = self.store.record(arrival).await?;
         if matches!(recorded, Recorded::Stored(_)) {

@@ -15,6 +15,7 @@ use super::output::say;
 use super::serve::{Running, Signals};
 use super::twin::random_seed;
 use crate::clock::SystemClock;
+use crate::console::Sandbox;
 use crate::twin::{Twin, TwinConfig};
 
 #[derive(Debug, clap::Args)]
@@ -59,7 +60,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         if let Err(failure) = &told {
             say(&format!("\n✗ {failure}"))?;
         }
-        say(&stage.places())?;
+        say(&stage.places().await?)?;
         signals.next().await;
     }
     stage.strike().await?;
@@ -83,18 +84,31 @@ impl Stage {
         };
         let twin = Twin::start(config).await;
         let twin = twin.map_err(|error| Failure::failed(format!("the simulated vendors: {error}")))?;
-        let running = Running::start(&home.configure(&twin, base)?, Arc::new(SystemClock)).await?;
+        let sandbox = Sandbox {
+            url: twin.highlevel.url(),
+            token: crate::twin::highlevel::PRIVATE_TOKEN.into(),
+            location: twin.highlevel.location().to_owned(),
+        };
+        let config = home.configure(&twin, base)?;
+        let running = Running::start(&config, Arc::new(SystemClock), Some(sandbox)).await?;
         Ok(Self { running, twin, home })
     }
 
     /// Where to look while it is up.
-    fn places(&self) -> String {
+    async fn places(&self) -> Result<String, Failure> {
+        let console = self
+            .running
+            .setup_link()
+            .await?
+            .unwrap_or_else(|| format!("http://{}", self.running.admin.address()));
         let admin = format!("http://{}", self.running.admin.address());
         let twin = self.twin.highlevel.url();
         let config = self.home.config();
-        format!(
+        Ok(format!(
             "
 Look around
+  {console}
+                         the console; this link makes you its administrator, once
   {admin}/api/v1/events  what came and what was made of it
   {admin}/metrics        the figures for Prometheus
   {admin}/openapi.json   the bridge's own API
@@ -104,7 +118,7 @@ Look around
 
 Stop with Ctrl-C.",
             config = config.display()
-        )
+        ))
     }
 
     async fn strike(self) -> Result<(), Failure> {

@@ -129,8 +129,8 @@ impl Which {
             states: if self.undelivered { vec![EventState::Undelivered] } else { self.state.clone() },
             cause: self.cause,
             since: self.since,
-            before: None,
             limit,
+            ..EventFilter::default()
         }
     }
 

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::super::Shared;
 use super::super::problem::Problem;
-use super::unavailable;
-use crate::domain::{EventId, EventState, FirmId};
+use super::{refusal, unavailable};
+use crate::domain::{Actor, EventId, EventState, FirmId};
 use crate::store::{EventFilter, EventRow, EventStory};
 
 /// The most events one page has.
@@ -60,6 +60,7 @@ pub struct Discard {
 ))]
 pub async fn list(
     State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
     query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Vec<EventRow>>, Problem> {
     let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
@@ -71,8 +72,9 @@ pub async fn list(
     });
     let filter = EventFilter {
         firm: query.firm.map(FirmId::new),
+        within: actor.reach.firms(),
         states: states.collect::<Result<_, _>>()?,
-        before: query.before.as_deref().map(parse).transpose()?,
+        before: query.before.as_deref().map(after_which).transpose()?,
         limit: query.limit.unwrap_or(100).min(LARGEST_PAGE),
         ..EventFilter::default()
     };
@@ -86,32 +88,27 @@ pub async fn list(
 ))]
 pub async fn show(
     State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Result<Json<EventStory>, Problem> {
-    let story = shared.bridge.store.event(parse(&id)?).await.map_err(unavailable)?;
-    story.map(Json).ok_or_else(Problem::not_found)
+    shared.bridge.event_for(&actor, parse(&id)?).await.map(Json).map_err(refusal)
 }
 
 /// Puts a settled event at the tail of its person's lane. What it achieved before is not done again.
 #[utoipa::path(post, path = "/api/v1/events/{id}/replay", tag = "events", params(("id" = String, Path, description = "The event.")), responses(
     (status = 202, description = "It waits for its turn.", body = Accepted),
     (status = 404, description = "There is no such event.", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Your role does not allow this.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "It is not settled yet, or its body is no longer kept.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn replay(
     State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let event = parse(&id)?;
-    match shared.bridge.replay(event).await.map_err(unavailable)? {
-        None => Err(Problem::not_found()),
-        Some(false) => Err(Problem::conflict("The event is not settled yet.")),
-        Some(true) => {
-            let story = shared.bridge.store.event(event).await.map_err(unavailable)?;
-            let state = story.ok_or_else(Problem::not_found)?.row.state;
-            Ok((StatusCode::ACCEPTED, Json(Accepted { event, state })))
-        }
-    }
+    let state = shared.bridge.replay_as(&actor, event).await.map_err(refusal)?.row.state;
+    Ok((StatusCode::ACCEPTED, Json(Accepted { event, state })))
 }
 
 /// Settles an undelivered event as needing no effect.
@@ -119,23 +116,24 @@ pub async fn replay(
     (status = 200, description = "It is settled.", body = Accepted),
     (status = 400, description = "There is no reason.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such event.", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Your role does not allow this.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "It is not undelivered.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn discard(
     State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
     body: Result<Json<Discard>, axum::extract::rejection::JsonRejection>,
 ) -> Result<Json<Accepted>, Problem> {
     let event = parse(&id)?;
     let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
-    if body.reason.trim().is_empty() {
-        return Err(Problem::invalid("`reason` is empty: say in a few words why the event needs no effect"));
-    }
-    match shared.bridge.store.discard(event, body.reason.trim()).await.map_err(unavailable)? {
-        None => Err(Problem::not_found()),
-        Some(false) => Err(Problem::conflict("Only an undelivered event can be discarded.")),
-        Some(true) => Ok(Json(Accepted { event, state: EventState::Discarded })),
-    }
+    shared.bridge.discard_as(&actor, event, &body.reason).await.map_err(refusal)?;
+    Ok(Json(Accepted { event, state: EventState::Discarded }))
+}
+
+/// The event that a page comes after.
+fn after_which(id: &str) -> Result<EventId, Problem> {
+    id.parse().map_err(|_| Problem::invalid("`before` is not the id of an event"))
 }
 
 fn parse(id: &str) -> Result<EventId, Problem> {

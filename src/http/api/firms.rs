@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::Serialize;
 
 use super::super::Shared;
 use super::super::problem::Problem;
-use super::unavailable;
+use super::{admins_only, sees, unavailable};
+use crate::domain::{Actor, FirmId};
 use crate::operations::highlevel::scopes::FEATURES;
 use crate::store::{CredentialRow, Holder, Installation, Parking};
 
@@ -48,11 +49,14 @@ pub struct InstallationRow {
     (status = 200, description = "Every firm.", body = Vec<FirmRow>),
     (status = 401, description = "Not from this machine and without the admin token.", body = Problem, content_type = "application/problem+json"),
 ))]
-pub async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<FirmRow>>, Problem> {
+pub async fn list(
+    State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
+) -> Result<Json<Vec<FirmRow>>, Problem> {
     let store = &shared.bridge.store;
     let parkings = store.parkings().await.map_err(unavailable)?;
     let credentials = store.credentials().await.map_err(unavailable)?;
-    let rows = shared.bridge.firms.iter().map(|firm| {
+    let rows = shared.bridge.firms.iter().filter(|firm| sees(&actor, &firm.id)).map(|firm| {
         let holder = Holder::Location(firm.location.clone());
         let connection = credentials.iter().find(|row| firm.is_connected_by_browser && row.holder == holder);
         let cannot = connection.filter(|row| !row.scopes.is_empty()).map(|row| {
@@ -77,16 +81,24 @@ pub async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<FirmRow>
 /// Where the Marketplace app is installed, with the firm that has the location, if one has.
 #[utoipa::path(get, path = "/api/v1/installations", tag = "firms", responses(
     (status = 200, description = "Every known installation.", body = Vec<InstallationRow>),
+    (status = 403, description = "Your role does not allow this.", body = Problem, content_type = "application/problem+json"),
     (status = 401, description = "Not from this machine and without the admin token.", body = Problem, content_type = "application/problem+json"),
 ))]
-pub async fn installations(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<InstallationRow>>, Problem> {
+pub async fn installations(
+    State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
+) -> Result<Json<Vec<InstallationRow>>, Problem> {
+    admins_only(&actor)?;
     let installations = shared.bridge.store.installations().await.map_err(unavailable)?;
-    let rows = installations.into_iter().map(|installation| {
+    let rows = installations.into_iter().filter_map(|installation| {
         let firm = match &installation.holder {
             Holder::Location(location) => shared.bridge.firm_of(location),
             Holder::Company(_) | Holder::Account(_) => None,
         };
-        InstallationRow { firm: firm.map(|firm| firm.id.to_string()), installation }
+        let firm = firm.map(|firm| firm.id.clone());
+        // A place without a firm is for those who see all firms.
+        sees(&actor, firm.as_ref().unwrap_or(&FirmId::unknown()))
+            .then(|| InstallationRow { firm: firm.map(|firm| firm.to_string()), installation })
     });
     Ok(Json(rows.collect()))
 }

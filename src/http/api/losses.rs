@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Query, State};
+use axum::{Extension, Json};
 use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::super::Shared;
 use super::super::problem::Problem;
-use super::unavailable;
-use crate::domain::FirmId;
+use super::{sees, unavailable};
+use crate::domain::{Actor, FirmId};
 use crate::store::{LossFilter, LossRow};
 
 /// The most lines of one answer.
@@ -38,6 +38,7 @@ pub struct LossQuery {
 ))]
 pub async fn list(
     State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
     query: Result<Query<LossQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Vec<LossRow>>, Problem> {
     let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
@@ -45,5 +46,7 @@ pub async fn list(
         return Err(Problem::invalid("since: write a day such as 2026-11-24"));
     }
     let filter = LossFilter { firm: query.firm.map(FirmId::new), since: query.since, limit: MOST };
-    shared.bridge.store.losses(filter).await.map(Json).map_err(unavailable)
+    let mut rows = shared.bridge.store.losses(filter).await.map_err(unavailable)?;
+    rows.retain(|row| sees(&actor, &row.firm));
+    Ok(Json(rows))
 }

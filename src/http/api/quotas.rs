@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 
 use super::super::Shared;
 use super::super::problem::Problem;
-use super::unavailable;
+use super::{sees, unavailable};
+use crate::domain::Actor;
 use crate::store::Quota;
 
 /// What each vendor allows a firm and how much of the day's calls is spent, with a forecast. A vendor that speaks of no
@@ -17,6 +18,11 @@ use crate::store::Quota;
     (status = 401, description = "Not from this machine and without the admin token.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "The store does not answer.", body = Problem, content_type = "application/problem+json"),
 ))]
-pub async fn list(State(shared): State<Arc<Shared>>) -> Result<Json<Vec<Quota>>, Problem> {
-    Ok(Json(shared.bridge.store.quotas().await.map_err(unavailable)?))
+pub async fn list(
+    State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
+) -> Result<Json<Vec<Quota>>, Problem> {
+    let mut quotas = shared.bridge.store.quotas().await.map_err(unavailable)?;
+    quotas.retain(|quota| sees(&actor, &quota.firm));
+    Ok(Json(quotas))
 }

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
+use axum::{Extension, Json};
 use serde::Deserialize;
 
 use super::super::Shared;
 use super::super::problem::Problem;
-use super::unavailable;
-use crate::bridge::CannotResolve;
-use crate::domain::{FirmId, Resolution, ReviewId, ReviewKind};
+use super::{refusal, unavailable};
+use crate::domain::{Actor, FirmId, Resolution, ReviewId, ReviewKind};
 use crate::store::{ReviewFilter, ReviewRow, ReviewStory};
 
 /// The most questions one page has.
@@ -43,6 +42,7 @@ pub struct ListQuery {
 ))]
 pub async fn list(
     State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
     query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Vec<ReviewRow>>, Problem> {
     let Query(query) = query.map_err(|error| Problem::invalid(error.body_text()))?;
@@ -54,9 +54,14 @@ pub async fn list(
     });
     let filter = ReviewFilter {
         firm: query.firm.map(FirmId::new),
+        within: actor.reach.firms(),
         kind: kind.transpose()?,
         with_resolved: query.all,
-        after: query.after.as_deref().map(parse).transpose()?,
+        after: query
+            .after
+            .as_deref()
+            .map(|id| parse(id).map_err(|_| Problem::invalid("`after` is not the id of a question")))
+            .transpose()?,
         limit: query.limit.unwrap_or(100).min(LARGEST_PAGE),
     };
     shared.bridge.store.reviews(filter).await.map(Json).map_err(unavailable)
@@ -69,10 +74,10 @@ pub async fn list(
 ))]
 pub async fn show(
     State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Result<Json<ReviewStory>, Problem> {
-    let story = shared.bridge.store.review(parse(&id)?).await.map_err(unavailable)?;
-    story.map(Json).ok_or_else(Problem::not_found)
+    shared.bridge.review_for(&actor, parse(&id)?).await.map(Json).map_err(refusal)
 }
 
 /// Answers a question; what waits for it goes on.
@@ -80,21 +85,18 @@ pub async fn show(
     (status = 200, description = "It is answered.", body = ReviewRow),
     (status = 400, description = "The answer does not fit the question.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such question.", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Your role does not allow this.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "It is answered already.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn resolve(
     State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
     body: Result<Json<Resolution>, axum::extract::rejection::JsonRejection>,
 ) -> Result<Json<ReviewRow>, Problem> {
     let id = parse(&id)?;
     let Json(answer) = body.map_err(|error| Problem::invalid(error.body_text()))?;
-    shared.bridge.resolve(id, answer, "admin").await.map(Json).map_err(|error| match error {
-        CannotResolve::NoReview => Problem::not_found(),
-        CannotResolve::Resolved => Problem::conflict("The question is answered already."),
-        CannotResolve::Answer(why) => Problem::invalid(why),
-        CannotResolve::Store(error) => unavailable(error),
-    })
+    shared.bridge.resolve_as(&actor, id, answer).await.map(Json).map_err(refusal)
 }
 
 fn parse(id: &str) -> Result<ReviewId, Problem> {

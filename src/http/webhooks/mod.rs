@@ -2,6 +2,7 @@
 //! disk.
 
 pub(super) mod casepeer;
+mod refusals;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+pub(super) use self::refusals::Refusals;
 use super::Shared;
 use super::problem::Problem;
 use crate::bridge::Refused;
@@ -119,9 +121,9 @@ async fn answer(
     take: impl AsyncFnOnce(Bytes) -> Result<Recorded, Refused>,
 ) -> Response {
     let (result, response) = if announces_too_much(headers) {
-        too_large(sender)
+        too_large(shared, sender).await
     } else if let Err(refused) = known {
-        respond(sender, Err(refused))
+        respond(shared, sender, Err(refused)).await
     } else {
         match read(shared, body).await {
             Ok(body) => {
@@ -129,9 +131,9 @@ async fn answer(
                 let taken = take(body).await;
                 metrics::histogram!("casebridge_acknowledgement_seconds", "sender" => sender.name)
                     .record(timer.elapsed().as_secs_f64());
-                respond(sender, taken)
+                respond(shared, sender, taken).await
             }
-            Err(Unread::TooLarge) => too_large(sender),
+            Err(Unread::TooLarge) => too_large(shared, sender).await,
             Err(Unread::CutOff) => {
                 tracing::warn!(
                     sender = sender.name,
@@ -145,7 +147,11 @@ async fn answer(
     response
 }
 
-fn respond(sender: Sender<'_>, taken: Result<Recorded, Refused>) -> (&'static str, Response) {
+async fn respond(
+    shared: &Shared,
+    sender: Sender<'_>,
+    taken: Result<Recorded, Refused>,
+) -> (&'static str, Response) {
     let told = sender;
     let sender = told.name;
     let receipt = |code: StatusCode, event: EventId, status, wanted: Option<&Answer>| {
@@ -172,18 +178,51 @@ fn respond(sender: Sender<'_>, taken: Result<Recorded, Refused>) -> (&'static st
             )
         }
         Err(Refused::Signature(why)) => {
-            tracing::warn!(sender, "a webhook was refused: {why}");
+            let reason = if why == Refusal::Missing { "no_signature" } else { "signature" };
+            count_refusal(sender, reason);
+            refuse(shared, sender, &why.to_string()).await;
             ("refused", Problem::invalid_signature().into_response())
         }
         Err(Refused::UnknownUrl) => {
-            tracing::warn!(sender, "a webhook was refused: no firm has its address");
+            count_refusal(sender, "address");
+            refuse(shared, sender, "no firm has its address").await;
             ("refused", Problem::not_found().into_response())
+        }
+        Err(Refused::TooFast) => {
+            tracing::warn!(
+                sender,
+                "a webhook was turned away for now: more come than server.firm_per_second"
+            );
+            ("too_fast", busy(told))
         }
         Err(Refused::Busy(why)) => {
             tracing::error!(sender, "a webhook was turned away for now: {why}");
             ("busy", busy(told))
         }
     }
+}
+
+/// Counts what is refused for good, by why.
+fn count_refusal(sender: &'static str, reason: &'static str) {
+    metrics::counter!("casebridge_webhooks_refused_total", "sender" => sender, "reason" => reason)
+        .increment(1);
+}
+
+/// Says so, unless that was said a moment ago, and waits if there are many.
+async fn refuse(shared: &Shared, sender: &'static str, why: &str) {
+    let then = shared.refusals.note(sender, why, Instant::now());
+    match then.say {
+        Some(0) => tracing::warn!(sender, "a webhook was refused: {why}"),
+        Some(unsaid) => {
+            tracing::warn!(
+                sender,
+                unsaid,
+                "a webhook was refused, as were others since this was last said: {why}"
+            )
+        }
+        None => {}
+    }
+    tokio::time::sleep(then.pause).await;
 }
 
 /// Come again, in the form this sender understands.
@@ -206,8 +245,9 @@ fn announces_too_much(headers: &HeaderMap) -> bool {
     length.is_some_and(|length| length > MAX_BODY as u64)
 }
 
-fn too_large(sender: Sender<'_>) -> (&'static str, Response) {
-    tracing::warn!(sender = sender.name, "a webhook was refused: its body is larger than 1 MiB");
+async fn too_large(shared: &Shared, sender: Sender<'_>) -> (&'static str, Response) {
+    count_refusal(sender.name, "too_large");
+    refuse(shared, sender.name, "its body is larger than 1 MiB").await;
     ("too_large", Problem::too_large().into_response())
 }
 

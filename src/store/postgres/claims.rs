@@ -12,6 +12,7 @@ use crate::crypto::Keyring;
 use crate::domain::{FirmId, RecordRef};
 use crate::store::take_back;
 use crate::store::{Claim, ClaimRoom, Lease, Rejoined};
+use crate::telemetry::TraceId;
 
 /// The firms take turns, the least busy first, and within a firm the longest due comes first.
 ///
@@ -41,12 +42,12 @@ const CLAIM: &str = "WITH RECURSIVE next (firm) AS (
         FROM event)
     UPDATE event SET state = 'running', claims = claims + 1, lease_owner = $6, lease_until = $7
     FROM picked JOIN payload ON payload.event = picked.seq, horizon WHERE event.seq = picked.seq
-    RETURNING event.seq, event.id, firm, source, type, claims, failed_attempts, received_at, due_at, sealed_body,
+    RETURNING event.seq, event.id, firm, source, type, claims, failed_attempts, received_at, due_at, trace, sealed_body,
         horizon.seq AS horizon";
 
 /// Claims what fits. Takes no firm's lock.
 pub(super) async fn claim(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     keyring: &Keyring,
     worker: &str,
     room: &ClaimRoom,
@@ -65,7 +66,7 @@ pub(super) async fn claim(
         .bind(limit(room.total))
         .bind(worker)
         .bind(until.as_millisecond())
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await?;
     let by_due = |row: PgRow| Ok((row.try_get("due_at")?, row.try_get("seq")?, row));
     let mut rows = rows.into_iter().map(by_due).collect::<Result<Vec<(i64, i64, PgRow)>, Fault>>()?;
@@ -75,6 +76,8 @@ pub(super) async fn claim(
 
 fn read(row: &PgRow, keyring: &Keyring) -> Result<Claim, Fault> {
     let event = event_id(row, "id")?;
+    let trace: Option<&[u8]> = row.try_get("trace")?;
+    let trace = trace.and_then(|bytes| bytes.try_into().ok());
     let lease =
         Lease { event, firm: FirmId::new(row.try_get::<String, _>("firm")?), claim: row.try_get("claims")? };
     Ok(Claim {
@@ -85,6 +88,7 @@ fn read(row: &PgRow, keyring: &Keyring) -> Result<Claim, Fault> {
         failed_attempts: small(row, "failed_attempts")?,
         received_at: moment(row, "received_at")?,
         horizon: row.try_get("horizon")?,
+        trace: TraceId::of(trace, event.0),
     })
 }
 
@@ -146,9 +150,12 @@ pub(super) async fn held(
     connection: &mut PgConnection,
     lease: &Lease,
 ) -> Result<Option<(i64, Option<i64>)>, Fault> {
-    let sql = "SELECT seq, person FROM event WHERE id = $1 AND claims = $2 AND state = 'running' FOR UPDATE";
+    // Found by its id alone: left to choose, the planner would go through all that are running.
+    let sql = "SELECT seq, person, claims = $2 AND state = 'running' AS is_held FROM event WHERE id = $1 FOR UPDATE";
     let found = sqlx::query(sql).bind(lease.event.0).bind(lease.claim).fetch_optional(connection).await?;
-    Ok(found.map(|row| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?)
+    let Some(row) = found else { return Ok(None) };
+    let is_held: bool = row.try_get("is_held")?;
+    Ok(is_held.then(|| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?)
 }
 
 pub(super) async fn rejoin(

@@ -1,5 +1,6 @@
 //! Connections, transactions and the locks they take.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::future::Future;
 use std::net::IpAddr;
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode, Postgres};
 use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
 
+use super::lines::{Lines, TRUSTED};
 use super::migrations;
 use super::rows::Fault;
 use super::time::{Time, TimeSource};
@@ -58,9 +60,6 @@ pub enum CannotOpenPostgres {
 /// milliseconds it takes.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// A connection that has not been used for this long is tried before it is used: the database may have gone.
-pub(super) const TRUSTED: Duration = Duration::from_secs(1);
-
 /// Every statement of ours finds its rows by an index, whatever their number, so that one plan is right for all values
 /// and sizes; where it looks for several, `LATERAL … LIMIT 1` holds the planner to it. Left alone, the planner takes the tables of a new database for small ones, decides to read all of them, and
 /// a connection keeps that plan while they grow. Planning anew for each execution, or compiling one to machine code,
@@ -81,6 +80,7 @@ pub(super) const ATTEMPTS: u32 = 5;
 /// What the store's verbs and its tasks share.
 pub(super) struct Core {
     pub(super) pool: PgPool,
+    pub(super) lines: Lines,
     /// The most that one message to the database should carry, in bytes.
     pub(super) message: usize,
     pub(super) time: Time,
@@ -124,7 +124,8 @@ impl Core {
         let is_encrypted =
             sqlx::query(sql).fetch_one(&pool).await.and_then(|row| row.try_get("ssl")).map_err(failed)?;
         let message = if is_encrypted { ENCRYPTED_MESSAGE } else { MESSAGE };
-        Ok((Self { pool, message, time: Time::new(source, latest) }, migrated))
+        let lines = Lines::new((*pool.connect_options()).clone(), SETTINGS, options.acquire_timeout);
+        Ok((Self { pool, lines, message, time: Time::new(source, latest) }, migrated))
     }
 
     /// Begins a transaction that holds the locks of these firms until it ends.
@@ -138,16 +139,6 @@ impl Core {
         firms: &[impl AsRef<str>],
     ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         self.pool.begin_with(beginning(firms)).await
-    }
-
-    /// A connection outside the pool, for a task that is always writing. The pool gives its connections in turn and asks
-    /// each whether it is well when it comes back, which is a journey more; one of its own also stays warm: the
-    /// database plans a statement anew, and fetches what it knows of the tables, for each connection.
-    pub(super) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
-        let connecting = PgConnection::connect_with(&self.pool.connect_options()).await;
-        let mut connection = connecting?;
-        sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
-        Ok(connection)
     }
 
     pub(super) async fn now(&self) -> Result<Timestamp, Fault> {
@@ -168,16 +159,20 @@ fn address(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
 /// The statements that begin a transaction which holds the locks of these firms until it ends, as one message. If this
 /// process hangs or its machine is lost, the database ends the transaction and with it the locks.
 pub(super) fn beginning(firms: &[impl AsRef<str>]) -> AssertSqlSafe<String> {
-    let mut locks: Vec<i64> = firms.iter().map(|firm| lock_of(firm.as_ref())).collect();
-    locks.sort_unstable();
-    locks.dedup();
     let mut sql = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '5s'; \
         SET LOCAL idle_in_transaction_session_timeout = '10s'"
         .to_owned();
-    for lock in locks {
+    for lock in locks_of(firms.iter().map(AsRef::as_ref)) {
         write!(sql, "; SELECT pg_advisory_xact_lock({lock})").expect("text can be appended to");
     }
     AssertSqlSafe(sql)
+}
+
+/// The locks of these firms, in the order in which they are taken.
+pub(super) fn locks_of<'a>(firms: impl Iterator<Item = &'a str>) -> Vec<i64> {
+    let firms: BTreeSet<&str> = firms.collect();
+    let locks: BTreeSet<i64> = firms.into_iter().map(lock_of).collect();
+    locks.into_iter().collect()
 }
 
 /// The number of a firm's lock. Two firms that share one only wait for each other.

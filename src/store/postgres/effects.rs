@@ -7,18 +7,17 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::calls::add_calls;
-use super::links::Agreed;
-use super::rows::{Fault, count, moment, moment_if_any, small, text, word_if_any};
+use super::rows::{Fault, moment, moment_if_any, small, text, word_if_any};
 use super::{claims, hand_offs};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EffectKey, FirmId, RecordRef};
 use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, Lease, Settled};
 
-fn place(row: &str) -> Place<'_> {
+pub(super) fn place(row: &str) -> Place<'_> {
     Place { table: "effect", column: "sealed_request", row }
 }
 
-fn row_name(firm: &str, key: &EffectKey) -> String {
+pub(super) fn row_name(firm: &str, key: &EffectKey) -> String {
     format!("{firm}\0{key}")
 }
 
@@ -46,68 +45,6 @@ async fn find(connection: &mut PgConnection, firm: &str, key: &EffectKey) -> Res
         sealed: row.try_get("sealed_request")?,
         ambiguity: ambiguous_at.map(|since| Ambiguity { begun_at, since, looks }),
     }))
-}
-
-/// Whether a commit waits for the disk, as `synchronous_commit` is set.
-///
-/// What was written of a create must outlive the database's machine: nobody else knows what may have been sent. What is
-/// written of an update may be lost with it, for it is lost together with all that is written later, the end of the turn
-/// among it: the turn is taken again, and finds the update made.
-fn synchronous(is_create: bool) -> &'static str {
-    if is_create { "on" } else { "off" }
-}
-
-/// Writes an intent down that nobody has written down before and no rival stands against, which is nearly every one,
-/// in one journey to the database and without the firm's lock. Nothing, if it needs [`begin`].
-pub(super) async fn begin_first(
-    pool: &PgPool,
-    keyring: &Keyring,
-    lease: &Lease,
-    key: &EffectKey,
-    intent: &Intent,
-    now: Timestamp,
-) -> Result<Option<Begun>, Fault> {
-    let (firm, effect) = (lease.firm.as_str(), text(&key.0));
-    let match_keys: BTreeSet<&[u8]> = intent.match_keys.iter().map(<[u8; 32]>::as_slice).collect();
-    // Of two that reserve the same key at once the later waits for the earlier, and gets none.
-    let sql =
-        "WITH begun AS (INSERT INTO effect (firm, key, event, operation, idempotency_key, sealed_request,
-                begun_at, ambiguous_at)
-            SELECT $1, $2, id, $3, $4, $5, $6, $7 FROM event
-            WHERE id = $8 AND claims = $9 AND state = 'running' AND NOT EXISTS (SELECT 1 FROM reservation
-                WHERE firm = $1 AND match_key = ANY($10) AND effect <> $2)
-            ON CONFLICT DO NOTHING RETURNING firm),
-        reserved AS (INSERT INTO reservation (firm, match_key, effect)
-            SELECT firm, match_key, $2 FROM begun CROSS JOIN unnest($10) match_key ORDER BY match_key
-            ON CONFLICT DO NOTHING RETURNING firm)
-        SELECT (SELECT count(*) FROM begun) AS begun, (SELECT count(*) FROM reserved) AS reserved,
-            set_config('synchronous_commit', $11, true)";
-    let row = sqlx::query(sql)
-        .bind(firm)
-        .bind(&effect)
-        .bind(intent.operation)
-        .bind(&intent.idempotency_key)
-        .bind(keyring.seal(place(&row_name(firm, key)), &intent.body))
-        .bind(now.as_millisecond())
-        .bind(intent.is_create.then_some(now.as_millisecond()))
-        .bind(lease.event.0)
-        .bind(lease.claim)
-        .bind(match_keys.iter().copied().collect::<Vec<_>>())
-        .bind(synchronous(intent.is_create))
-        .fetch_one(pool)
-        .await?;
-    if count(&row, "begun")? == 0 {
-        return Ok(None);
-    }
-    if count(&row, "reserved")? == match_keys.len() as u64 {
-        let (body, idempotency_key) = (intent.body.clone(), intent.idempotency_key.clone());
-        return Ok(Some(Begun::Send { body, idempotency_key, ambiguity: None }));
-    }
-    // A rival reserved one of the keys in the same moment. Nothing was sent.
-    let sql = "WITH withdrawn AS (DELETE FROM effect WHERE firm = $1 AND key = $2 AND completed_at IS NULL)
-        DELETE FROM reservation WHERE firm = $1 AND effect = $2";
-    sqlx::query(sql).bind(firm).bind(&effect).execute(pool).await?;
-    Ok(Some(Begun::Rival))
 }
 
 pub(super) async fn begin(
@@ -223,58 +160,6 @@ async fn release_reservation(
     let sql = "DELETE FROM reservation WHERE firm = $1 AND effect = $2";
     sqlx::query(sql).bind(firm).bind(text(&key.0)).execute(connection).await?;
     Ok(())
-}
-
-/// Writes down that an effect was carried out and what both sides of known links agree on now, in one journey to the
-/// database and without the firm's lock. Nothing was written if somebody changed one of the links meanwhile.
-pub(super) async fn complete_agreed(
-    pool: &PgPool,
-    lease: &Lease,
-    key: &EffectKey,
-    result: Option<&RecordRef>,
-    call: Option<&CallRecord>,
-    agreed: Agreed,
-    now: Timestamp,
-) -> Result<Option<Settled>, Fault> {
-    // All parts see the same state; each of those that write does so only if all the links are as they were read.
-    let sql = "WITH own AS MATERIALIZED (SELECT seq, claims = $3 AND state = 'running' AS is_held FROM event WHERE id = $2),
-        given AS (SELECT * FROM unnest($16::text[], $17::text[], $18::bigint[], $19::bytea[])
-            AS given (highlevel, casepeer, revision, base)),
-        unchanged AS MATERIALIZED (SELECT known.place, given.base FROM given CROSS JOIN LATERAL (
-            SELECT ctid AS place FROM link WHERE firm = $1 AND highlevel = given.highlevel
-                AND casepeer = given.casepeer AND revision = given.revision LIMIT 1 FOR UPDATE) known),
-        go AS MATERIALIZED (SELECT 1 WHERE (SELECT count(*) FROM unchanged) = $20),
-        completed AS (UPDATE effect SET completed_at = $6, result = $5 FROM go
-            WHERE firm = $1 AND key = $4 AND completed_at IS NULL RETURNING 1),
-        released AS (DELETE FROM reservation USING go WHERE firm = $1 AND effect = $4),
-        called AS (INSERT INTO call (event, operation, target, effect_key, status, class, started_at, duration_ms,
-                detail)
-            SELECT seq, $7, $8, $9, $10, $11, $12, $13, $14 FROM own, go WHERE $15),
-        agreed AS (UPDATE link SET sealed_base = unchanged.base, revision = revision + 1, updated_at = $6
-            FROM unchanged, go WHERE link.ctid = unchanged.place
-                AND (EXISTS (SELECT 1 FROM completed) OR EXISTS (SELECT 1 FROM own WHERE is_held)))
-        SELECT is_held, set_config('synchronous_commit', $21, true) FROM own, go";
-    let links = i64::try_from(agreed.len()).expect("a command changes few links");
-    let query = sqlx::query(sql)
-        .bind(lease.firm.as_str())
-        .bind(lease.event.0)
-        .bind(lease.claim)
-        .bind(text(&key.0))
-        .bind(result.map(|record| text(&record.to_string())))
-        .bind(now.as_millisecond())
-        .bind(call.map(|call| call.operation.as_str()))
-        .bind(call.map(|call| text(&call.target)))
-        .bind(call.and_then(|call| call.effect_key.as_deref()).map(text))
-        .bind(call.and_then(|call| call.status).map(i64::from))
-        .bind(call.map(|call| call.class.as_str()))
-        .bind(call.map(|call| call.started_at.as_millisecond()))
-        .bind(call.map(|call| i64::try_from(call.duration_ms).unwrap_or(i64::MAX)))
-        .bind(call.and_then(|call| call.detail.as_deref()).map(text))
-        .bind(call.is_some());
-    let query = agreed.bind(query).bind(links).bind(synchronous(result.is_some()));
-    let row = query.fetch_optional(pool).await?;
-    let held = row.map(|row| row.try_get::<bool, _>("is_held")).transpose()?;
-    Ok(held.map(|held| if held { Settled::Yes } else { Settled::LeaseLost }))
 }
 
 /// Writes down that an effect was carried out; whether that was news. Kept even if the lease was lost: it happened.

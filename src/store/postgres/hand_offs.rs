@@ -10,8 +10,8 @@ use super::core::in_transaction;
 use super::rows::{Fault, moment, text, word_if_any};
 use super::{PostgresStore, claims, effects, lanes, links, read, review};
 use crate::crypto::Keyring;
-use crate::domain::{Base, EffectKey, FirmId, Link, RecordRef};
-use crate::store::hand_offs::{place, reason, row_name};
+use crate::domain::{Base, EffectKey, FirmId, Link, Outcome, RecordRef};
+use crate::store::hand_offs::{no_longer_waits, place, reason, row_name};
 use crate::store::{
     CallRecord, Confirmed, HandOff, HandOffs, HandOver, Lease, LinkChange, Settled, StoreError,
 };
@@ -93,6 +93,19 @@ impl HandOffs for PostgresStore {
             Ok(Settled::Yes)
         })?)
     }
+}
+
+/// What a turn's outcome is, given that what it is to wait for may have come since it looked.
+pub(super) async fn outcome_of(
+    connection: &mut PgConnection,
+    lease: &Lease,
+    outcome: Outcome,
+) -> Result<Outcome, Fault> {
+    let Outcome::HandedOff { effect, .. } = &outcome else { return Ok(outcome) };
+    let sql = "SELECT 1 FROM hand_off WHERE firm = $1 AND effect = $2 AND woken_at IS NULL";
+    let waits = sqlx::query(sql).bind(lease.firm.as_str()).bind(text(&effect.0));
+    let waits = waits.fetch_optional(connection).await?.is_some();
+    Ok(if waits { outcome } else { no_longer_waits() })
 }
 
 async fn add(

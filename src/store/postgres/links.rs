@@ -1,12 +1,13 @@
 //! Which record here is which record there.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 
 use super::rows::{Fault, PostgresQuery, text, word};
+use super::writer::{Guard, Job};
 use super::{claims, lanes, review};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{Base, FirmId, Link, RecordRef, System};
@@ -21,29 +22,63 @@ fn row_name(firm: &str, highlevel: &RecordRef, casepeer: &RecordRef) -> String {
     format!("{firm}\0{highlevel}\0{casepeer}")
 }
 
-pub(super) async fn links_of(
-    pool: &PgPool,
-    keyring: &Keyring,
-    firm: &FirmId,
-    records: &[RecordRef],
-) -> Result<Vec<Link>, Fault> {
-    let of = |system: System| -> Vec<String> {
-        let records = records.iter().filter(|record| record.system == system);
-        records.map(|record| text(&record.to_string())).collect()
-    };
-    // `UNION` also drops a link that is found from both sides.
-    let sql = "SELECT highlevel, casepeer, origin, sealed_base, revision, created_at FROM link
-            WHERE firm = $1 AND highlevel = ANY($2)
-        UNION SELECT highlevel, casepeer, origin, sealed_base, revision, created_at FROM link
-            WHERE firm = $1 AND casepeer = ANY($3)
-        ORDER BY created_at, highlevel, casepeer";
-    let rows = sqlx::query(sql)
-        .bind(firm.as_str())
-        .bind(of(System::HighLevel))
-        .bind(of(System::CasePeer))
-        .fetch_all(pool)
-        .await?;
-    rows.iter().map(|row| read(row, keyring, firm)).collect()
+/// Whose links are looked for.
+pub(super) struct Wanted {
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) firm: FirmId,
+    pub(super) records: Vec<RecordRef>,
+}
+
+impl Job for Wanted {
+    /// The links, oldest first.
+    type Answer = Result<Vec<Link>, StoreError>;
+
+    const GUARD: Guard = Guard::Nothing;
+
+    fn firm(&self) -> &str {
+        self.firm.as_str()
+    }
+
+    fn must_last(&self) -> bool {
+        false
+    }
+
+    async fn run(
+        connection: &mut PgConnection,
+        all: &[Self],
+        _now: Timestamp,
+        _message: usize,
+    ) -> Result<Vec<Self::Answer>, Fault> {
+        // `UNION` also drops a link that is found from both sides.
+        let sql = "SELECT place, highlevel, casepeer, origin, sealed_base, revision, created_at
+                FROM unnest($1::bigint[], $2::text[], $3::text[]) AS given (place, firm, record)
+                JOIN link ON link.firm = given.firm AND link.highlevel = given.record
+            UNION SELECT place, highlevel, casepeer, origin, sealed_base, revision, created_at
+                FROM unnest($4::bigint[], $5::text[], $6::text[]) AS given (place, firm, record)
+                JOIN link ON link.firm = given.firm AND link.casepeer = given.record
+            ORDER BY place, created_at, highlevel, casepeer";
+        let mut query = sqlx::query(sql);
+        for system in [System::HighLevel, System::CasePeer] {
+            let of = (0_i64..).zip(all).flat_map(|(place, one)| {
+                let records = one.records.iter().filter(move |record| record.system == system);
+                records.map(move |record| (place, one.firm.as_str(), text(&record.to_string())))
+            });
+            let (places, (firms, records)): (Vec<i64>, (Vec<&str>, Vec<String>)) =
+                of.map(|(place, firm, record)| (place, (firm, record))).unzip();
+            query = query.bind(places).bind(firms).bind(records);
+        }
+        let mut found: Vec<Self::Answer> = all.iter().map(|_| Ok(Vec::new())).collect();
+        for row in &query.fetch_all(connection).await? {
+            let place = usize::try_from(row.try_get::<i64, _>("place")?).expect("it counts from 0");
+            let link = read(row, &all[place].keyring, &all[place].firm);
+            match (&mut found[place], link) {
+                (Ok(links), Ok(link)) => links.push(link),
+                (Ok(_), Err(fault)) => found[place] = Err(fault.into()),
+                (Err(_), _) => {}
+            }
+        }
+        Ok(found)
+    }
 }
 
 pub(super) fn read(row: &PgRow, keyring: &Keyring, firm: &FirmId) -> Result<Link, Fault> {
@@ -79,62 +114,86 @@ pub(super) async fn save(
     Ok(Settled::Yes)
 }
 
-/// What links are to become whose two sides agree on something new.
-#[derive(Default)]
-pub(super) struct Agreed {
-    highlevel: Vec<String>,
-    casepeer: Vec<String>,
-    /// As they were read: what another has changed since is not overwritten.
-    revisions: Vec<i64>,
-    sealed: Vec<Vec<u8>>,
+/// What a link is to become whose two sides agree on something new.
+pub(super) struct Change {
+    highlevel: String,
+    casepeer: String,
+    /// As it was read: what another has changed since is not overwritten.
+    revision: i64,
+    sealed: Vec<u8>,
 }
 
-impl Agreed {
-    /// How many links change.
-    pub(super) fn len(&self) -> usize {
-        self.revisions.len()
-    }
+/// What becomes of several.
+pub(super) type Agreed = Vec<Change>;
 
-    /// Binds four parameters: the two records, the revision, the base.
-    pub(super) fn bind(self, query: PostgresQuery<'_>) -> PostgresQuery<'_> {
-        query.bind(self.highlevel).bind(self.casepeer).bind(self.revisions).bind(self.sealed)
+/// A link as it is stored: its revision and sealed base; none if it is not there.
+pub(super) type Known = Option<(i64, Vec<u8>)>;
+
+/// Binds six lists: the change's place, the firm, the two records, the revision, the base.
+pub(super) fn bind<'q>(
+    query: PostgresQuery<'q>,
+    changes: impl Iterator<Item = (i64, &'q str, &'q Change)>,
+) -> PostgresQuery<'q> {
+    let changes: Vec<_> = changes.collect();
+    query
+        .bind(changes.iter().map(|(place, _, _)| *place).collect::<Vec<_>>())
+        .bind(changes.iter().map(|(_, firm, _)| *firm).collect::<Vec<_>>())
+        .bind(changes.iter().map(|(_, _, change)| change.highlevel.as_str()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|(_, _, change)| change.casepeer.as_str()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|(_, _, change)| change.revision).collect::<Vec<_>>())
+        .bind(changes.iter().map(|(_, _, change)| change.sealed.as_slice()).collect::<Vec<_>>())
+}
+
+/// The links that these changes are about, as they are stored, for each list of changes in order.
+pub(super) async fn known<'a>(
+    connection: &mut PgConnection,
+    lists: impl Iterator<Item = (&'a str, &'a [LinkChange])>,
+) -> Result<Vec<Vec<Known>>, Fault> {
+    let lists: Vec<_> = lists.collect();
+    let mut known: Vec<Vec<Known>> = lists.iter().map(|(_, changes)| vec![None; changes.len()]).collect();
+    let flat: Vec<(usize, usize)> = lists
+        .iter()
+        .enumerate()
+        .flat_map(|(list, (_, changes))| (0..changes.len()).map(move |change| (list, change)))
+        .collect();
+    if flat.is_empty() {
+        return Ok(known);
     }
+    let sides = |(list, change): &(usize, usize)| sides(&lists[*list].1[*change]);
+    let sql =
+        "SELECT place, revision, sealed_base FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
+            AS given (firm, highlevel, casepeer, place)
+        CROSS JOIN LATERAL (SELECT revision, sealed_base FROM link WHERE firm = given.firm
+            AND highlevel = given.highlevel AND casepeer = given.casepeer LIMIT 1) known";
+    let rows = sqlx::query(sql)
+        .bind(flat.iter().map(|(list, _)| lists[*list].0).collect::<Vec<_>>())
+        .bind(flat.iter().map(|at| text(&sides(at).0.to_string())).collect::<Vec<_>>())
+        .bind(flat.iter().map(|at| text(&sides(at).1.to_string())).collect::<Vec<_>>());
+    for row in rows.fetch_all(connection).await? {
+        let place = usize::try_from(row.try_get::<i64, _>("place")? - 1).expect("it counts from 1");
+        let (list, change) = flat[place];
+        known[list][change] = Some((row.try_get("revision")?, row.try_get("sealed_base")?));
+    }
+    Ok(known)
 }
 
 /// What these changes make of the links there are. Nothing, if one of them is not there yet: it may unite people.
-pub(super) async fn agreed(
-    pool: &PgPool,
+pub(super) fn agreed(
     keyring: &Keyring,
-    firm: &FirmId,
+    firm: &str,
     changes: &[LinkChange],
+    known: &[Known],
 ) -> Result<Option<Agreed>, Fault> {
-    let mut agreed = Agreed::default();
-    if changes.is_empty() {
-        return Ok(Some(agreed));
-    }
-    // Two changes of one link build on each other.
-    if changes.iter().map(sides).collect::<HashSet<_>>().len() < changes.len() {
-        return Ok(None);
-    }
-    let (highlevel, casepeer): (Vec<String>, Vec<String>) = changes
-        .iter()
-        .map(|change| (text(&sides(change).0.to_string()), text(&sides(change).1.to_string())))
-        .unzip();
-    let sql = "SELECT place, revision, sealed_base FROM unnest($2::text[], $3::text[]) WITH ORDINALITY
-            AS given (highlevel, casepeer, place)
-        CROSS JOIN LATERAL (SELECT revision, sealed_base FROM link WHERE firm = $1
-            AND highlevel = given.highlevel AND casepeer = given.casepeer LIMIT 1) known ORDER BY place";
-    let rows = sqlx::query(sql).bind(firm.as_str()).bind(&highlevel).bind(&casepeer).fetch_all(pool).await?;
-    let mut known = rows.iter();
-    for (place, change) in (1_i64..).zip(changes) {
-        let row = match known.next() {
-            Some(row) if row.try_get::<i64, _>("place")? == place => row,
-            // One is not there, of which the others may be about the same two records.
-            _ if matches!(change, LinkChange::Link(_)) || changes.len() > 1 => return Ok(None),
-            _ => continue,
+    let mut agreed = Vec::new();
+    for (change, known) in changes.iter().zip(known) {
+        let (revision, sealed) = match known {
+            Some(known) => known,
+            // Of the others, some may be about the same two records.
+            None if matches!(change, LinkChange::Link(_)) || changes.len() > 1 => return Ok(None),
+            None => continue,
         };
         let (here, there) = sides(change);
-        let before = open(keyring, firm.as_str(), here, there, row.try_get("sealed_base")?)?;
+        let before = open(keyring, firm, here, there, sealed)?;
         let mut merged = before.clone();
         merged.overlay(base(change));
         // Who links two records says that both are there.
@@ -144,16 +203,18 @@ pub(super) async fn agreed(
             return Ok(None);
         }
         if merged != before {
-            agreed.highlevel.push(text(&here.to_string()));
-            agreed.casepeer.push(text(&there.to_string()));
-            agreed.revisions.push(row.try_get("revision")?);
-            agreed.sealed.push(seal(keyring, firm.as_str(), here, there, &merged));
+            agreed.push(Change {
+                highlevel: text(&here.to_string()),
+                casepeer: text(&there.to_string()),
+                revision: *revision,
+                sealed: seal(keyring, firm, here, there, &merged),
+            });
         }
     }
     Ok(Some(agreed))
 }
 
-fn sides(change: &LinkChange) -> (&RecordRef, &RecordRef) {
+pub(super) fn sides(change: &LinkChange) -> (&RecordRef, &RecordRef) {
     match change {
         LinkChange::Link(link) => (&link.highlevel, &link.casepeer),
         LinkChange::Agree { highlevel, casepeer, .. } => (highlevel, casepeer),

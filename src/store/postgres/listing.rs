@@ -4,9 +4,10 @@ use sqlx::postgres::{PgPool, PgRow, Postgres};
 use sqlx::{QueryBuilder, Row};
 
 use super::receive;
-use super::rows::{Fault, count, event_id, moment, moment_if_any, small, word, word_if_any};
+use super::rows::{Fault, count, event_id, moment, moment_if_any, small, text, word, word_if_any};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EventId, EventState, FirmId, ReviewId};
+use crate::store::figures::{MOST_NAMED, keys_of_word};
 use crate::store::{
     CallRecord, CauseRow, EventFilter, EventRow, EventStory, LaneState, PlanRecord, StoreError,
 };
@@ -31,11 +32,19 @@ fn read_row(row: &PgRow) -> Result<EventRow, Fault> {
     })
 }
 
-pub(super) async fn events(pool: &PgPool, filter: &EventFilter) -> Result<Vec<EventRow>, Fault> {
+pub(super) async fn events(
+    pool: &PgPool,
+    keyring: &Keyring,
+    filter: &EventFilter,
+) -> Result<Vec<EventRow>, Fault> {
     let mut sql: QueryBuilder<Postgres> =
         QueryBuilder::new("SELECT id, firm, source, type, state, reason, received_at FROM event WHERE true");
     if let Some(firm) = &filter.firm {
         sql.push(" AND firm = ").push_bind(firm.as_str());
+    }
+    if let Some(firms) = &filter.within {
+        let firms: Vec<String> = firms.iter().map(|firm| text(firm.as_str())).collect();
+        sql.push(" AND firm = ANY(").push_bind(firms).push(")");
     }
     if !filter.states.is_empty() {
         let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
@@ -43,6 +52,26 @@ pub(super) async fn events(pool: &PgPool, filter: &EventFilter) -> Result<Vec<Ev
     }
     if let Some(cause) = filter.cause {
         sql.push(" AND cause = ").push_bind(cause.as_str());
+    }
+    if let Some(source) = filter.source {
+        sql.push(" AND source = ").push_bind(source.as_str());
+    }
+    if let Some(word) = &filter.word {
+        // What names the person, and what else is in the lane of that person.
+        sql.push(" AND seq IN (WITH named AS (SELECT event FROM search_key WHERE digest = ANY(")
+            .push_bind(keys_of_word(keyring, word))
+            .push(format!(
+                ") ORDER BY event DESC LIMIT {MOST_NAMED})
+                SELECT event FROM named UNION SELECT other.seq FROM event one
+                JOIN event other ON coalesce(other.person, 0) = one.person
+                WHERE one.seq IN (SELECT event FROM named) AND one.person IS NOT NULL)"
+            ));
+    }
+    if let Some(kind) = &filter.kind {
+        sql.push(" AND type = ").push_bind(text(kind));
+    }
+    if let Some(until) = filter.until {
+        sql.push(" AND received_at < ").push_bind(until.as_millisecond());
     }
     if let Some(since) = filter.since {
         sql.push(" AND received_at >= ").push_bind(since.as_millisecond());

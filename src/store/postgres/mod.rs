@@ -1,19 +1,28 @@
 //! The store for several instances: PostgreSQL.
 //!
-//! Arrivals are committed in batches. Everything that moves events within a firm's lanes holds that firm's advisory
+//! What comes all the time is carried out in groups: arrivals, intents, completions, ends of turns, looks for links. Of
+//! these, what must outlive the database's machine waits for its disk: an arrival that is acknowledged, an intent to create
+//! and what came of it. The rest is lost with that machine only together with all that came after it, and is then done
+//! again. Everything that moves events within a firm's lanes holds that firm's advisory
 //! lock until it commits; claims hold none and pass over rows that others are about to claim. All times that are
 //! compared come from the database's clock.
 
+mod access;
+mod alerts;
 mod api_tokens;
 mod calls;
 mod claims;
+mod completions;
 mod core;
 mod credentials;
 mod effects;
+mod figures;
 mod hand_offs;
 mod hooks;
+mod intents;
 mod keeping;
 mod lanes;
+mod lines;
 mod links;
 mod listen;
 mod listing;
@@ -39,8 +48,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use self::completions::Completion;
 pub use self::core::{CannotOpenPostgres, PostgresOptions};
 use self::core::{Core, in_transaction, within_deadline};
+use self::intents::First;
+use self::links::Wanted;
 use self::listen::{Bell, CHANNEL};
 pub use self::migrations::KNOWN as SCHEMA;
 use self::receive::Sealed;
@@ -61,6 +73,9 @@ pub struct PostgresStore {
     core: Arc<Core>,
     arrivals: Writer<Sealed>,
     turns: Writer<Turn>,
+    firsts: Writer<First>,
+    completions: Writer<Completion>,
+    links: Writer<Wanted>,
     bell: Bell,
     keyring: Arc<Keyring>,
     /// When leases that ran out were last looked for, in milliseconds since 1970.
@@ -84,11 +99,13 @@ impl PostgresStore {
             other => CannotOpenPostgres::Database(other.to_string()),
         })?;
         let core = Arc::new(core);
-        let (arrivals, turns) = (Writer::start(&core), Writer::start(&core));
         Ok(Self {
+            arrivals: Writer::start(&core),
+            turns: Writer::start(&core),
+            firsts: Writer::start(&core),
+            completions: Writer::start(&core),
+            links: Writer::start(&core),
             core,
-            arrivals,
-            turns,
             bell: Bell::default(),
             keyring,
             expired_at: AtomicI64::new(i64::MIN),
@@ -167,11 +184,17 @@ impl Store for PostgresStore {
                 ))?;
             }
         }
-        read(claims::claim(&self.core.pool, &self.keyring, worker, room, lease, now)).await
+        read(async {
+            let mut line = self.core.lines.line().await?;
+            let claimed = claims::claim(&mut line, &self.keyring, worker, room, lease, now).await?;
+            line.give_back();
+            Ok(claimed)
+        })
+        .await
     }
 
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<Settled, StoreError> {
-        self.turns.run(Turn::new(&self.keyring, lease, settlement)).await
+        self.turns.run(Turn::new(&self.keyring, lease, settlement)).await?
     }
 
     async fn rejoin(&self, lease: &Lease, owner: &RecordRef) -> Result<Rejoined, StoreError> {
@@ -196,7 +219,8 @@ impl Store for PostgresStore {
     }
 
     async fn links_of(&self, firm: &FirmId, records: &[RecordRef]) -> Result<Vec<Link>, StoreError> {
-        read(links::links_of(&self.core.pool, &self.keyring, firm, records)).await
+        let (keyring, firm, records) = (Arc::clone(&self.keyring), firm.clone(), records.to_vec());
+        self.links.run(Wanted { keyring, firm, records }).await?
     }
 
     async fn save_links(&self, lease: &Lease, changes: Vec<LinkChange>) -> Result<Settled, StoreError> {
@@ -215,9 +239,8 @@ impl Store for PostgresStore {
         key: &EffectKey,
         intent: Intent,
     ) -> Result<Begun, StoreError> {
-        let (pool, now) = (&self.core.pool, self.core.now().await?);
-        let first = effects::begin_first(pool, &self.keyring, lease, key, &intent, now);
-        if let Some(begun) = read(first).await? {
+        let first = First::new(&self.keyring, lease, key, intent.clone());
+        if let Some(begun) = self.firsts.run(first).await? {
             return Ok(begun);
         }
         Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| effects::begin(
@@ -238,14 +261,12 @@ impl Store for PostgresStore {
         links: Vec<LinkChange>,
         call: Option<CallRecord>,
     ) -> Result<Settled, StoreError> {
-        let (pool, now) = (&self.core.pool, self.core.now().await?);
         // Without a call of its own something may have been handed over, which is settled under the firm's lock.
-        if call.is_some()
-            && let Some(agreed) = read(links::agreed(pool, &self.keyring, &lease.firm, &links)).await?
-        {
-            let (result, call) = (result.as_ref(), call.as_ref());
-            let completing = effects::complete_agreed(pool, lease, key, result, call, agreed, now);
-            if let Some(settled) = read(completing).await? {
+        if let Some(call) = &call {
+            let (keyring, lease, key) = (Arc::clone(&self.keyring), lease.clone(), key.clone());
+            let (result, links, call) = (result.clone(), links.clone(), call.clone());
+            let completion = Completion { keyring, lease, key, result, links, call };
+            if let Some(settled) = self.completions.run(completion).await? {
                 return Ok(settled);
             }
         }
@@ -332,7 +353,7 @@ impl Store for PostgresStore {
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<EventRow>, StoreError> {
-        read(listing::events(&self.core.pool, &filter)).await
+        read(listing::events(&self.core.pool, &self.keyring, &filter)).await
     }
 
     async fn event(&self, id: EventId) -> Result<Option<EventStory>, StoreError> {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool};
 
-use super::lanes;
 use super::rows::{Fault, text, word};
+use super::{figures, lanes};
 use crate::domain::{EventId, EventState, FirmId, RecordRef};
 use crate::store::{Address, NO_BODY, StoreError};
 
@@ -44,8 +44,9 @@ pub(super) async fn replay(
         .bind(person)
         .bind(now.as_millisecond())
         .bind(seq)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+    figures::reopen(connection, seq).await?;
     Ok(Some(true))
 }
 
@@ -83,7 +84,8 @@ pub(super) async fn discard(
         return Ok(Some(false));
     }
     let sql = "UPDATE event SET state = 'discarded', reason = $1, settled_at = $2 WHERE seq = $3";
-    sqlx::query(sql).bind(text(why)).bind(now.as_millisecond()).bind(seq).execute(connection).await?;
+    sqlx::query(sql).bind(text(why)).bind(now.as_millisecond()).bind(seq).execute(&mut *connection).await?;
+    figures::reopen(connection, seq).await?;
     Ok(Some(true))
 }
 

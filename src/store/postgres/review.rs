@@ -125,6 +125,10 @@ async fn list(pool: &PgPool, filter: &ReviewFilter) -> Result<Vec<ReviewRow>, Fa
     if let Some(firm) = &filter.firm {
         sql.push(" AND firm = ").push_bind(firm.as_str());
     }
+    if let Some(firms) = &filter.within {
+        let firms: Vec<String> = firms.iter().map(|firm| text(firm.as_str())).collect();
+        sql.push(" AND firm = ANY(").push_bind(firms).push(")");
+    }
     if let Some(kind) = filter.kind {
         sql.push(" AND kind = ").push_bind(kind.as_str());
     }
@@ -222,7 +226,11 @@ async fn hold_settled(
         WHERE id = $2 AND state NOT IN ('waiting', 'ready', 'running', 'retrying', 'parked') RETURNING seq";
     let row = sqlx::query(sql).bind(text(why)).bind(event.0).fetch_optional(&mut *connection).await?;
     match row {
-        Some(row) => hold(connection, id, row.try_get("seq")?).await,
+        Some(row) => {
+            let seq = row.try_get("seq")?;
+            super::figures::reopen(connection, seq).await?;
+            hold(connection, id, seq).await
+        }
         None => Ok(()),
     }
 }

@@ -1,19 +1,19 @@
-//! Ending turns, a batch at once: what needs a closer look is settled one by one, the rest by three statements.
+//! Ending turns, a batch at once: most by one function, what needs a closer look one by one.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sqlx::Row;
 use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Row};
 
+use super::core::{ATTEMPTS, beginning, locks_of};
 use super::rows::{Fault, text};
-use super::writer::Job;
-use super::{calls, claims, lanes, listing, parking, review};
+use super::writer::{Guard, Job};
+use super::{calls, claims, hand_offs, lanes, listing, parking, review};
 use crate::crypto::Keyring;
 use crate::domain::{Cause, EventState, Outcome};
 use crate::store::review::reason;
-use crate::store::{Lease, Settled, Settlement};
+use crate::store::{Lease, Settled, Settlement, StoreError};
 
 /// A turn that ended, on its way to the database.
 pub(super) struct Turn {
@@ -44,10 +44,10 @@ impl Turn {
             Outcome::Undelivered { cause, why } => {
                 Some(End { state: EventState::Undelivered, reason: Some(why), cause: Some(*cause) })
             }
-            Outcome::HandedOff { why, .. } => {
-                Some(End { state: EventState::HandedOff, reason: Some(why), cause: None })
-            }
-            Outcome::InReview { .. } | Outcome::Parked { .. } | Outcome::RetryIn { .. } => None,
+            Outcome::HandedOff { .. }
+            | Outcome::InReview { .. }
+            | Outcome::Parked { .. }
+            | Outcome::RetryIn { .. } => None,
         }
     }
 
@@ -72,15 +72,23 @@ struct Held<'a> {
     end: End<'a>,
     seq: i64,
     person: Option<i64>,
-    /// Whether it waits, or waited, for a person's answer.
-    was_asked: bool,
 }
 
 impl Job for Turn {
-    type Answer = Settled;
+    /// Each its own: some are ended together, the others one by one.
+    type Answer = Result<Settled, StoreError>;
+
+    /// The function that ends most of them takes the locks itself.
+    const GUARD: Guard = Guard::Nothing;
 
     fn firm(&self) -> &str {
         self.lease.firm.as_str()
+    }
+
+    /// An end that is lost with the database's machine is lost together with all that came after it: the turn is taken
+    /// again, and finds what it did done.
+    fn must_last(&self) -> bool {
+        false
     }
 
     async fn run(
@@ -88,81 +96,106 @@ impl Job for Turn {
         turns: &[Self],
         now: Timestamp,
         _message: usize,
-    ) -> Result<Vec<Settled>, Fault> {
-        let mut settled = vec![Settled::LeaseLost; turns.len()];
-        // A lease that holds does so until the firm's lock is let go: whoever could take it waits for that.
-        let sql =
-            "SELECT place, seq, person, EXISTS (SELECT 1 FROM parking WHERE firm = held.firm) AS is_parked,
-                EXISTS (SELECT 1 FROM review_event WHERE review_event.event = held.seq) AS was_asked
-            FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS given (id, claims, place)
-            CROSS JOIN LATERAL (SELECT seq, person, firm FROM event
-                WHERE id = given.id AND claims = given.claims AND state = 'running' LIMIT 1) held";
-        let found = sqlx::query(sql)
-            .bind(turns.iter().map(|turn| turn.lease.event.0).collect::<Vec<_>>())
-            .bind(turns.iter().map(|turn| turn.lease.claim).collect::<Vec<_>>())
-            .fetch_all(&mut *connection)
-            .await?;
-        let mut held = Vec::with_capacity(found.len());
-        for row in &found {
-            let place = usize::try_from(row.try_get::<i64, _>("place")? - 1).expect("it counts from 1");
-            let turn = &turns[place];
-            match turn.end().filter(|_| !row.try_get("is_parked").unwrap_or(true)) {
-                Some(end) => {
-                    let (seq, person) = (row.try_get("seq")?, row.try_get("person")?);
-                    let was_asked = row.try_get("was_asked")?;
-                    held.push(Held { turn, end, seq, person, was_asked });
-                    settled[place] = Settled::Yes;
-                }
-                None => settled[place] = settle(connection, turn, now).await?,
+    ) -> Result<Vec<Self::Answer>, Fault> {
+        let mut settled: Vec<Self::Answer> = turns.iter().map(|_| Ok(Settled::LeaseLost)).collect();
+        let ended = end_together(connection, turns, now).await?;
+        for ((turn, is_ended), settled) in turns.iter().zip(ended).zip(&mut settled) {
+            match is_ended {
+                Some(true) => *settled = Ok(Settled::Yes),
+                Some(false) => *settled = settle_alone(connection, turn, now).await.map_err(StoreError::from),
+                None => {}
             }
-        }
-        if !held.is_empty() {
-            end(connection, &held, now).await?;
         }
         Ok(settled)
     }
 }
 
-/// Ends turns that let their lanes go on: the calls they made to read are written down, the waiting updates of the same
-/// record whose change was read are settled too, what the turns reserved is let go, and the next of each lane is due.
-async fn end(connection: &mut PgConnection, held: &[Held<'_>], now: Timestamp) -> Result<(), Fault> {
-    let sql = "WITH released AS (DELETE FROM reservation USING effect
-            WHERE effect.event = ANY($1) AND effect.completed_at IS NULL
-                AND reservation.firm = effect.firm AND reservation.effect = effect.key),
-        superseded AS (UPDATE event SET state = 'superseded', settled_at = $2,
-                reason = 'settled together with ' || newer.id || ', which read the record afterwards'
-            FROM unnest($3::bigint[], $8::bigint[]) AS given (seq, horizon) JOIN event newer USING (seq)
-            WHERE event.person = newer.person AND event.subject = newer.subject AND event.state = 'waiting'
-                AND event.is_update AND coalesce(event.turn, event.seq) <= given.horizon),
-        called AS (INSERT INTO call (event, operation, target, effect_key, status, class, started_at, duration_ms,
-                detail)
-            SELECT event, operation, target, effect_key, status, class, started_at, duration_ms, detail
-            FROM unnest($9::bigint[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[],
-                $15::bigint[], $16::bigint[], $17::text[]) WITH ORDINALITY AS given
-                (event, operation, target, effect_key, status, class, started_at, duration_ms, detail, place)
-            ORDER BY place)
-        UPDATE event SET state = given.state, reason = given.reason, cause = given.cause, due_at = $2,
-            settled_at = $2, failed_attempts = failed_attempts + (given.cause IS NOT NULL)::int,
-            sealed_plan = coalesce(given.plan, sealed_plan), lease_owner = NULL, lease_until = NULL
-        FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::bytea[])
-            AS given (seq, state, reason, cause, plan) WHERE event.seq = given.seq";
-    let calls = held.iter().flat_map(|held| held.turn.settlement.reads.iter().map(|call| (held.seq, call)));
+/// Ends those turns that need no closer look. Tells of each whether it was ended; nothing if its lease does not hold.
+async fn end_together(
+    connection: &mut PgConnection,
+    turns: &[Turn],
+    now: Timestamp,
+) -> Result<Vec<Option<bool>>, Fault> {
+    let sql = "SELECT end_turns($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+        $15, $16, $17, $18)";
+    let ends: Vec<Option<End<'_>>> = turns.iter().map(Turn::end).collect();
+    let calls = (1_i64..).zip(turns).filter(|(_, turn)| turn.end().is_some());
+    let calls: Vec<_> =
+        calls.flat_map(|(place, turn)| turn.settlement.reads.iter().map(move |call| (place, call))).collect();
+    let plans = turns.iter().map(|turn| turn.sealed_plan.as_deref());
+    let supersedes = |(turn, end): (&Turn, &Option<End<'_>>)| turn.supersedes(end.as_ref()?.state);
     let query = sqlx::query(sql)
-        .bind(held.iter().map(|held| held.turn.lease.event.0).collect::<Vec<_>>())
+        .bind(locks_of(turns.iter().map(Turn::firm)))
         .bind(now.as_millisecond())
-        .bind(held.iter().map(|held| held.seq).collect::<Vec<_>>())
-        .bind(held.iter().map(|held| held.end.state.as_str()).collect::<Vec<_>>())
-        .bind(held.iter().map(|held| held.end.reason.map(text)).collect::<Vec<_>>())
-        .bind(held.iter().map(|held| held.end.cause.map(|cause| cause.as_str())).collect::<Vec<_>>())
-        .bind(held.iter().map(|held| held.turn.sealed_plan.as_deref()).collect::<Vec<_>>())
-        .bind(held.iter().map(|held| held.turn.supersedes(held.end.state)).collect::<Vec<_>>());
-    calls::bind_calls(query, &calls.collect::<Vec<_>>()).execute(&mut *connection).await?;
-    let people: BTreeSet<i64> = held.iter().filter_map(|held| held.person).collect();
-    lanes::promote(connection, &people).await?;
-    for one in held.iter().filter(|one| one.was_asked) {
-        if matches!(one.end.state, EventState::Done | EventState::NothingToDo) {
-            review::close_moot(connection, one.seq, now).await?;
+        .bind(turns.iter().map(|turn| turn.lease.event.0).collect::<Vec<_>>())
+        .bind(turns.iter().map(|turn| turn.lease.claim).collect::<Vec<_>>())
+        .bind(ends.iter().map(|end| end.map(|end| end.state.as_str())).collect::<Vec<_>>())
+        .bind(ends.iter().map(|end| end.and_then(|end| end.reason).map(text)).collect::<Vec<_>>())
+        .bind(
+            ends.iter()
+                .map(|end| end.and_then(|end| end.cause).map(|cause| cause.as_str()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(plans.collect::<Vec<_>>())
+        .bind(turns.iter().zip(&ends).map(supersedes).collect::<Vec<_>>());
+    let row = calls::bind_calls(query, &calls).fetch_one(&mut *connection).await?;
+    Ok(row.try_get(0)?)
+}
+
+/// Ends a turn that needs a closer look, in a transaction of its own.
+async fn settle_alone(connection: &mut PgConnection, turn: &Turn, now: Timestamp) -> Result<Settled, Fault> {
+    let mut attempt = 1;
+    loop {
+        let mut transaction = connection.begin_with(beginning(&[turn.firm()])).await?;
+        match settle(&mut transaction, turn, now).await {
+            Ok(settled) => {
+                transaction.commit().await?;
+                return Ok(settled);
+            }
+            Err(fault) => {
+                transaction.rollback().await?;
+                if !fault.is_repeatable() || attempt == ATTEMPTS {
+                    return Err(fault);
+                }
+                attempt += 1;
+            }
         }
+    }
+}
+
+/// Ends a turn that lets its lane go on; as the function `end_turns` does.
+async fn end(connection: &mut PgConnection, held: Held<'_>, now: Timestamp) -> Result<(), Fault> {
+    let Held { turn, end, seq, person } = held;
+    let sql = "DELETE FROM reservation USING effect WHERE effect.event = $1 AND effect.completed_at IS NULL
+        AND reservation.firm = effect.firm AND reservation.effect = effect.key";
+    sqlx::query(sql).bind(turn.lease.event.0).execute(&mut *connection).await?;
+    if let Some(horizon) = turn.supersedes(end.state) {
+        let sql = "UPDATE event SET state = 'superseded', settled_at = $1,
+                reason = 'settled together with ' || newer.id || ', which read the record afterwards'
+            FROM (SELECT id, person, subject FROM event WHERE seq = $2 LIMIT 1) newer
+            CROSS JOIN LATERAL (SELECT seq FROM event WHERE person = newer.person AND subject = newer.subject
+                AND state = 'waiting' AND is_update AND coalesce(turn, seq) <= $3 OFFSET 0) older
+            WHERE event.seq = older.seq";
+        let superseding = sqlx::query(sql).bind(now.as_millisecond()).bind(seq).bind(horizon);
+        superseding.execute(&mut *connection).await?;
+    }
+    let calls: Vec<_> = turn.settlement.reads.iter().map(|call| (seq, call)).collect();
+    calls::add_calls(connection, &calls).await?;
+    let sql = "UPDATE event SET state = $1, reason = $2, cause = $3, due_at = $4, settled_at = $4,
+            failed_attempts = failed_attempts + ($3 IS NOT NULL)::int, sealed_plan = coalesce($5, sealed_plan),
+            lease_owner = NULL, lease_until = NULL WHERE seq = $6";
+    sqlx::query(sql)
+        .bind(end.state.as_str())
+        .bind(end.reason.map(text))
+        .bind(end.cause.map(|cause| cause.as_str()))
+        .bind(now.as_millisecond())
+        .bind(turn.sealed_plan.as_deref())
+        .bind(seq)
+        .execute(&mut *connection)
+        .await?;
+    lanes::promote(connection, &person.into_iter().collect()).await?;
+    if matches!(end.state, EventState::Done | EventState::NothingToDo) {
+        review::close_moot(connection, seq, now).await?;
     }
     Ok(())
 }
@@ -172,24 +205,27 @@ async fn settle(connection: &mut PgConnection, turn: &Turn, now: Timestamp) -> R
     let lease = &turn.lease;
     let Some((seq, person)) = claims::held(connection, lease).await? else { return Ok(Settled::LeaseLost) };
     let outcome = parking::outcome_of(connection, lease, &turn.settlement.outcome, now).await?;
+    let outcome = hand_offs::outcome_of(connection, lease, outcome).await?;
     let (state, why, due_at, failed) = match &outcome {
         Outcome::Parked { why, .. } => (EventState::Parked, why, now, 0),
         Outcome::RetryIn { pause, why, counts } => {
             let at = now.saturating_add(*pause).unwrap_or(Timestamp::MAX);
             (EventState::Retrying, why, at, i64::from(*counts))
         }
-        Outcome::Done
-        | Outcome::NothingToDo { .. }
-        | Outcome::HandedOff { .. }
-        | Outcome::Undelivered { .. } => {
+        Outcome::HandedOff { why, .. } => {
+            let end = End { state: EventState::HandedOff, reason: Some(why), cause: None };
+            self::end(connection, Held { turn, end, seq, person }, now).await?;
+            return Ok(Settled::Yes);
+        }
+        Outcome::Done | Outcome::NothingToDo { .. } | Outcome::Undelivered { .. } => {
             let end = turn.end().expect("it lets its lane go on");
-            self::end(connection, &[Held { turn, end, seq, person, was_asked: true }], now).await?;
+            self::end(connection, Held { turn, end, seq, person }, now).await?;
             return Ok(Settled::Yes);
         }
         Outcome::InReview { questions } => {
             let reason = reason(questions);
             let end = End { state: EventState::InReview, reason: Some(&reason), cause: None };
-            self::end(connection, &[Held { turn, end, seq, person, was_asked: false }], now).await?;
+            self::end(connection, Held { turn, end, seq, person }, now).await?;
             for question in questions {
                 let id = review::ask(connection, &turn.keyring, lease.firm.as_str(), question, now).await?;
                 review::hold(connection, id, seq).await?;

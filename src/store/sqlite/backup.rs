@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{BUSY_TIMEOUT, ServeLock, migrations};
+use super::file::BUSY_TIMEOUT;
+use super::{ServeLock, migrations};
 use crate::crypto::Keyring;
 
 /// Why nothing was backed up or restored.

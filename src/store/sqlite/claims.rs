@@ -6,12 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::rows::{Id, Millis, Word};
-use super::{effects, lanes, listing, parking, receive, review};
+use super::{effects, hand_offs, lanes, listing, parking, receive, review};
 use crate::crypto::{CannotOpen, Keyring};
 use crate::domain::{EventState, FirmId, Outcome, RecordRef, System};
 use crate::store::review::reason;
 use crate::store::take_back;
 use crate::store::{Claim, ClaimRoom, Lease, Rejoined, Settled, Settlement, StoreError};
+use crate::telemetry::TraceId;
 
 pub(super) fn claim(
     connection: &Connection,
@@ -29,7 +30,7 @@ pub(super) fn claim(
         .prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?
         .query_row([], |row| row.get(0))?;
     let sql = "UPDATE event SET state = 'running', claims = claims + 1, lease_owner = ?, lease_until = ? WHERE seq = ?
-        RETURNING id, firm, source, type, claims, failed_attempts, received_at";
+        RETURNING id, firm, source, type, claims, failed_attempts, received_at, trace";
     let mut update = connection.prepare_cached(sql)?;
     let mut payload = connection.prepare_cached("SELECT sealed_body FROM payload WHERE event = ?")?;
     let mut claims = Vec::new();
@@ -48,6 +49,7 @@ pub(super) fn claim(
                 failed_attempts: row.get(5)?,
                 received_at: row.get::<_, Millis>(6)?.0,
                 horizon,
+                trace: TraceId::of(row.get(7)?, row.get::<_, Id>(0)?.0.0),
             })
         })?;
         let sealed: Option<Vec<u8>> = payload.query_row([seq], |row| row.get(0)).optional()?;
@@ -110,6 +112,7 @@ pub(super) fn settle(
 ) -> Result<Settled, StoreError> {
     let Some((seq, person)) = held(connection, lease)? else { return Ok(Settled::LeaseLost) };
     let outcome = parking::outcome_of(connection, lease, &settlement.outcome, now)?;
+    let outcome = hand_offs::outcome_of(connection, lease, outcome)?;
     let said = |why: &String| Some(why.clone());
     let (state, reason, cause, due_at, failed) = match &outcome {
         Outcome::Done => (EventState::Done, None, None, now, 0),

@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::rows::{Id, Millis, Word};
 use super::{SqliteStore, claims, effects, lanes, links, review};
 use crate::crypto::Keyring;
-use crate::domain::{Base, EffectKey, FirmId, Link, RecordRef};
-use crate::store::hand_offs::{place, reason, row_name};
+use crate::domain::{Base, EffectKey, FirmId, Link, Outcome, RecordRef};
+use crate::store::hand_offs::{no_longer_waits, place, reason, row_name};
 use crate::store::{
     CallRecord, Confirmed, HandOff, HandOffs, HandOver, Lease, LinkChange, Settled, StoreError,
 };
@@ -89,6 +89,18 @@ impl HandOffs for SqliteStore {
         })
         .await
     }
+}
+
+/// What a turn's outcome is, given that what it is to wait for may have come since it looked.
+pub(super) fn outcome_of(
+    connection: &Connection,
+    lease: &Lease,
+    outcome: Outcome,
+) -> Result<Outcome, StoreError> {
+    let Outcome::HandedOff { effect, .. } = &outcome else { return Ok(outcome) };
+    let sql = "SELECT 1 FROM hand_off WHERE firm = ? AND effect = ? AND woken_at IS NULL";
+    let waits = connection.prepare_cached(sql)?.exists(params![lease.firm.as_str(), effect.0])?;
+    Ok(if waits { outcome } else { no_longer_waits() })
 }
 
 fn add(

@@ -3,12 +3,15 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use super::receive;
+use super::lanes::HEAD;
 use super::rows::{Id, Millis, Word};
+use super::{alerts, receive};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{CallClass, Cause, EventId, EventState, FirmId, ReviewId, System};
+use crate::store::figures::{MOST_NAMED, keys_of_word};
 use crate::store::{
-    CallRecord, CauseRow, EventFilter, EventRow, EventStory, LaneState, PlanRecord, StoreError,
+    Alert, BacklogRow, CallRecord, CauseRow, EventFilter, EventRow, EventStory, LaneState, PlanRecord,
+    StoreError,
 };
 
 const COLUMNS: &str = "id, firm, source, type, state, reason, received_at";
@@ -33,12 +36,21 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
     })
 }
 
-pub(super) fn events(connection: &Connection, filter: &EventFilter) -> Result<Vec<EventRow>, StoreError> {
+pub(super) fn events(
+    connection: &Connection,
+    keyring: &Keyring,
+    filter: &EventFilter,
+) -> Result<Vec<EventRow>, StoreError> {
     let mut sql = format!("SELECT {COLUMNS} FROM event WHERE 1");
     let mut values: Vec<Value> = Vec::new();
     if let Some(firm) = &filter.firm {
         sql.push_str(" AND firm = ?");
         values.push(firm.as_str().to_owned().into());
+    }
+    if let Some(firms) = &filter.within {
+        let places = vec!["?"; firms.len()].join(", ");
+        sql.push_str(&format!(" AND firm IN ({places})"));
+        values.extend(firms.iter().map(|firm| Value::from(firm.as_str().to_owned())));
     }
     if !filter.states.is_empty() {
         let places = vec!["?"; filter.states.len()].join(", ");
@@ -49,9 +61,34 @@ pub(super) fn events(connection: &Connection, filter: &EventFilter) -> Result<Ve
         sql.push_str(" AND cause = ?");
         values.push(cause.as_str().to_owned().into());
     }
+    if let Some(source) = filter.source {
+        sql.push_str(" AND source = ?");
+        values.push(source.as_str().to_owned().into());
+    }
+    if let Some(word) = &filter.word {
+        let keys = keys_of_word(keyring, word);
+        let places = vec!["?"; keys.len()].join(", ");
+        // What names the person, and what else is in the lane of that person.
+        sql.push_str(&format!(
+            " AND seq IN (WITH named AS (SELECT event FROM search_key WHERE digest IN ({places})
+                ORDER BY event DESC LIMIT {MOST_NAMED})
+            SELECT event FROM named UNION SELECT other.seq FROM event one
+                JOIN event other ON coalesce(other.person, 0) = one.person
+                WHERE one.seq IN (SELECT event FROM named) AND one.person IS NOT NULL)"
+        ));
+        values.extend(keys.into_iter().map(Value::from));
+    }
+    if let Some(kind) = &filter.kind {
+        sql.push_str(" AND type = ?");
+        values.push(kind.clone().into());
+    }
     if let Some(since) = filter.since {
         sql.push_str(" AND received_at >= ?");
         values.push(since.as_millisecond().into());
+    }
+    if let Some(until) = filter.until {
+        sql.push_str(" AND received_at < ?");
+        values.push(until.as_millisecond().into());
     }
     if let Some(before) = filter.before {
         sql.push_str(" AND seq < (SELECT seq FROM event WHERE id = ?)");
@@ -154,6 +191,24 @@ pub(super) fn causes(connection: &Connection) -> Result<Vec<CauseRow>, StoreErro
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn open_alerts(connection: &Connection) -> Result<Vec<Alert>, StoreError> {
+    let sql = format!("SELECT {} FROM alert WHERE ended_at IS NULL ORDER BY id", alerts::COLUMNS);
+    let mut select = connection.prepare_cached(&sql)?;
+    Ok(select.query_map([], alerts::read_alert)?.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn backlog(connection: &Connection) -> Result<Vec<BacklogRow>, StoreError> {
+    // Each half is answered by an index of its own.
+    let sql = format!(
+        "SELECT firm, source, type, count(*), min(received_at) FROM (
+            SELECT firm, source, type, received_at FROM event WHERE {HEAD}
+            UNION ALL SELECT firm, source, type, received_at FROM event WHERE state = 'waiting')
+        GROUP BY firm, source, type ORDER BY firm, source, type"
+    );
+    let mut select = connection.prepare_cached(&sql)?;
+    Ok(select.query_map([], alerts::read_backlog)?.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn counts(connection: &Connection) -> Result<LaneState, StoreError> {

@@ -21,7 +21,7 @@ impl Readers {
     pub(super) fn new(path: &Path) -> rusqlite::Result<Self> {
         let connections = (0..POOL)
             .map(|_| {
-                let connection = super::connect(path)?;
+                let connection = super::file::connect(path)?;
                 connection.pragma_update(None, "query_only", true)?;
                 connection.pragma_update(None, "cache_size", -2_000)?;
                 Ok(connection)

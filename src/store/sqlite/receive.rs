@@ -43,8 +43,8 @@ pub(super) fn record(
     let records = serde_json::to_string(&records).expect("text is JSON");
     let sql =
         "INSERT INTO event (id, firm, source, type, delivery_key, person, state, due_at, reason, records,
-            verified_by, sent_at, received_at, settled_at, cause, subject, is_update)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?17, ?13, ?14, ?15, ?16)
+            verified_by, sent_at, received_at, settled_at, cause, subject, is_update, trace)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?17, ?13, ?14, ?15, ?16, ?18)
         ON CONFLICT (firm, source, delivery_key) DO NOTHING RETURNING seq";
     let received_at = Millis(arrival.received_at);
     let (cause, reason) = arrival.undeliverable.as_ref().map(|(cause, why)| (cause.as_str(), why)).unzip();
@@ -69,6 +69,7 @@ pub(super) fn record(
                 arrival.records.first().map(ToString::to_string),
                 arrival.is_update,
                 received_at,
+                arrival.trace.map(|trace| trace.0),
             ],
             |row| row.get::<_, i64>(0),
         )

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::lanes;
 use super::rows::{Id, Millis, Word};
+use super::{figures, lanes};
 use crate::domain::{EventId, EventState, RecordRef};
 use crate::store::{Address, NO_BODY, StoreError};
 
@@ -30,6 +30,7 @@ pub(super) fn replay(
     let sql = "UPDATE event SET state = ?, reason = 'replayed', cause = NULL, person = ?, due_at = ?,
         failed_attempts = 0, settled_at = NULL, turn = (SELECT max(seq) + 1 FROM event) WHERE seq = ?";
     connection.prepare_cached(sql)?.execute(params![state.as_str(), person, Millis(now), seq])?;
+    figures::reopen(connection, seq)?;
     Ok(Some(true))
 }
 
@@ -61,6 +62,7 @@ pub(super) fn discard(
     }
     let sql = "UPDATE event SET state = 'discarded', reason = ?, settled_at = ? WHERE seq = ?";
     connection.prepare_cached(sql)?.execute(params![why, Millis(now), seq])?;
+    figures::reopen(connection, seq)?;
     Ok(Some(true))
 }
 

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::rows::{Id, Millis};
-use super::{SqliteStore, lanes};
+use super::{SqliteStore, figures, lanes};
 use crate::crypto::Keyring;
 use crate::domain::{
     Decision, EventId, FirmId, Question, RecordRef, Resolution, ReviewAction, ReviewId, ReviewKind,
@@ -122,7 +122,9 @@ fn hold_settled(connection: &Connection, id: ReviewId, event: EventId, why: &str
         WHERE id = ? AND state NOT IN ('waiting', 'ready', 'running', 'retrying', 'parked') RETURNING seq";
     let seq: Option<i64> =
         connection.prepare_cached(sql)?.query_row(params![why, Id(event)], |row| row.get(0)).optional()?;
-    seq.map_or(Ok(()), |seq| hold(connection, id, seq))
+    let Some(seq) = seq else { return Ok(()) };
+    figures::reopen(connection, seq)?;
+    hold(connection, id, seq)
 }
 
 /// Answers a question, or says that it answered itself, and puts what waits for it back into its lanes.

@@ -1,5 +1,7 @@
 //! The one thread that writes.
 
+use std::time::Instant;
+
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -101,7 +103,10 @@ fn serve(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
     // Takes what waits and never waits for more: a lone event is not held up.
     while queue.blocking_recv_many(&mut group, GROUP) > 0 {
         let mut answers = Vec::with_capacity(group.len());
+        let timer = Instant::now();
         let committed = commit(connection, &mut durability, &mut group, &mut answers);
+        metrics::histogram!("casebridge_store_commit_seconds", "store" => "sqlite")
+            .record(timer.elapsed().as_secs_f64());
         for answer in answers {
             answer(committed.clone());
         }

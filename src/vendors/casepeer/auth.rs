@@ -25,7 +25,7 @@ pub enum Source {
     /// There are none.
     None,
     /// The client gets them for itself.
-    Client(ClientTokens),
+    Client(Box<ClientTokens>),
     /// A person gave them in the browser, and they are kept.
     Kept(Arc<dyn TokenSource>),
 }

@@ -15,13 +15,13 @@ use crate::vendors::Failure;
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A firm's mail server.
-pub(super) struct Mailer {
+pub(in crate::vendors) struct Mailer {
     server: AsyncSmtpTransport<Tokio1Executor>,
     from: String,
 }
 
 impl Mailer {
-    pub(super) fn new(settings: &MailConfig) -> Self {
+    pub(in crate::vendors) fn new(settings: &MailConfig) -> Self {
         let name = settings.server.clone();
         let (tls, port) = match settings.encryption {
             MailEncryption::None => (Tls::None, 25),
@@ -40,7 +40,11 @@ impl Mailer {
 
     /// Sends the mail that a request's body describes. `key` makes its `Message-ID`, so that a server that keeps those
     /// knows a repeated one.
-    pub(super) async fn send(&self, body: Option<&[u8]>, key: Option<&str>) -> Result<Response, Failure> {
+    pub(in crate::vendors) async fn send(
+        &self,
+        body: Option<&[u8]>,
+        key: Option<&str>,
+    ) -> Result<Response, Failure> {
         let mail: Value = body.and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
         let text = |name: &str| mail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let failed = |class, detail: String| Failure { class, retry_after: None, detail, answer: None };

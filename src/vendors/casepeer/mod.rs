@@ -2,7 +2,7 @@
 //! between is the profile's.
 
 mod auth;
-mod mail;
+pub(super) mod mail;
 mod oauth;
 mod pace;
 
@@ -24,6 +24,7 @@ use crate::config::{CasePeerConfig, Secret};
 use crate::domain::{Announced, CallClass};
 use crate::operations::casepeer::{Profile, Verdict, not_found, pick};
 use crate::operations::{Carrier, Effect, Request, Response, Unexpected};
+use crate::telemetry::span_id;
 
 /// The most pages that are read to find one record.
 const MOST_PAGES: usize = 50;
@@ -236,6 +237,7 @@ impl Call {
             started_at: self.started_at,
             duration: self.timer.elapsed().min(Duration::from_secs(3600)),
             announced: Announced::default(),
+            span: span_id(),
             result,
         }
     }

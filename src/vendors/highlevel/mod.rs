@@ -16,6 +16,7 @@ use super::{Exchange, Failure, Granted, HttpClient, TokenSource};
 use crate::domain::Announced;
 use crate::domain::CallClass;
 use crate::operations::Request;
+use crate::telemetry::span_id;
 
 /// The most tokens that are tried for one call.
 const MOST_TOKENS: usize = 8;
@@ -113,6 +114,7 @@ fn unsent(request: &Request, started_at: Timestamp, failure: Failure) -> Exchang
         started_at,
         duration: Duration::ZERO,
         announced: Announced::default(),
+        span: span_id(),
         result: Err(failure),
     }
 }

@@ -110,6 +110,7 @@ async fn a_rule_is_tried_on_ten_thousand_stored_events() {
             received_at: START.parse().unwrap(),
             is_update: false,
             undeliverable: None,
+            trace: None,
         }
     };
     for chunk in (0..10_000).collect::<Vec<_>>().chunks(500) {

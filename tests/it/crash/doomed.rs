@@ -1,6 +1,9 @@
 //! A store that comes to a stop at a chosen point, as if the program had been killed, or frozen, there.
 
+mod access;
+mod alerts;
 mod api_tokens;
+mod figures;
 mod hand_offs;
 mod hooks;
 mod keeping;

@@ -4,13 +4,13 @@ use std::process::{Command, Output};
 
 use casebridge::config::Secret;
 use casebridge::domain::{
-    Allowance, Announced, Base, Cause, Details, EventState, Link, Outcome, ParkCause, Priority, Question,
-    Resolution, ReviewAction, ReviewKind, System,
+    Allowance, Announced, Base, Cause, Deed, Details, EventState, Link, Outcome, ParkCause, Priority,
+    Question, Reach, Resolution, ReviewAction, ReviewKind, Role, System,
 };
 use casebridge::store::copy::{CannotCopy, copy};
 use casebridge::store::{
-    ActionAnswer, Begun, CallsAsked, ConnectLink, Credentials, EventFilter, Holder, Intent, LinkChange,
-    NewToken, RuleRun, SharedStore, Store, Tokens,
+    ActionAnswer, AuditEntry, Begun, CallsAsked, ConnectLink, Credentials, EventFilter, Holder, Intent,
+    LinkChange, NewToken, RuleRun, SharedStore, Store, Tokens,
 };
 use jiff::SignedDuration;
 
@@ -83,6 +83,16 @@ async fn lived_in() -> TestStore {
     let event = claims[2].lease.event;
     let id = test.store.open_review(&firm(), question, Some(event)).await.unwrap();
     test.store.resolve_review(id, &Resolution::new(ReviewAction::Ignore), "maria").await.unwrap();
+    for span in test.store.hours_to_count(10).await.unwrap() {
+        test.store.count_hour(span).await.unwrap();
+    }
+    test.store.index_events(10).await.unwrap();
+    test.store.offer_setup([4; 32], hour).await.unwrap();
+    let ada = super::access::new("ada", Role::Admin, Reach::Everywhere);
+    assert!(test.store.add_account(ada).await.unwrap());
+    test.store.open_session([5; 32], "ada", hour).await.unwrap();
+    test.store.count_try([6; 32], hour).await.unwrap();
+    test.store.note_deed(AuditEntry::new("ada", Deed::SetUp).because("it is new")).await.unwrap();
     test
 }
 
@@ -131,6 +141,15 @@ async fn a_copy_is_complete_and_goes_on() {
         "rule_version",
         "rule_run",
         "rule_budget",
+        "account",
+        "session",
+        "setup_link",
+        "sign_in_try",
+        "audit",
+        "activity",
+        "activity_hour",
+        "search_key",
+        "progress",
     ];
     for table in tables {
         assert!(copied.iter().any(|copied| copied.table == table && copied.rows > 0), "{table}");

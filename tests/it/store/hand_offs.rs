@@ -16,6 +16,8 @@ on_both!(
     an_overdue_one_is_met_again_once,
     a_withdrawn_one_may_be_sent_again,
     a_lost_lease_hands_nothing_over,
+    a_confirmation_before_the_turn_ends_is_not_missed,
+    an_overdue_one_is_met_by_a_turn_that_ends_late,
 );
 
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
@@ -44,6 +46,10 @@ fn hand_over(has_rest: bool) -> HandOver {
     }
 }
 
+fn waits(test: &TestStore) -> Outcome {
+    Outcome::HandedOff { effect: key(), until: test.now(), why: "handed over".into() }
+}
+
 /// Hands the lead of an update over, and settles the update.
 async fn handed_over(test: &TestStore, has_rest: bool) -> Claim {
     test.update("c1").await;
@@ -51,7 +57,7 @@ async fn handed_over(test: &TestStore, has_rest: bool) -> Claim {
     test.store.begin_effect(&claim.lease, &key(), create()).await.unwrap();
     let settled = test.store.hand_over(&claim.lease, &key(), hand_over(has_rest), None).await.unwrap();
     assert_eq!(settled, Settled::Yes);
-    test.settle(&claim, Outcome::HandedOff { until: test.now(), why: "handed over".into() }).await;
+    test.settle(&claim, waits(test)).await;
     assert_eq!(test.state(claim.lease.event).await, EventState::HandedOff);
     claim
 }
@@ -65,7 +71,7 @@ async fn a_confirmation_completes_the_effect_links_the_record_and_ends_the_event
     // A later event of the same person met the hand-over and waits for it too.
     let later = test.update("c1").await;
     let second = test.claim_one().await;
-    test.settle(&second, Outcome::HandedOff { until: test.now(), why: "still".into() }).await;
+    test.settle(&second, waits(test)).await;
 
     assert_eq!(confirm(test, Some(lead("L-1"))).await, Confirmed::Yes);
     let story = test.store.event(claim.lease.event).await.unwrap().unwrap();
@@ -144,4 +150,35 @@ async fn a_lost_lease_hands_nothing_over(test: &TestStore) {
     assert_eq!(settled, Settled::LeaseLost);
     assert_eq!(test.store.withdraw(&lost, &key()).await.unwrap(), Settled::LeaseLost);
     assert_eq!(test.store.hand_off(&firm(), &key()).await.unwrap(), None);
+}
+
+async fn a_confirmation_before_the_turn_ends_is_not_missed(test: &TestStore) {
+    for has_rest in [false, true] {
+        let (event, effect) = (test.update("c1").await, EffectKey(format!("lead-of:{has_rest}")));
+        let claim = test.claim_one().await;
+        test.store.begin_effect(&claim.lease, &effect, create()).await.unwrap();
+        test.store.hand_over(&claim.lease, &effect, hand_over(has_rest), None).await.unwrap();
+        // The carrier is faster than the end of the turn.
+        assert_eq!(test.store.confirm(&firm(), &effect, None).await.unwrap(), Confirmed::Yes);
+        let why = "handed over".into();
+        test.settle(&claim, Outcome::HandedOff { effect: effect.clone(), until: test.now(), why }).await;
+        let again = test.claim_one().await;
+        assert_eq!((again.lease.event, again.failed_attempts), (event, 0));
+        let begun = test.store.begin_effect(&again.lease, &effect, create()).await.unwrap();
+        assert_eq!(begun, Begun::AlreadyDone(None));
+        test.settle(&again, Outcome::Done).await;
+    }
+}
+
+async fn an_overdue_one_is_met_by_a_turn_that_ends_late(test: &TestStore) {
+    let event = test.update("c1").await;
+    let claim = test.claim_one().await;
+    test.store.begin_effect(&claim.lease, &key(), create()).await.unwrap();
+    let soon = HandOver { within: SignedDuration::from_secs(1), ..hand_over(false) };
+    test.store.hand_over(&claim.lease, &key(), soon, None).await.unwrap();
+    // As when the process was frozen in between; the lease still holds.
+    test.pass(SignedDuration::from_secs(1));
+    assert_eq!(test.store.wake_overdue().await.unwrap(), 0, "no event waits for it yet");
+    test.settle(&claim, waits(test)).await;
+    assert_eq!(test.claimed().await, [event]);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use casebridge::domain::{Cause, EventState, FirmId, MAX_ATTEMPTS, Outcome, RecordKind, RecordRef};
 use casebridge::store::{Arrival, ClaimRoom, Rejoined, Settled, Settlement};
+use futures_util::future::join_all;
 use jiff::SignedDuration;
 
 use super::{LEASE, TestStore, contact, firm, on_both, retry, room, settlement};
@@ -19,6 +20,7 @@ on_both!(
     firms_take_turns,
     the_busy_firm_waits,
     updates_are_settled_together,
+    thousands_of_updates_are_settled_together,
     only_updates_that_were_read_are_settled_together,
     a_failed_turn_settles_nothing_else,
     an_event_moves_to_its_persons_lane,
@@ -170,6 +172,18 @@ async fn updates_are_settled_together(test: &TestStore) {
     let counts = test.store.counts().await.unwrap();
     assert_eq!((counts.of(EventState::Done), counts.of(EventState::Superseded)), (1, 49));
     assert_eq!(test.states([first, later]).await, [EventState::Done, EventState::Ready]);
+}
+
+/// What each of them took once grew with their number: so many took longer than a transaction may.
+async fn thousands_of_updates_are_settled_together(test: &TestStore) {
+    for _ in 0..8 {
+        let recording = (0..500).map(|_| test.store.record(test.arrival("c1")));
+        join_all(recording).await.into_iter().for_each(|recorded| assert!(recorded.is_ok()));
+    }
+    let claim = test.claim_one().await;
+    let settled = test.store.settle(&claim.lease, with_updates(Outcome::Done, claim.horizon)).await;
+    assert_eq!(settled.unwrap(), Settled::Yes);
+    assert_eq!(test.store.counts().await.unwrap().of(EventState::Superseded), 3_999);
 }
 
 async fn only_updates_that_were_read_are_settled_together(test: &TestStore) {

@@ -1,10 +1,13 @@
 //! What the bridge may rely on, whatever the database: each promise is one function, kept on SQLite and on PostgreSQL.
 
+mod access;
+mod alerts;
 mod api_tokens;
 mod copying;
 mod credentials;
 mod databases;
 mod effects;
+mod figures;
 mod hand_offs;
 mod hooks;
 mod keeping;
@@ -14,6 +17,7 @@ mod listing;
 mod outage;
 mod parking;
 mod people;
+mod planted;
 mod quotas;
 mod races;
 mod receiving;
@@ -78,6 +82,19 @@ impl TestStore {
         Some(Self { store, clock, database })
     }
 
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.database, Database::Postgres(_))
+    }
+
+    /// The file of a SQLite database.
+    pub fn database_path(&self) -> std::path::PathBuf {
+        self.database.path()
+    }
+
+    pub async fn connect(&self) -> sqlx::PgConnection {
+        self.database.connect().await
+    }
+
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -111,6 +128,7 @@ impl TestStore {
             received_at: self.now(),
             is_update: true,
             undeliverable: None,
+            trace: None,
         }
     }
 

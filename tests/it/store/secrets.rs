@@ -5,12 +5,12 @@ use std::sync::Arc;
 use casebridge::config::Secret;
 use casebridge::crypto::Keyring;
 use casebridge::domain::{
-    Base, Details, Difference, EffectKey, Link, Outcome, Question, Resolution, ReviewAction, ReviewKind,
-    System,
+    Base, Deed, Details, Difference, EffectKey, Link, Outcome, Question, Reach, Resolution, ReviewAction,
+    ReviewKind, Role, System,
 };
 use casebridge::store::{
-    ActionAnswer, Begun, HandOver, Holder, Intent, LinkChange, PlanRecord, ReviewFilter, SealedPlace,
-    Settlement, SharedStore, Tokens,
+    ActionAnswer, AuditEntry, AuditFilter, Begun, HandOver, Holder, Intent, LinkChange, PlanRecord,
+    ReviewFilter, SealedPlace, Settlement, SharedStore, Tokens,
 };
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
@@ -101,7 +101,10 @@ async fn live_in(test: &TestStore) {
             life: SignedDuration::from_hours(24),
             company: None,
         };
-        test.store.save_tokens(&Holder::Location(id), &tokens, None).await.unwrap();
+        test.store.save_tokens(&Holder::Location(id.clone()), &tokens, None).await.unwrap();
+        let account = super::access::new(&id, Role::Viewer, Reach::Everywhere);
+        assert!(test.store.add_account(account).await.unwrap());
+        test.store.note_deed(AuditEntry::new(&id, Deed::SignedIn).because("as it was")).await.unwrap();
     }
 }
 
@@ -115,6 +118,10 @@ async fn assert_it_opens(store: &SharedStore) {
         assert_eq!(story.plan.unwrap().remarks, ["as it was"]);
         let link = &store.links_of(&firm(), &[lead(&row.id.to_string())]).await.unwrap()[0];
         assert_eq!(link.base, Base::of_task(true));
+    }
+    for row in store.audit_log(AuditFilter { limit: 10, ..Default::default() }).await.unwrap() {
+        assert_eq!(row.reason.as_deref(), Some("as it was"));
+        assert!(store.account(&row.who).await.unwrap().unwrap().1.0.reveal().starts_with("$argon2id"));
     }
     let filter = ReviewFilter { with_resolved: true, limit: 10, ..Default::default() };
     for row in store.reviews(filter).await.unwrap() {

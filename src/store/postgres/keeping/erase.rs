@@ -150,6 +150,7 @@ async fn delete(
     for sql in [
         "DELETE FROM loss_gap WHERE firm = $1 AND record = ANY($2)",
         "DELETE FROM person_key WHERE firm = $1 AND record = ANY($2)",
+        "DELETE FROM person_key WHERE firm = $1 AND record = ANY($2)",
         "DELETE FROM person_record WHERE firm = $1 AND record = ANY($2)",
     ] {
         sqlx::query(sql).bind(&found.firm).bind(&found.names).execute(&mut *connection).await?;

@@ -98,6 +98,13 @@ async fn history(connection: &mut PgConnection, step: &Step<'_>, held: &[i64]) -
         ] {
             sqlx::query(sql).bind(step.firm).bind(&day).execute(&mut *connection).await?;
         }
+        for sql in [
+            "DELETE FROM notice WHERE alert IN (SELECT id FROM alert WHERE firm = $1 AND ended_at < $2)",
+            "DELETE FROM alert WHERE firm = $1 AND ended_at < $2",
+        ] {
+            let delete = sqlx::query(sql).bind(step.firm).bind(step.before.as_millisecond());
+            delete.execute(&mut *connection).await?;
+        }
         moot_questions(connection, step, held).await?;
     }
     let events = old_events(connection, step, held, "event").await?;

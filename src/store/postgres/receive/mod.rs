@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use sqlx::postgres::PgConnection;
 
 use super::rows::{Fault, text};
-use super::writer::Job;
+use super::writer::{Guard, Job};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EventId, EventState};
 use crate::store::{Arrival, DeliveryKey, Recorded};
@@ -115,8 +115,15 @@ struct EventToStore {
 impl Job for Sealed {
     type Answer = Recorded;
 
+    const GUARD: Guard = Guard::Firms;
+
     fn firm(&self) -> &str {
         self.arrival.firm.as_str()
+    }
+
+    /// A duplicate's, too: what it repeats may have been committed a moment ago.
+    fn must_last(&self) -> bool {
+        true
     }
 
     async fn run(

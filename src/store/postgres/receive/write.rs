@@ -49,10 +49,10 @@ pub(super) async fn message(
         new_record AS (INSERT INTO person_record (firm, record, person)
             SELECT * FROM unnest($3::text[], $4::text[], $5::bigint[])),
         new_event AS (INSERT INTO event (seq, id, firm, source, type, subject, is_update, delivery_key, person, state,
-                due_at, reason, cause, records, verified_by, sent_at, received_at, settled_at)
+                due_at, reason, cause, records, verified_by, sent_at, received_at, settled_at, trace)
             SELECT * FROM unnest($6::bigint[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[],
                 $12::boolean[], $13::text[], $14::bigint[], $15::text[], $16::bigint[], $17::text[], $18::text[],
-                $19::text[], $20::text[], $21::bigint[], $22::bigint[], $23::bigint[])),
+                $19::text[], $20::text[], $21::bigint[], $22::bigint[], $23::bigint[], $26::bytea[])),
         new_payload AS (INSERT INTO payload (event, sealed_body) SELECT * FROM unnest($6::bigint[], $24::bytea[]))
         SELECT pg_notify($25, '') WHERE 'ready' = ANY($15)";
     let (new_people, firms): (Vec<i64>, Vec<&String>) =
@@ -69,6 +69,7 @@ pub(super) async fn message(
     let settled = |event: &EventToStore| undeliverable(event).map(|_| received(event));
     let cause = |event: &EventToStore| undeliverable(event).map(|(cause, _)| cause.as_str());
     let reason = |event: &EventToStore| undeliverable(event).map(|(_, why)| text(why));
+    let trace = |event: &EventToStore| sealed(event).arrival.trace.map(|trace| trace.0.to_vec());
     sqlx::query(sql)
         .bind(new_people)
         .bind(firms)
@@ -96,6 +97,7 @@ pub(super) async fn message(
         .bind(events.iter().map(settled).collect::<Vec<_>>())
         .bind(events.iter().map(|event| sealed(event).body.as_slice()).collect::<Vec<_>>())
         .bind(CHANNEL)
+        .bind(events.iter().map(trace).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

@@ -152,6 +152,7 @@ fn delete(
         counts.links += run("DELETE FROM link WHERE firm = ? AND casepeer = ?", &[&found.firm, &name])?;
         run("DELETE FROM loss_gap WHERE firm = ? AND record = ?", &[&found.firm, &name])?;
         run("DELETE FROM person_key WHERE firm = ? AND record = ?", &[&found.firm, &name])?;
+        run("DELETE FROM person_key WHERE firm = ? AND record = ?", &[&found.firm, &name])?;
         run("DELETE FROM person_record WHERE firm = ? AND record = ?", &[&found.firm, &name])?;
     }
     let discard = format!(

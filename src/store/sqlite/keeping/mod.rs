@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::people::alive;
 use super::rows::{Id, Millis};
-use super::{SqliteStore, connect};
+use super::{SqliteStore, file};
 use crate::crypto::Keyring;
 use crate::domain::{EventId, FirmId, PersonId};
 use crate::store::keeping::{HELD, open_why, seal_why};
@@ -33,7 +33,7 @@ impl Keeping for SqliteStore {
 
     async fn wipe(&self) -> Result<(), StoreError> {
         let path = self.path.clone();
-        let wiping = tokio::task::spawn_blocking(move || retention::cut_log(&connect(&path)?));
+        let wiping = tokio::task::spawn_blocking(move || retention::cut_log(&file::connect(&path)?));
         wiping.await.map_err(|_| StoreError::Unavailable("the database could not be tidied".into()))?
     }
 

@@ -113,6 +113,10 @@ fn history(
         {
             connection.prepare_cached(sql)?.execute([firm, &day])?;
         }
+        let sql = "DELETE FROM notice WHERE alert IN (SELECT id FROM alert WHERE firm = ? AND ended_at < ?)";
+        connection.prepare_cached(sql)?.execute(params![firm, Millis(before)])?;
+        let sql = "DELETE FROM alert WHERE firm = ? AND ended_at < ?";
+        connection.prepare_cached(sql)?.execute(params![firm, Millis(before)])?;
         moot_questions(connection, firm, before, held)?;
     }
     let events = old_events(connection, firm, before, after, held, "event")?;

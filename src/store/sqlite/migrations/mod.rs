@@ -13,8 +13,13 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0008_keeping.sql"),
     include_str!("0009_rules.sql"),
     include_str!("0010_person_keys.sql"),
-    include_str!("0011_tokens.sql"),
-    include_str!("0012_hooks.sql"),
+    include_str!("0011_turns.sql"),
+    include_str!("0012_alerts.sql"),
+    include_str!("0013_traces.sql"),
+    include_str!("0014_access.sql"),
+    include_str!("0015_figures.sql"),
+    include_str!("0016_tokens.sql"),
+    include_str!("0017_hooks.sql"),
 ];
 
 /// The newest schema this build knows.

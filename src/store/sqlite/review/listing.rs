@@ -39,6 +39,11 @@ pub(super) fn list(connection: &Connection, filter: &ReviewFilter) -> Result<Vec
         sql.push_str(" AND firm = ?");
         values.push(firm.as_str().to_owned().into());
     }
+    if let Some(firms) = &filter.within {
+        let places = vec!["?"; firms.len()].join(", ");
+        sql.push_str(&format!(" AND firm IN ({places})"));
+        values.extend(firms.iter().map(|firm| Value::from(firm.as_str().to_owned())));
+    }
     if let Some(kind) = filter.kind {
         sql.push_str(" AND kind = ?");
         values.push(kind.as_str().to_owned().into());

@@ -1,0 +1,1 @@
+-- Nothing to do here: what ends turns on PostgreSQL is a function there.
