@@ -59,7 +59,6 @@ use crate::crypto::{Keyring, random_key};
 use crate::operations::Effect;
 use crate::store::{SharedStore, StoreError};
 use crate::telemetry::Spans;
-use crate::vendors::OwnAddress;
 use crate::vendors::highlevel::OAuthClient;
 use crate::vendors::{HttpClient, OwnAddress};
 use crate::webhook::highlevel::Keys;

@@ -3,6 +3,7 @@
 //! Both stores have the same tables and name their rows alike, so sealed values are copied as they are; no key is
 //! needed. All of it is one transaction: a copy that fails, or does not compare equal, leaves nothing behind.
 
+mod table;
 mod tables;
 mod value;
 
@@ -14,7 +15,8 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 
-use self::tables::{MADE_WHEN_OPENED, TABLES, Table};
+use self::table::Table;
+use self::tables::{MADE_WHEN_OPENED, TABLES};
 use self::value::{Value, push_column};
 use super::postgres::PostgresStore;
 

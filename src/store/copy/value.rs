@@ -6,8 +6,8 @@ use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::tables::Kind;
-use super::tables::Kind::{Boolean, Bytes, Id, Integer, Text};
+use super::table::Kind;
+use super::table::Kind::{Boolean, Bytes, Id, Integer, Text};
 
 /// A value on its way.
 pub(super) enum Value {
