@@ -16,7 +16,7 @@ use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 
 use self::table::Table;
-use self::tables::{MADE_WHEN_OPENED, TABLES};
+use self::tables::{MADE_WHEN_OPENED, tables};
 use self::value::{Value, push_column};
 use super::postgres::PostgresStore;
 
@@ -79,8 +79,8 @@ pub async fn copy(
     source.execute_batch("BEGIN").map_err(failed)?;
     let mut transaction = to.pool().begin().await?;
     must_be_empty(&mut transaction).await?;
-    let mut copied = Vec::with_capacity(TABLES.len());
-    for table in TABLES {
+    let mut copied = Vec::new();
+    for table in tables() {
         let total: i64 = source
             .query_row(&format!("SELECT count(*) FROM {}", table.name), [], |row| row.get(0))
             .map_err(failed)?;
@@ -121,7 +121,7 @@ const NUMBER_ON: [&str; 3] = [
 ];
 
 async fn must_be_empty(connection: &mut PgConnection) -> Result<(), CannotCopy> {
-    for table in TABLES {
+    for table in tables() {
         // An instance that serves this database waits, and then finds what was copied.
         let sql = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", table.name);
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;

@@ -1,12 +1,20 @@
 //! The tables as both stores have them, in an order in which each refers only to those before it.
 
+mod beside;
+
 use super::table::Kind::{Boolean, Bytes, Id, Integer, Text};
 use super::table::Table;
 
 /// What a database has from its first opening on: that of the source takes its place.
 pub(super) const MADE_WHEN_OPENED: &str = "kept_key";
 
-pub(super) const TABLES: &[Table] = &[
+/// All of them.
+pub(super) fn tables() -> impl Iterator<Item = &'static Table> {
+    FLOW.iter().chain(beside::TABLES)
+}
+
+/// The flow: what arrives, what it means, what is done, and the vendors.
+const FLOW: &[Table] = &[
     Table {
         name: "person",
         key: "id",
@@ -202,236 +210,4 @@ pub(super) const TABLES: &[Table] = &[
             ("retired_at", Integer),
         ],
     },
-    Table {
-        name: "hook",
-        key: "id",
-        columns: &[
-            ("id", Text),
-            ("firm", Text),
-            ("trigger_id", Text),
-            ("token", Text),
-            ("sealed_target", Bytes),
-            ("made_at", Integer),
-            ("failing_since", Integer),
-            ("ended_at", Integer),
-            ("ended_why", Text),
-            ("changes", Integer),
-        ],
-    },
-    Table {
-        name: "api_token",
-        key: "id",
-        columns: &[
-            ("id", Text),
-            ("name", Text),
-            ("digest", Bytes),
-            ("firms", Text),
-            ("actions", Text),
-            ("made_at", Integer),
-            ("made_by", Text),
-            ("revoked_at", Integer),
-        ],
-    },
-    Table {
-        name: "action_answer",
-        key: "event",
-        columns: &[
-            ("event", Id),
-            ("status", Integer),
-            ("why", Text),
-            ("sealed_answer", Bytes),
-            ("answered_at", Integer),
-        ],
-    },
-    Table {
-        name: "rule",
-        key: "id",
-        columns: &[
-            ("id", Text),
-            ("version", Integer),
-            ("is_on", Boolean),
-            ("is_gone", Boolean),
-            ("changes", Integer),
-        ],
-    },
-    Table {
-        name: "rule_version",
-        key: "name",
-        columns: &[
-            ("name", Text),
-            ("rule", Text),
-            ("version", Integer),
-            ("sealed_rule", Bytes),
-            ("saved_at", Integer),
-            ("saved_by", Text),
-        ],
-    },
-    Table {
-        name: "rule_run",
-        key: "event, rule",
-        columns: &[
-            ("event", Id),
-            ("rule", Text),
-            ("version", Integer),
-            ("firm", Text),
-            ("subject", Text),
-            ("begun_at", Integer),
-        ],
-    },
-    Table {
-        name: "rule_budget",
-        key: "firm, rule",
-        columns: &[("firm", Text), ("rule", Text), ("begun_at", Integer), ("spent", Integer)],
-    },
-    Table {
-        name: "sweep_mark",
-        key: "firm, stream",
-        columns: &[("firm", Text), ("stream", Text), ("mark", Text)],
-    },
-    Table {
-        name: "sweep_lease",
-        key: "firm, name",
-        columns: &[("firm", Text), ("name", Text), ("owner", Text), ("until", Integer)],
-    },
-    Table {
-        name: "loss",
-        key: "firm, day, kind",
-        columns: &[
-            ("firm", Text),
-            ("day", Text),
-            ("kind", Text),
-            ("received", Integer),
-            ("in_step", Integer),
-            ("looked_at", Integer),
-            ("looked_of", Integer),
-        ],
-    },
-    Table {
-        name: "loss_gap",
-        key: "firm, record, version",
-        columns: &[
-            ("firm", Text),
-            ("record", Text),
-            ("version", Text),
-            ("day", Text),
-            ("kind", Text),
-            ("event", Id),
-            ("found_at", Integer),
-        ],
-    },
-    Table {
-        name: "legal_hold",
-        key: "id",
-        columns: &[
-            ("id", Id),
-            ("firm", Text),
-            ("sealed_why", Bytes),
-            ("held_at", Integer),
-            ("held_by", Text),
-            ("released_at", Integer),
-            ("released_by", Text),
-        ],
-    },
-    Table { name: "legal_hold_person", key: "hold, person", columns: &[("hold", Id), ("person", Integer)] },
-    Table {
-        name: "erasure",
-        key: "id",
-        columns: &[
-            ("id", Id),
-            ("firm", Text),
-            ("person", Integer),
-            ("erased_at", Integer),
-            ("erased_by", Text),
-            ("counted", Text),
-        ],
-    },
-    Table {
-        name: "alert",
-        key: "id",
-        columns: &[
-            ("id", Id),
-            ("key", Text),
-            ("firm", Text),
-            ("message", Text),
-            ("is_urgent", Boolean),
-            ("opened_at", Integer),
-            ("seen_at", Integer),
-            ("ended_at", Integer),
-        ],
-    },
-    Table {
-        name: "notice",
-        key: "alert, channel, is_end",
-        columns: &[
-            ("alert", Id),
-            ("channel", Text),
-            ("is_end", Boolean),
-            ("due_at", Integer),
-            ("attempts", Integer),
-            ("lease_owner", Text),
-            ("lease_until", Integer),
-            ("told_at", Integer),
-        ],
-    },
-    Table {
-        name: "account",
-        key: "name",
-        columns: &[
-            ("name", Text),
-            ("role", Text),
-            ("firms", Text),
-            ("sealed_password", Bytes),
-            ("created_at", Integer),
-        ],
-    },
-    Table {
-        name: "session",
-        key: "token",
-        columns: &[
-            ("token", Bytes),
-            ("account", Text),
-            ("created_at", Integer),
-            ("idle_until", Integer),
-            ("ends_at", Integer),
-        ],
-    },
-    Table { name: "setup_link", key: "link", columns: &[("link", Bytes), ("expires_at", Integer)] },
-    Table {
-        name: "sign_in_try",
-        key: "counted_by",
-        columns: &[("counted_by", Bytes), ("tries", Integer), ("began_at", Integer)],
-    },
-    Table {
-        name: "audit",
-        key: "id",
-        columns: &[
-            ("id", Id),
-            ("at", Integer),
-            ("who", Text),
-            ("what", Text),
-            ("firm", Text),
-            ("about", Text),
-            ("sealed_reason", Bytes),
-        ],
-    },
-    Table {
-        name: "activity",
-        key: "firm, what, hour, source, type, outcome",
-        columns: &[
-            ("hour", Integer),
-            ("firm", Text),
-            ("what", Text),
-            ("source", Text),
-            ("type", Text),
-            ("outcome", Text),
-            ("things", Integer),
-        ],
-    },
-    Table {
-        name: "activity_hour",
-        key: "hour",
-        columns: &[("hour", Integer), ("first_seq", Integer), ("counted_at", Integer), ("is_open", Boolean)],
-    },
-    Table { name: "search_key", key: "digest, event", columns: &[("digest", Bytes), ("event", Integer)] },
-    Table { name: "progress", key: "task", columns: &[("task", Text), ("seq", Integer)] },
 ];
