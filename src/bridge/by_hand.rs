@@ -16,6 +16,7 @@ use crate::domain::{
 use crate::operations::catalog::{self, Entry, NotCallable};
 use crate::operations::{Effect, Request};
 use crate::store::{ActionAnswer, Arrival, Claim, DeliveryKey, Recorded, Settled, StoreError};
+use crate::telemetry::TraceId;
 
 /// What begins the type of such an event; the action's id follows.
 pub(super) const ACTION: &str = "action:";
@@ -98,6 +99,7 @@ impl Bridge {
             received_at: self.clock.now(),
             is_update: false,
             undeliverable: None,
+            trace: TraceId::current(),
         };
         let recorded = self.store.record(arrival).await?;
         match recorded {

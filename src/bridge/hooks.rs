@@ -18,6 +18,7 @@ use crate::operations::catalog::Entry;
 use crate::rules::TimeZone;
 use crate::rules::automation::sample;
 use crate::store::{Arrival, CallRecord, Claim, DeliveryKey, Hook, Recorded, SharedStore, StoreError};
+use crate::telemetry::TraceId;
 
 /// What begins the type of a delivery; the hook's id follows.
 pub(super) const DELIVERY: &str = "hook:";
@@ -128,6 +129,7 @@ impl Bridge {
                 received_at: self.clock.now(),
                 is_update: false,
                 undeliverable: None,
+                trace: TraceId::current(),
             };
             if let Recorded::Stored(_) = self.store.record(arrival).await? {
                 self.ring();

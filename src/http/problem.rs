@@ -57,11 +57,6 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "/problems/unauthorised", "This listener needs a credential.")
     }
 
-    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Your role does not allow this.")
-            .detail(detail)
-    }
-
     pub(super) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "There is nothing here.")
     }
