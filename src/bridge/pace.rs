@@ -43,7 +43,11 @@ mod tests {
         assert_eq!(taken(start + SignedDuration::from_secs(1)), 5);
         assert_eq!(taken(start + SignedDuration::from_secs(3)), 10);
         assert_eq!(taken(start + SignedDuration::from_secs(60)), 50, "no more is saved up");
-        assert_eq!(taken(start - SignedDuration::from_hours(1)), 50, "a clock that was set back closes no door");
+        assert_eq!(
+            taken(start - SignedDuration::from_hours(1)),
+            50,
+            "a clock that was set back closes no door"
+        );
         assert!(Pace::default().takes(0, start));
     }
 }

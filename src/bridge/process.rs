@@ -32,7 +32,7 @@ impl Bridge {
             ];
             (span, attributes)
         });
-        let done = trace.within(span, self.process_traced(claim)).await;
+        let done = trace.within(span, Box::pin(self.process_traced(claim))).await;
         if let Some((id, attributes)) = made {
             let (kind, name, is_error) = (SpanKind::Consumer, "work on event".to_owned(), done.is_err());
             let took = timer.elapsed();
@@ -41,8 +41,9 @@ impl Bridge {
         done
     }
 
+    /// The steps of a turn are boxed: together they are larger than a thread's stack in a build that is not optimised.
     async fn process_traced(&self, claim: Claim) -> Result<(), StoreError> {
-        let Some(settlement) = self.work_on(&claim).await else { return Ok(()) };
+        let Some(settlement) = Box::pin(self.work_on(&claim)).await else { return Ok(()) };
         // Told before it is settled: after a crash in between, the turn is taken again and tells the same once.
         self.tell_outcome(&claim, &settlement.outcome).await?;
         self.hand_to_hooks(&claim).await?;
@@ -148,8 +149,8 @@ impl Bridge {
             fact,
         };
         let mut made = None;
-        let result = match self.plan_and_act(&session, &event, &mut made).await {
-            Ok(outcome) => self.automate(&session, claim, outcome, &mut made).await,
+        let result = match Box::pin(self.plan_and_act(&session, &event, &mut made)).await {
+            Ok(outcome) => Box::pin(self.automate(&session, claim, outcome, &mut made)).await,
             stopped => stopped,
         };
         let outcome = match &result {
@@ -167,7 +168,7 @@ impl Bridge {
     async fn rules_alone(&self, firm: &Firm, claim: &Claim, why: &str) -> Option<Settlement> {
         let session = Session::new(self, firm, &claim.lease, Priority::NoteTask, None);
         let (mut made, nothing) = (None, Outcome::NothingToDo { why: why.to_owned() });
-        let outcome = match self.automate(&session, claim, nothing, &mut made).await {
+        let outcome = match Box::pin(self.automate(&session, claim, nothing, &mut made)).await {
             Ok(outcome) => outcome,
             Err(stop) => settle::stopped(&stop, self.circumstances(firm, &stop, claim.failed_attempts))?,
         };
@@ -232,9 +233,9 @@ impl Bridge {
         event: &Event,
         made: &mut Option<PlanRecord>,
     ) -> Result<Outcome, Stop> {
-        let mut plan = self.plan_for(session, event).await?;
+        let mut plan = Box::pin(self.plan_for(session, event)).await?;
         *made = Some(settle::plan_record(&plan));
-        let acted = act::act(session, &plan, event.source).await?;
+        let acted = Box::pin(act::act(session, &plan, event.source)).await?;
         self.tell_milestones(event, &plan).await?;
         if !acted.left_out.is_empty() {
             plan.remarks.extend(acted.left_out.iter().cloned());
