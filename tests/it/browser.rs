@@ -64,7 +64,7 @@ fn people_do_their_work_in_a_browser() {
     let (node, chromium, folder) = match equipment() {
         Ok(equipment) => equipment,
         Err(missing) => {
-            println!("browser tests are skipped: {missing}");
+            eprintln!("browser tests are skipped: {missing}");
             return;
         }
     };

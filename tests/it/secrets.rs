@@ -235,7 +235,11 @@ fn every_sealed_column_is_sealed_anew() {
                 }
                 let column = line.trim_start().trim_start_matches("ADD COLUMN ");
                 let column = column.split_whitespace().next().unwrap_or_default();
-                if column.starts_with("sealed_") {
+                // A statement of a function names columns too; a table is being described only between its words.
+                if line.starts_with("CREATE ") && !line.starts_with("CREATE TABLE ") {
+                    table.clear();
+                }
+                if column.starts_with("sealed_") && !table.is_empty() {
                     found.insert((table.clone(), column.to_owned()));
                 }
             }

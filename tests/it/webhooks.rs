@@ -144,8 +144,11 @@ async fn every_documented_type_is_known_by_name_and_what_no_rule_is_about_is_set
         "ContactTagUpdate",
         "ContactUpdate",
         "NoteCreate",
+        "NoteDelete",
+        "NoteUpdate",
         "TaskComplete",
         "TaskCreate",
+        "TaskDelete",
     ];
     let (acted_on, others): (Vec<_>, Vec<_>) =
         DOCUMENTED.into_iter().partition(|kind| acted_on.contains(kind));

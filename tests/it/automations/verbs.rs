@@ -92,7 +92,7 @@ async fn a_rule_is_tried_on_ten_thousand_stored_events() {
     let store = &bridge.installation.store;
     let arrival = |number: usize| {
         let id = EventId(uuid::Uuid::now_v7());
-        let source = if number % 2 == 0 { "Google Ads" } else { "Referral" };
+        let source = if number.is_multiple_of(2) { "Google Ads" } else { "Referral" };
         let body = json!({ "type": "ContactCreate", "id": format!("c{number}"), "source": source, "firstName": "Ada" });
         Arrival {
             id,

@@ -55,6 +55,7 @@ async fn a_clients_change_is_written_once_and_every_matter_learns_of_it() {
 async fn the_matters_of_a_merged_client_follow_the_survivors_contact() {
     let bridge = TestBridge::with(SYNC).await;
     bridge.casepeer.create_lead(grace());
+    bridge.settle().await;
     let other = NewLead {
         first_name: "Grace B.".into(),
         email: "gb@example.com".into(),
