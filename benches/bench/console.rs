@@ -142,6 +142,7 @@ async fn fill(store: &SharedStore, events: usize) {
             received_at,
             is_update: false,
             undeliverable,
+            trace: None,
         })
     });
     arrivals
