@@ -76,7 +76,7 @@ async fn look(plan: &Plan, database: Database) -> (Vec<std::time::Duration>, usi
             break;
         }
     }
-    println!("every hour counted in {:.1} s", timer.elapsed().as_secs_f64());
+    eprintln!("every hour counted in {:.1} s", timer.elapsed().as_secs_f64());
     let word = bridge.offer_setup().await.expect("the store works").expect("there is nobody");
     let password = Secret::new("correct horse battery");
     let cookie = bridge.set_up(word.reveal(), "ada", password).await.expect("there is nobody");
