@@ -13,7 +13,7 @@ use crate::domain::{EventId, FirmId, PersonId, RecordRef};
 /// What is kept, and for how long.
 #[async_trait]
 pub trait Keeping: Send + Sync {
-    /// Deletes up to [`BATCH`] of a firm's values of this class that are older than a moment, after this cursor. What a
+    /// Deletes up to a batch of a firm's values of this class that are older than a moment, after this cursor. What a
     /// legal hold is about stays, and so does what is not settled: its work needs it.
     async fn let_go(
         &self,
