@@ -93,7 +93,7 @@ pub struct Bridge {
     automations: automations::Automations,
     hooks: hooks::HookIndex,
     /// What reaches hooks' receivers; exchanged with the configuration.
-    http: std::sync::RwLock<crate::vendors::HttpClient>,
+    http: RwLock<HttpClient>,
     retention: RetentionConfig,
     /// Where spans go.
     pub spans: Spans,
@@ -142,7 +142,7 @@ impl Bridge {
             strangers: pace::Pace::default(),
             automations: automations::Automations::default(),
             hooks: hooks::HookIndex::default(),
-            http: std::sync::RwLock::new(http),
+            http: RwLock::new(http),
             retention: config.retention,
             wake: Notify::new(),
         })
@@ -154,7 +154,7 @@ impl Bridge {
         self.firms.replace(config, &http, &self.connections)?;
         let secrets = SecretInUse::all(config, &self.keyring);
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets.into();
-        *self.http.write().unwrap_or_else(std::sync::PoisonError::into_inner) = http;
+        *self.http.write().unwrap_or_else(PoisonError::into_inner) = http;
         // What waits may be worked on now.
         self.ring();
         Ok(())

@@ -1,6 +1,5 @@
 //! `casebridge serve`: the real thing.
 
-mod tasks;
 mod upkeep;
 
 use std::path::Path;
@@ -10,7 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use self::tasks::{count_up, keep_connections, sweep};
+use self::upkeep::{count_up, keep_connections, retain, sweep};
 use super::ConfigArgument;
 use super::failure::Failure;
 use super::output::note;
@@ -203,7 +202,7 @@ impl Working {
             }
             let keep = keep_connections(Arc::clone(&kept), stopped.clone());
             let count = count_up(Arc::clone(&kept), stopped.clone());
-            let retain = upkeep::retain(Arc::clone(&kept), stopped.clone());
+            let retain = retain(Arc::clone(&kept), stopped.clone());
             let sweep = sweep(kept, stopped.clone());
             tokio::join!(running.run(stopped), keep, sweep, retain, count);
         });

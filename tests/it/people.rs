@@ -7,7 +7,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::story::{ada, grace};
-use crate::support::TestBridge;
+use crate::support::{TestBridge, casebridge};
 
 /// The program beside the bridge goes by the real time, which the test's own clock must have reached.
 const PROGRAMS_CLOCK: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 365 * 20);
@@ -105,20 +105,6 @@ async fn people_are_linked_merged_and_made_two_by_the_api() {
     let (code, merged) = post(&bridge, "/merge", json!({ "people": [one, two] })).await;
     assert_eq!((code, merged["person"].as_i64()), (200, Some(one.min(two))), "{merged}");
     assert_eq!(post(&bridge, "/merge", json!({ "people": [one, 999] })).await.0, 409);
-}
-
-/// The program beside the bridge, on its database; nothing where that is no file.
-pub fn casebridge(bridge: &TestBridge, arguments: &[&str]) -> Option<(i32, String, String)> {
-    let database = bridge.installation.sqlite_file()?;
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_casebridge"))
-        .args(arguments)
-        .arg("--config")
-        .arg(bridge.installation.directory().join("casebridge.toml"))
-        .env("CASEBRIDGE_STORE__URL", format!("sqlite://{}", database.display()))
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Some((output.status.code().unwrap(), text(output.stdout), text(output.stderr)))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

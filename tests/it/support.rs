@@ -337,3 +337,17 @@ impl TestBridge {
         self.highlevel.writes() + self.casepeer.writes()
     }
 }
+
+/// The program beside the bridge, on its database; nothing where that is no file.
+pub fn casebridge(bridge: &TestBridge, arguments: &[&str]) -> Option<(i32, String, String)> {
+    let database = bridge.installation.sqlite_file()?;
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_casebridge"))
+        .args(arguments)
+        .arg("--config")
+        .arg(bridge.installation.directory().join("casebridge.toml"))
+        .env("CASEBRIDGE_STORE__URL", format!("sqlite://{}", database.display()))
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Some((output.status.code().unwrap(), text(output.stdout), text(output.stderr)))
+}

@@ -1,8 +1,8 @@
-//! What a running bridge does beside its work: it looks for what needs a person, probes itself, and lets go of what was
-//! kept long enough.
+//! What a running bridge does beside its work: it looks for what needs a person, probes itself, keeps connections
+//! alive, counts for the console, looks for missed webhooks, and lets go of what was kept long enough.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use jiff::SignedDuration;
@@ -119,6 +119,45 @@ pub(super) async fn renew(tls: http::Tls, stop: CancellationToken) {
             Ok(true) => tracing::info!("the certificate of the public listener was renewed"),
             Ok(false) => {}
             Err(why) => tracing::error!("the certificate in force stays: {why}"),
+        }
+    }
+}
+
+/// How often it is looked whether a connection's token is due. Tokens are renewed an hour ahead.
+const KEEP: Duration = Duration::from_secs(300);
+
+/// Keeps the connections to HighLevel alive, also those of firms where nothing happens.
+pub(super) async fn keep_connections(bridge: Arc<Bridge>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        bridge.keep_connections().await;
+        if let Err(error) = bridge.tell_old_credentials().await {
+            tracing::warn!("how old the secrets are cannot be told: {error}");
+        }
+        pause(&stop, KEEP).await;
+    }
+}
+
+/// How often what the console shows is counted; more rarely, where counting takes long.
+const COUNT: Duration = Duration::from_secs(5);
+
+/// Keeps the console's figures, at a twentieth of the time at most.
+pub(super) async fn count_up(bridge: Arc<Bridge>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let begun = Instant::now();
+        if let Err(error) = bridge.count_up().await {
+            tracing::warn!("what happened could not be counted for the console: {error}");
+        }
+        pause(&stop, COUNT.max(begun.elapsed() * 20)).await;
+    }
+}
+
+/// Looks for missed webhooks on the schedule, first a while after the start: what came meanwhile has its turn before.
+pub(super) async fn sweep(bridge: Arc<Bridge>, stop: CancellationToken) {
+    let Some(every) = bridge.sweeps_every() else { return };
+    while pause(&stop, every.unsigned_abs()).await {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = bridge.reconcile_due(every) => {}
         }
     }
 }

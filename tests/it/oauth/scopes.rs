@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{ALL, Browser, connected, link};
 use crate::story::{ada, grace};
 use crate::stub::official;
-use crate::support::TestBridge;
+use crate::support::{TestBridge, casebridge};
 
 const READ_ONLY: &str = r#"["contacts.readonly"]"#;
 
@@ -60,20 +60,6 @@ async fn a_private_token_without_a_scope_is_told_apart_from_a_dead_one() {
     let words = "the private integration lacks the scope `contacts.readonly`: add it in HighLevel (Settings > Private \
                  Integrations";
     assert!(reason.contains(words), "{reason}");
-}
-
-/// The program beside the bridge, on its database.
-fn casebridge(bridge: &TestBridge, arguments: &[&str]) -> Option<(i32, String, String)> {
-    let database = bridge.installation.sqlite_file()?;
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_casebridge"))
-        .args(arguments)
-        .arg("--config")
-        .arg(bridge.installation.directory().join("casebridge.toml"))
-        .env("CASEBRIDGE_STORE__URL", format!("sqlite://{}", database.display()))
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Some((output.status.code().unwrap(), text(output.stdout), text(output.stderr)))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
