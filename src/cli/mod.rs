@@ -115,9 +115,6 @@ impl ConfigArgument {
     }
 }
 
-/// A thread's stack, in bytes: a turn is deep, and without optimisation its frames are wide.
-const STACK: usize = 8 * 1024 * 1024;
-
 /// Runs the program for this process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -125,7 +122,7 @@ pub fn main() -> ExitCode {
     if let Err(why) = start_logging(cli.log_format, cli.log.as_deref().unwrap_or(quiet)) {
         return Failure::usage(why).report();
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(run(cli.verb)),
         Err(error) => Err(Failure::failed(format!("the system gives no threads: {error}"))),
