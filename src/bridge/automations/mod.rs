@@ -4,6 +4,7 @@
 //! everything else is: each step is an effect with a key of its own, which a repeat finds done.
 
 mod budget;
+mod desk;
 pub(super) mod happened;
 mod run;
 mod save;
@@ -15,6 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub(super) use happened::OWN;
 pub(super) use run::system_of;
+pub use desk::{RuleRan, RuleSeen};
 pub use save::{NotSaved, save_rule, saved_rules};
 pub use try_out::{Tried, TriedStep};
 

@@ -26,6 +26,7 @@ mod lines;
 mod links;
 mod listen;
 mod listing;
+mod mappings;
 mod migrations;
 mod parking;
 mod people;
