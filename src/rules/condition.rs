@@ -134,7 +134,9 @@ impl Condition {
         match self {
             Self::All(parts) => within("all", parts),
             Self::Any(parts) => within("any", parts),
-            Self::Not(part) => part.places().into_iter().map(|(at, field)| (format!(".not{at}"), field)).collect(),
+            Self::Not(part) => {
+                part.places().into_iter().map(|(at, field)| (format!(".not{at}"), field)).collect()
+            }
             Self::Test(test) => vec![(".field".into(), &test.field)],
         }
     }

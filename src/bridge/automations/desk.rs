@@ -117,7 +117,9 @@ impl Bridge {
             Err(NotSaved::Store(error)) => return Err(error.into()),
             Err(NotSaved::Changed) => {
                 let why = match from {
-                    Some(_) => "Somebody else saved this rule meanwhile, or removed it. Look at it and change it anew.",
+                    Some(_) => {
+                        "Somebody else saved this rule meanwhile, or removed it. Look at it and change it anew."
+                    }
                     None => "There is a rule with this short name already: choose another one.",
                 };
                 return Err(NotDone::Conflict(why.into()));
@@ -164,9 +166,8 @@ impl Bridge {
             let story = self.store.event(run.event).await?;
             let state = story.as_ref().map(|story| story.row.state);
             let calls = story.into_iter().flat_map(|story| story.calls);
-            let is_its = |call: &CallRecord| {
-                call.effect_key.as_ref().is_some_and(|key| key.starts_with(&begins))
-            };
+            let is_its =
+                |call: &CallRecord| call.effect_key.as_ref().is_some_and(|key| key.starts_with(&begins));
             told.push(RuleRan { run, state, calls: calls.filter(is_its).collect() });
         }
         Ok(told)
@@ -199,8 +200,7 @@ impl Bridge {
         if actor.role < Role::Operator {
             return Ok(Vec::new());
         }
-        let filter =
-            EventFilter { within: actor.reach.firms(), limit: LOOKED_THROUGH, ..narrowed(trigger) };
+        let filter = EventFilter { within: actor.reach.firms(), limit: LOOKED_THROUGH, ..narrowed(trigger) };
         let rows = self.store.events(filter).await?.into_iter();
         let is_it = |row: &EventRow| {
             let firm = self.firms.find(&row.firm);

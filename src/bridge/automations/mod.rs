@@ -14,9 +14,9 @@ mod try_out;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub use desk::{RuleRan, RuleSeen};
 pub(super) use happened::OWN;
 pub(super) use run::system_of;
-pub use desk::{RuleRan, RuleSeen};
 pub use save::{NotSaved, save_rule, saved_rules};
 pub use try_out::{Tried, TriedStep};
 

@@ -97,8 +97,7 @@ fn plain(value: &Value) -> String {
 /// Where a parameter's value comes from.
 fn expression(written: &Value) -> Markup {
     let object = written.as_object();
-    let transform =
-        object.and_then(|object| TRANSFORMS.iter().find(|(key, _)| object.contains_key(*key)));
+    let transform = object.and_then(|object| TRANSFORMS.iter().find(|(key, _)| object.contains_key(*key)));
     html! {
         @if let Value::Array(items) = written { "a list of" ul { @for item in items { li { (expression(item)) } } } }
         @else if let (Some(object), Some((key, words))) = (object, transform) {

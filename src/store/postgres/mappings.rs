@@ -35,7 +35,8 @@ impl Mappings for PostgresStore {
 
     async fn mappings(&self) -> Result<Vec<MappingRow>, StoreError> {
         read(async {
-            let sql = "SELECT DISTINCT ON (firm) name, firm, version, sealed_sync, saved_at, saved_by FROM mapping
+            let sql =
+                "SELECT DISTINCT ON (firm) name, firm, version, sealed_sync, saved_at, saved_by FROM mapping
                 ORDER BY firm, version DESC";
             let rows = sqlx::query(sql).fetch_all(&self.core.pool).await?;
             rows.iter().map(|row| mapping(&self.keyring, row)).collect()

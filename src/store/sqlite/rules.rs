@@ -10,7 +10,9 @@ use super::rows::{Id, Millis};
 use super::{SqliteStore, claims};
 use crate::crypto::Keyring;
 use crate::domain::{EventId, FirmId};
-use crate::store::rules::{RanOnce, RuleRow, RuleRun, RuleSaved, RuleVersion, Rules, open, seal, version_name};
+use crate::store::rules::{
+    RanOnce, RuleRow, RuleRun, RuleSaved, RuleVersion, Rules, open, seal, version_name,
+};
 use crate::store::{Lease, Settled, StoreError};
 
 fn all(connection: &Connection, keyring: &Keyring) -> Result<Vec<RuleRow>, StoreError> {
@@ -195,7 +197,8 @@ impl Rules for SqliteStore {
         most: usize,
     ) -> Result<Vec<RanOnce>, StoreError> {
         let rule = rule.to_owned();
-        let names = |firms: &[FirmId]| firms.iter().map(FirmId::as_str).collect::<serde_json::Value>().to_string();
+        let names =
+            |firms: &[FirmId]| firms.iter().map(FirmId::as_str).collect::<serde_json::Value>().to_string();
         let (within, most) = (within.map(names), i64::try_from(most).unwrap_or(i64::MAX));
         self.read(move |connection, _| {
             let sql = "SELECT event, firm, version, begun_at FROM rule_run WHERE rule = ?1

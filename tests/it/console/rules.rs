@@ -20,7 +20,9 @@ async fn a_file_is_brought_in_switched_on_and_its_runs_are_told_with_their_calls
     let brought = admin.post("/builder/start", &[("text", TAG)]).await;
     assert_eq!(brought.location.as_deref(), Some("/rules/google?done=saved"), "{}", brought.text);
     let shown = admin.get("/rules/google?done=saved").await.text;
-    for said in ["A contact was created", "source", "contains", "contacts.add-tags", "It has not run yet", ">off<"] {
+    for said in
+        ["A contact was created", "source", "contains", "contacts.add-tags", "It has not run yet", ">off<"]
+    {
         assert!(shown.contains(said), "{said}: {shown}");
     }
     bridge.highlevel.create_contact(ada());
@@ -44,7 +46,10 @@ async fn a_file_is_brought_in_switched_on_and_its_runs_are_told_with_their_calls
     let taken = admin.post("/builder/start", &[("text", &changed), ("replace", "yes")]).await;
     assert_eq!(taken.location.as_deref(), Some("/rules/google?done=saved-on"));
     let second = admin.get("/rules/google?version=2").await.text;
-    assert!(second.contains("<del>") && second.contains("search") && second.contains("by ad") || second.contains("ad"));
+    assert!(
+        second.contains("<del>") && second.contains("search") && second.contains("by ad")
+            || second.contains("ad")
+    );
     let old = admin.get("/rules/google/export?version=1").await.text;
     assert!(old.contains("tags = [\"google\"]"), "{old}");
     assert!(admin.get("/rules/google/export").await.text.contains("tags = [\"search\"]"));
@@ -62,13 +67,21 @@ async fn a_wrong_file_is_told_its_places_and_kept_in_the_page() {
     let mut admin = Person::signed_in(&bridge, "ad", Role::Admin, Reach::Everywhere).await;
     let text = TAG.replace("\"source\"", "\"sourse\"").replace("contacts.add-tags", "contacts.add-tag");
     let answer = admin.post("/builder/start", &[("text", &text)]).await.text;
-    assert!(answer.contains("then[1].action") && answer.contains("did you mean `contacts.add-tags`?"), "{answer}");
+    assert!(
+        answer.contains("then[1].action") && answer.contains("did you mean `contacts.add-tags`?"),
+        "{answer}"
+    );
     assert!(answer.contains("sourse"), "what was written is not lost");
-    let answer = admin.post("/builder/start", &[("text", &TAG.replace("\"source\"", "\"sourse\""))]).await.text;
+    let answer =
+        admin.post("/builder/start", &[("text", &TAG.replace("\"source\"", "\"sourse\""))]).await.text;
     assert!(answer.contains("if.field") && answer.contains("did you mean `source`?"), "{answer}");
     let ready = [("ready", "rejected")];
-    assert_eq!(admin.post("/builder/start", &ready).await.location.as_deref(), Some("/rules/rejected?done=saved"));
-    let missing = admin.post("/builder/start", &[("ready", "signed"), ("place:workflow_id", "a\"b")]).await.text;
+    assert_eq!(
+        admin.post("/builder/start", &ready).await.location.as_deref(),
+        Some("/rules/rejected?done=saved")
+    );
+    let missing =
+        admin.post("/builder/start", &[("ready", "signed"), ("place:workflow_id", "a\"b")]).await.text;
     assert!(missing.contains("is a text without quotes"), "{missing}");
 }
 
@@ -86,7 +99,10 @@ async fn a_rule_is_its_firms_administrators() {
     let mut other = Person::signed_in(&bridge, "ot", Role::Admin, other).await;
     assert_eq!(other.get("/rules/google").await.status, 404);
     let list = other.get("/rules").await.text;
-    assert!(list.contains("/rules/all") && !list.contains("/rules/google") && !list.contains("acme"), "{list}");
+    assert!(
+        list.contains("/rules/all") && !list.contains("/rules/google") && !list.contains("acme"),
+        "{list}"
+    );
     assert_eq!(other.post("/rules/google/switch", &[("to", "on")]).await.status, 404);
     let mut viewer = Person::signed_in(&bridge, "vi", Role::Viewer, Reach::Everywhere).await;
     assert_eq!(viewer.get("/rules/google").await.status, 200);

@@ -92,7 +92,11 @@ async fn live_in(test: &TestStore) {
         let person = test.store.person_of(&firm(), &contact(&id)).await.unwrap().unwrap();
         test.store.add_hook(super::hooks::new(&id)).await.unwrap();
         test.store.save_rule(&id, "{}", None, "maria").await.unwrap();
-        let mapping = test.store.save_mapping(&casebridge::domain::FirmId::new(&id), Some("{}"), 0, "maria").await.unwrap();
+        let mapping = test
+            .store
+            .save_mapping(&casebridge::domain::FirmId::new(&id), Some("{}"), 0, "maria")
+            .await
+            .unwrap();
         assert_eq!(mapping, Some(1));
         test.store.hold(person, "Byron v. Acme", "maria").await.unwrap();
         let access = Secret::new("access");

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use casebridge::domain::{EventId, FirmId};
-use casebridge::store::{Lease, RanOnce, RuleRow, RuleRun, RuleSaved, RuleVersion, Rules, Settled, StoreError};
+use casebridge::store::{
+    Lease, RanOnce, RuleRow, RuleRun, RuleSaved, RuleVersion, Rules, Settled, StoreError,
+};
 use jiff::Timestamp;
 
 use super::Doomed;
