@@ -8,6 +8,7 @@
 
 mod assets;
 mod catalog;
+mod difference;
 mod events;
 mod failure;
 mod firms;
@@ -17,6 +18,7 @@ mod mapping;
 mod page;
 mod people;
 mod review;
+mod rules;
 mod sandbox;
 mod session;
 mod settings;
@@ -96,6 +98,12 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
         .route("/firms/{id}/connect", post(firms::connect))
         .route("/mapping", get(mapping::first))
         .route("/mapping/{firm}", get(mapping::show))
+        .route("/rules", get(rules::list))
+        .route("/rules/{id}", get(rules::show))
+        .route("/rules/{id}/export", get(rules::export))
+        .route("/rules/{id}/switch", post(rules::switch))
+        .route("/rules/{id}/remove", post(rules::remove))
+        .route("/builder/start", get(rules::begin).post(rules::bring))
         .route("/sandbox", get(sandbox::show))
         .route("/sandbox/contact", post(sandbox::contact))
         .route("/sandbox/fault", post(sandbox::fault))

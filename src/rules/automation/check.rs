@@ -13,9 +13,9 @@ pub fn problems(rule: &Rule) -> Vec<Wrong> {
     let fields = fields_of(rule.when);
     let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     let mut wrong = Vec::new();
-    for field in rule.condition.fields() {
+    for (at, field) in rule.condition.places() {
         if let Some(why) = unknown(rule, field, &names) {
-            wrong.push(Wrong { at: "if".into(), why });
+            wrong.push(Wrong { at: format!("if{at}"), why });
         }
     }
     for (index, step) in rule.steps.iter().enumerate() {
@@ -87,7 +87,7 @@ fn parameters(step: &Step, at: &str, wrong: &mut Vec<Wrong>) {
             },
         );
     wrong.extend(missing.map(|parameter| Wrong {
-        at: at.to_owned(),
-        why: format!("`{}` is missing, which {} needs: {}", parameter.name, action.id, parameter.help),
+        at: format!("{at}.{}", parameter.name),
+        why: format!("is missing, which {} needs: {}", action.id, parameter.help),
     }));
 }

@@ -2,6 +2,7 @@
 
 mod matrix;
 mod pages;
+mod rules;
 mod sign_in;
 
 use casebridge::config::Secret;
