@@ -20,8 +20,8 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use self::configuration::configuration_text_by_profile;
-pub use self::log::Log;
 pub use self::configuration::{CasePeerLines, SYNC, SecretFiles, Vendors, configuration_text};
+pub use self::log::Log;
 use crate::crash::gate::Gate;
 use crate::store::PostgresDatabase;
 
