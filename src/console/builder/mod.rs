@@ -258,7 +258,7 @@ fn trigger(console: &Console, visitor: &Visitor, look: &Look<'_>) -> Markup {
                     } }
                 }
             }
-            @if firms.len() > 1 || !visitor.actor.governs() {
+            @if firms.len() > 1 || !draft.firms.is_empty() || !visitor.actor.governs() {
                 fieldset {
                     legend { "At which firms" }
                     p.hint { "None ticked means every firm." }

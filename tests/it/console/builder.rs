@@ -189,7 +189,7 @@ async fn a_rule_is_built_from_nothing_tried_and_acts() {
         ..ada()
     });
     bridge.settle().await;
-    assert_eq!(bridge.highlevel.contact(&contact).unwrap()["tags"], json!(["from google ads"]));
+    assert_eq!(bridge.highlevel.contact(&contact).unwrap()["tags"], json!(["from Google Ads"]));
     let filter = AuditFilter { who: Some("ad".into()), limit: 20, ..AuditFilter::default() };
     let log = bridge.installation.store.audit_log(filter).await.unwrap();
     let told: Vec<_> = log.iter().map(|row| (row.what.as_str(), row.about.as_deref())).collect();
