@@ -182,7 +182,8 @@ impl Draft {
         if !self.id.is_empty() {
             return self.id.clone();
         }
-        let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { ' ' };
+        let plain =
+            |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { ' ' };
         let words: String = self.name.chars().map(plain).collect();
         let name = words.split_whitespace().collect::<Vec<_>>().join("-");
         name.chars().take(60).collect::<String>().trim_end_matches('-').to_owned()
@@ -229,8 +230,12 @@ impl StepDraft {
     }
 
     fn to_json(&self) -> Value {
-        let with: Map<String, Value> =
-            self.with.iter().filter(|(_, value)| !is_empty(value)).map(|(n, v)| (n.clone(), whole(v))).collect();
+        let with: Map<String, Value> = self
+            .with
+            .iter()
+            .filter(|(_, value)| !is_empty(value))
+            .map(|(n, v)| (n.clone(), whole(v)))
+            .collect();
         match self.action {
             Some(action) => json!({ "action": action.id, "with": with }),
             None => json!({ "with": with }),
@@ -341,7 +346,11 @@ fn focus(button: Button<'_>, condition: Option<&Value>, steps: &[StepDraft]) -> 
                     None => node.get("all").or_else(|| node.get("any"))?.get(index)?,
                 };
             }
-            Some(if is_group(node) { format!("{}.{}", button.at, count(node) - 1) } else { button.at.to_owned() })
+            Some(if is_group(node) {
+                format!("{}.{}", button.at, count(node) - 1)
+            } else {
+                button.at.to_owned()
+            })
         }
         "add-step" => Some(format!("then.{}", steps.len() - 1)),
         "choose" => Some(format!("{}.0", button.at.split(' ').next()?)),

@@ -62,13 +62,16 @@ pub(super) async fn open(
     let rule = match asked.version {
         None => rule,
         Some(version) => {
-            let json = console.bridge.store.rule_version(&id, version).await?.ok_or_else(Failed::not_there)?;
+            let json =
+                console.bridge.store.rule_version(&id, version).await?.ok_or_else(Failed::not_there)?;
             let value: serde_json::Value = serde_json::from_str(&json).unwrap_or_default();
             Rule::from_json(&value).map_err(|wrong| wrong[0].to_string())
         }
     };
     let rule = rule.map_err(|why| {
-        Failed::invalid(format!("This build cannot read the rule: {why}. Export it, mend the file, and bring it in."))
+        Failed::invalid(format!(
+            "This build cannot read the rule: {why}. Export it, mend the file, and bring it in."
+        ))
     })?;
     shown(&console, &visitor, Draft::of(&rule, Some(from)), None, Vec::new()).await
 }
@@ -97,7 +100,9 @@ pub(super) async fn build(
         (how @ ("save" | "save-on"), Ok(rule)) => {
             match console.bridge.save_rule_as(&visitor.actor, &rule, draft.from).await? {
                 Err(wrong) => refused = wrong,
-                Ok(saved) => return saved_as(&console, &visitor, &rule, saved, how == "save-on", &headers).await,
+                Ok(saved) => {
+                    return saved_as(&console, &visitor, &rule, saved, how == "save-on", &headers).await;
+                }
             }
         }
         _ => {}
@@ -235,7 +240,9 @@ fn trigger(console: &Console, visitor: &Visitor, look: &Look<'_>) -> Markup {
     let draft = look.draft;
     let firms: Vec<_> =
         console.firms(visitor).filter(|firm| visitor.actor.may(Role::Admin, &firm.id)).collect();
-    let of = |system: System| all().iter().filter(move |entry| entry.kind == Kind::Trigger && entry.system == system);
+    let of = |system: System| {
+        all().iter().filter(move |entry| entry.kind == Kind::Trigger && entry.system == system)
+    };
     html! {
         section.card aria-labelledby="when" {
             h2 #when { "When" }

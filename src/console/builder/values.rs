@@ -28,7 +28,9 @@ const BESIDE: [(&str, &[(&str, &str, &str)]); 3] = [
 /// A value as it is typed: text as it is, anything else as JSON. A text that would be read as JSON has quotes.
 fn typed(value: &Value) -> String {
     match value {
-        Value::String(text) if !text.is_empty() && serde_json::from_str::<Value>(text).is_err() => text.clone(),
+        Value::String(text) if !text.is_empty() && serde_json::from_str::<Value>(text).is_err() => {
+            text.clone()
+        }
         other => other.to_string(),
     }
 }
@@ -61,7 +63,11 @@ fn choices(parameter: Option<&Parameter>) -> Vec<&str> {
 fn how<'a>(value: &'a Value, parameter: Option<&Parameter>) -> &'a str {
     let choices = choices(parameter);
     match value {
-        Value::String(text) if choices.contains(&text.as_str()) || (!choices.is_empty() && text.is_empty()) => "choice",
+        Value::String(text)
+            if choices.contains(&text.as_str()) || (!choices.is_empty() && text.is_empty()) =>
+        {
+            "choice"
+        }
         Value::Bool(_) if !choices.is_empty() => "choice",
         Value::String(_) => "text",
         Value::Array(_) => "list",
@@ -157,14 +163,24 @@ fn list(fields: &Fields, at: &str, button: Button<'_>) -> Value {
 fn table(fields: &Fields, at: &str) -> Map<String, Value> {
     let (key, to) = (format!("{at}:key"), format!("{at}:to"));
     let pairs = fields.all(&key).zip(fields.all(&to));
-    pairs.filter(|(key, _)| !key.trim().is_empty()).map(|(key, to)| (key.to_owned(), understood(to))).collect()
+    pairs
+        .filter(|(key, _)| !key.trim().is_empty())
+        .map(|(key, to)| (key.to_owned(), understood(to)))
+        .collect()
 }
 
 /// The part of the form for a value.
-pub(super) fn shown(look: &Look<'_>, at: &str, label: &str, value: &Value, parameter: Option<&Parameter>) -> Markup {
+pub(super) fn shown(
+    look: &Look<'_>,
+    at: &str,
+    label: &str,
+    value: &Value,
+    parameter: Option<&Parameter>,
+) -> Markup {
     let (id, how) = (at.replace('.', "-"), how(value, parameter));
     let named = |what: &str| format!("{at}:{what}");
-    let is_list_wanted = how == "list" || parameter.is_none_or(|one| matches!(one.of, Type::Texts | Type::List));
+    let is_list_wanted =
+        how == "list" || parameter.is_none_or(|one| matches!(one.of, Type::Texts | Type::List));
     html! {
         div.value {
             label.unseen for={ "how-" (id) } { "Where the value of " (label) " comes from" }
@@ -301,7 +317,16 @@ mod tests {
 
     #[test]
     fn what_is_typed_means_what_it_was() {
-        for value in [json!("a b"), json!("3"), json!(3), json!(true), json!("true"), json!({ "a": [1] }), json!(""), json!("\"")] {
+        for value in [
+            json!("a b"),
+            json!("3"),
+            json!(3),
+            json!(true),
+            json!("true"),
+            json!({ "a": [1] }),
+            json!(""),
+            json!("\""),
+        ] {
             assert_eq!(understood(&typed(&value)), value, "{value}");
         }
     }

@@ -1,12 +1,12 @@
 //! Whether a rule fits the catalog: its fields are its trigger's, its parameters its actions'.
 
+use super::super::condition::Condition;
 use super::super::fields::why_protected;
 use super::super::suggest::hint;
 use super::loops::triggers_itself;
 use super::read::{Wrong, asked};
 use super::trigger::{fields_of, is_own};
 use super::{Rule, Step};
-use super::super::condition::Condition;
 use crate::operations::catalog::{Entry, System, nearest};
 
 /// What does not fit of a rule's condition.

@@ -141,7 +141,17 @@ async fn everything_a_rule_can_say_goes_through_the_form_unchanged() {
     let brought = admin.post("/builder/start", &[("text", EVERYTHING)]).await;
     assert_eq!(brought.status, 303, "{}", brought.text);
     let mut builder = Builder::open(&mut admin, "/builder?rule=everything").await;
-    for button in ["look", "up then.1", "down then.0", "add if.1", "remove if.1.3", "negate if.0", "plain if.0", "item then.1.1", "drop then.1.1.3"] {
+    for button in [
+        "look",
+        "up then.1",
+        "down then.0",
+        "add if.1",
+        "remove if.1.3",
+        "negate if.0",
+        "plain if.0",
+        "item then.1.1",
+        "drop then.1.1.3",
+    ] {
         assert_eq!(builder.press(button).await, None);
     }
     let saved = builder.press("save").await;
@@ -160,9 +170,18 @@ async fn a_rule_is_built_from_nothing_tried_and_acts() {
     let mut builder = Builder::open(&mut admin, "/builder").await;
     assert!(!builder.says("class=\"fault\""), "nothing is wrong before anybody has asked");
     builder.press("save").await;
-    assert!(builder.says("is missing: a trigger") && builder.says("is missing: a short name"), "{}", builder.page);
+    assert!(
+        builder.says("is missing: a trigger") && builder.says("is missing: a short name"),
+        "{}",
+        builder.page
+    );
     builder.set("name", "Google: a tag!").set("when", "webhook.ContactCreate").press("add if").await;
-    builder.set("if:field", "sourse").set("if:operator", "contains").set("if:value", "google").press("look").await;
+    builder
+        .set("if:field", "sourse")
+        .set("if:operator", "contains")
+        .set("if:value", "google")
+        .press("look")
+        .await;
     assert!(builder.says("did you mean `source`?"), "{}", builder.page);
     builder.set("if:field", "source").set("then.0:find", "add tags").press("look").await;
     assert!(builder.says("value=\"choose then.0 contacts.add-tags\""), "{}", builder.page);
@@ -172,7 +191,11 @@ async fn a_rule_is_built_from_nothing_tried_and_acts() {
     assert!(builder.says("a brace stands alone"), "{}", builder.page);
     builder.set("then.0.1.0:text", "from ").set("then.0.1.0:insert", "source").press("look").await;
     assert_eq!(builder.value("then.0.1.0:text"), "from {source}");
-    assert!(builder.says("POST /contacts/ocQHyuzHvysMo5N5VsXc/tags") || builder.says("does not hold"), "{}", builder.page);
+    assert!(
+        builder.says("POST /contacts/ocQHyuzHvysMo5N5VsXc/tags") || builder.says("does not hold"),
+        "{}",
+        builder.page
+    );
 
     let events = bridge.installation.events().await;
     let created = events.iter().find(|event| event.kind == "ContactCreate").unwrap().id.to_string();
