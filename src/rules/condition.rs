@@ -204,6 +204,7 @@ impl Test {
             Some(Value::String(word)) if !word.trim().is_empty() && word.len() <= LONGEST_VALUE => {
                 Ok(word.trim().to_owned())
             }
+            Some(Value::String(word)) if word.trim().is_empty() => Err(format!("{at}.{key}: is empty")),
             Some(_) => Err(format!("{at}.{key}: expected a word")),
             None => Err(format!("{at}: `{key}` is missing")),
         };

@@ -76,7 +76,8 @@ impl Bridge {
             let page = self.store.events(filter).await?;
             let Some(last) = page.last() else { return Ok(seen) };
             before = Some(last.id);
-            let tried = stream::iter(&page).map(|row| self.try_row(rule, row)).buffered(AT_ONCE);
+            let tried =
+                stream::iter(page).map(|row| async move { self.try_row(rule, &row).await }).buffered(AT_ONCE);
             let tried: Vec<Option<Tried>> = tried.try_collect().await?;
             seen += tried.len();
             tried.into_iter().flatten().for_each(&mut each);

@@ -12,6 +12,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 pub(super) use self::start::{begin, bring};
+pub(super) use self::words::{OPERATORS, TRANSFORMS};
 use super::Console;
 use super::difference;
 use super::failure::Failed;

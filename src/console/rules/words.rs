@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::rules::automation::{OnError, OncePer, Rule};
 
 /// The operators of a condition: as a rule has them, and in words.
-pub(super) const OPERATORS: [(&str, &str); 12] = [
+pub(in crate::console) const OPERATORS: [(&str, &str); 12] = [
     ("equals", "is"),
     ("not_equals", "is not"),
     ("contains", "contains"),
@@ -22,7 +22,7 @@ pub(super) const OPERATORS: [(&str, &str); 12] = [
 ];
 
 /// The transforms of a field: as a rule has them, and in words.
-pub(super) const TRANSFORMS: [(&str, &str); 14] = [
+pub(in crate::console) const TRANSFORMS: [(&str, &str); 14] = [
     ("copy", "A field as it is"),
     ("date", "A date or time"),
     ("lookup", "A value from a table"),

@@ -1,5 +1,6 @@
 //! The console: signing in, who may do what, and what pages say.
 
+mod builder;
 mod matrix;
 mod pages;
 mod rules;
