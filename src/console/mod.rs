@@ -13,6 +13,7 @@ mod failure;
 mod firms;
 mod form;
 mod home;
+mod live;
 mod mapping;
 mod page;
 mod people;
@@ -21,6 +22,7 @@ mod sandbox;
 mod session;
 mod settings;
 mod sign_in;
+mod tokens;
 mod users;
 
 use std::sync::Arc;
@@ -73,6 +75,7 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
         .route("/live", get(home::live))
         .route("/activity.csv", get(home::csv))
         .route("/settings", get(settings::show))
+        .route("/settings/reseal", post(settings::reseal))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/sign-out", get(sign_in::ask_out).post(sign_in::sign_out))
         .route("/setup/{word}", get(sign_in::show_setup).post(sign_in::set_up))
@@ -90,7 +93,12 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
         .route("/people/{id}/merge", post(people::merge))
         .route("/people/{id}/split", post(people::split))
         .route("/firms", get(firms::list))
+        .route("/firms/new", get(firms::start).post(firms::draft))
         .route("/firms/{id}", get(firms::show))
+        .route("/firms/{id}/set-up", get(firms::set_up))
+        .route("/firms/{id}/live", get(firms::live))
+        .route("/firms/{id}/try", post(firms::try_out))
+        .route("/firms/{id}/rotate", get(firms::show_rotation).post(firms::make_secret))
         .route("/firms/{id}/pause", post(firms::pause))
         .route("/firms/{id}/resume", post(firms::resume))
         .route("/firms/{id}/connect", post(firms::connect))
@@ -103,6 +111,8 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
         .route("/catalog/{id}", get(catalog::show).post(catalog::call))
         .route("/users", get(users::list).post(users::add))
         .route("/users/{name}", get(users::show).post(users::change))
+        .route("/tokens", get(tokens::list).post(tokens::make))
+        .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/audit", get(users::audit))
         .route("/assets/{version}/{name}", get(assets::serve))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))

@@ -74,6 +74,7 @@ pub(super) async fn search(
 ) -> Result<Html<String>, Failed> {
     let word = fields.text("word").to_owned();
     let store = &console.bridge.store;
+    console.bridge.find_new().await?;
     let filter = EventFilter {
         within: visitor.actor.reach.firms(),
         word: Some(word.clone()),

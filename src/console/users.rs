@@ -301,5 +301,13 @@ fn deed(deed: Deed) -> &'static str {
         Deed::Merged => "made two people one",
         Deed::Split => "made one person two",
         Deed::Called => "called an operation",
+        Deed::TokenMade => "made a program's token",
+        Deed::TokenRevoked => "ended a program's token",
+        Deed::Exported => "exported a person",
+        Deed::Erased => "erased a person",
+        Deed::Held => "put a person on legal hold",
+        Deed::Released => "ended a legal hold",
+        Deed::Resealed => "sealed what is stored anew",
+        Deed::Tested => "tried a connection",
     }
 }

@@ -1,5 +1,7 @@
 //! The console: signing in, who may do what, and what pages say.
 
+mod desk;
+mod firms;
 mod matrix;
 mod pages;
 mod sign_in;
