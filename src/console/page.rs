@@ -44,6 +44,7 @@ const SECTIONS: [(&str, &str, Role); 11] = [
     ("/review", "Review", Role::Viewer),
     ("/people", "People", Role::Viewer),
     ("/firms", "Firms", Role::Viewer),
+    ("/rules", "Rules", Role::Viewer),
     ("/mapping", "Mapping", Role::Viewer),
     ("/catalog", "Catalog", Role::Viewer),
     ("/users", "Users", Role::Admin),

@@ -309,5 +309,11 @@ fn deed(deed: Deed) -> &'static str {
         Deed::Released => "ended a legal hold",
         Deed::Resealed => "sealed what is stored anew",
         Deed::Tested => "tried a connection",
+        Deed::RuleSaved => "changed a rule",
+        Deed::RuleOn => "switched a rule on",
+        Deed::RuleOff => "switched a rule off",
+        Deed::RuleRemoved => "removed a rule",
+        Deed::RuleTried => "tried a rule on what came",
+        Deed::MappingChanged => "changed a mapping",
     }
 }

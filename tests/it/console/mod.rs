@@ -2,8 +2,10 @@
 
 mod desk;
 mod firms;
+mod builder;
 mod matrix;
 mod pages;
+mod rules;
 mod sign_in;
 
 use casebridge::config::Secret;
