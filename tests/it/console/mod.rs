@@ -1,8 +1,8 @@
 //! The console: signing in, who may do what, and what pages say.
 
+mod builder;
 mod desk;
 mod firms;
-mod builder;
 mod matrix;
 mod pages;
 mod rules;
