@@ -38,7 +38,7 @@ pub(super) async fn guarded(request: Request, next: Next) -> Response {
 }
 
 /// The pages in the navigation: address, name, and who sees them.
-const SECTIONS: [(&str, &str, Role); 11] = [
+const SECTIONS: [(&str, &str, Role); 12] = [
     ("/", "Home", Role::Viewer),
     ("/events", "Events", Role::Viewer),
     ("/review", "Review", Role::Viewer),
