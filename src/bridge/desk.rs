@@ -51,7 +51,7 @@ impl From<CannotResolve> for NotDone {
 const LONGEST_REASON: usize = 1_000;
 
 /// A reason in a few words.
-fn reason(text: &str, for_what: &str) -> Result<String, NotDone> {
+pub(super) fn reason(text: &str, for_what: &str) -> Result<String, NotDone> {
     let text = text.trim();
     if text.is_empty() {
         return Err(NotDone::Invalid(format!("`reason` is empty: say in a few words {for_what}")));
@@ -62,7 +62,7 @@ fn reason(text: &str, for_what: &str) -> Result<String, NotDone> {
     Ok(text.to_owned())
 }
 
-fn allow(actor: &Actor, needed: Role, firm: &FirmId) -> Result<(), NotDone> {
+pub(super) fn allow(actor: &Actor, needed: Role, firm: &FirmId) -> Result<(), NotDone> {
     match (actor.may(needed, firm), actor.reach.covers(firm)) {
         (true, _) => Ok(()),
         (false, true) => Err(NotDone::NotAllowed(needed)),

@@ -17,6 +17,7 @@ mod file;
 mod firms;
 mod hooks;
 mod pace;
+mod papers;
 mod people;
 mod prepare;
 mod process;
@@ -49,6 +50,7 @@ pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Re
 pub use desk::NotDone;
 pub use file::FileState;
 pub use firms::{Firm, Firms, casepeer_client};
+pub use papers::{erase_person, export_person};
 pub use people::{CannotLink, link};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
@@ -106,6 +108,8 @@ pub struct Bridge {
     pub verification: Verification,
     /// What the bridge's own test events are signed with; it never leaves this process.
     probe_key: SigningKey,
+    /// What becomes of the bytes of what is erased.
+    erased_bytes: &'static str,
     /// Whether this process seals everything anew.
     is_resealing: AtomicBool,
     /// How the configuration file stands.
@@ -157,6 +161,7 @@ impl Bridge {
             hooks: hooks::HookIndex::default(),
             http: RwLock::new(http),
             retention: config.retention,
+            erased_bytes: papers::bytes_of(&config.store.url),
             is_resealing: AtomicBool::new(false),
             file: RwLock::default(),
             trials: RwLock::default(),

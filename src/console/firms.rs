@@ -184,8 +184,10 @@ async fn set_up_page(
     id: &FirmId,
     made: Option<&(String, Timestamp)>,
 ) -> Result<Html<String>, Failed> {
+    // Before it is read: what changes meanwhile is told.
+    let news = live_address(console, visitor, id).await?;
     let progress = Progress::read(console, visitor, id).await?;
-    let body = progress.render(console, visitor, id, made);
+    let body = progress.render(console, visitor, id, made, &news);
     Ok(page(visitor, "/firms", "Set up a firm", body))
 }
 
@@ -195,6 +197,7 @@ pub(super) async fn live(
     headers: HeaderMap,
     visitor: Visitor,
     Path(id): Path<String>,
+    Query(asked): Query<live::Asked>,
 ) -> Result<Response, Failed> {
     let id = FirmId::new(id);
     // A firm that is still to come is watched for by those who may add it.
@@ -205,7 +208,12 @@ pub(super) async fn live(
         let id = id.clone();
         async move { state(&console, &visitor, &id).await }
     };
-    Ok(live::follow(console, visitor, &headers, look).await)
+    Ok(live::follow(console, visitor, &headers, asked, look).await)
+}
+
+/// Where a page of a firm, as it is now, is told of changes.
+async fn live_address(console: &Console, visitor: &Visitor, id: &FirmId) -> Result<String, Failed> {
+    Ok(format!("/firms/{id}/live?seen={}", live::digest(&state(console, visitor, id).await?)))
 }
 
 /// What the pages of a firm show, as far as it changes by itself.
@@ -242,6 +250,7 @@ async fn render(
     said: &str,
     made: Option<&(String, Timestamp)>,
 ) -> Result<Html<String>, Failed> {
+    let news = live_address(console, visitor, id).await?;
     let health = health(console, visitor, id).await?.ok_or_else(Failed::not_there)?;
     let (may, manages) = (visitor.actor.may(Role::Operator, id), visitor.actor.may(Role::Admin, id));
     let heard =
@@ -253,7 +262,7 @@ async fn render(
         h1 { (firm.title) }
         (notice(said))
         (parts::link(made))
-        div #live data-live={ "/firms/" (firm.id) "/live" } data-page={ "/firms/" (firm.id) } {
+        div #live data-live=(news) data-page={ "/firms/" (firm.id) } {
             p.lead { (health.pill()) " " span.ids { (firm.id) ", location " (firm.location) } }
             @if let Some(parked) = &health.parked {
                 p.alarm { "On hold for " (span(now.duration_since(parked.since))) ": " (parked.reason) ". Its events are kept."

@@ -9,7 +9,7 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
-use maud::html;
+use maud::{Markup, html};
 use serde::Deserialize;
 
 use self::figures::{Figures, Span};
@@ -40,6 +40,9 @@ pub(super) async fn show(
     console.bridge.count_soon();
     let needs = needs::read(&console, &visitor).await?;
     let figures = Figures::read(&console, &visitor, span, firm.as_ref()).await?;
+    let is_usual = span == Span::Day && firm.is_none();
+    let seen =
+        is_usual.then(|| format!("?seen={}", live::digest(&shown(&needs, &figures)))).unwrap_or_default();
     let body = html! {
         div.between {
             h1 { "Home" }
@@ -58,8 +61,11 @@ pub(super) async fn show(
                 button type="submit" { "Show" }
             }
         }
-        div #live data-live="/live" { (needs) (figures.cards()) }
+        div #live data-live={ "/live" (seen) } { (needs) (figures.cards()) }
         (figures.activity(asked.firm.as_deref()))
+        // Links are many: it comes when the rest is there.
+        @let pipeline = firm.as_ref().map_or_else(|| "/pipeline".to_owned(), |firm| format!("/pipeline?firm={firm}"));
+        section hx-get=(pipeline) hx-trigger="load" hx-select="#pipeline" hx-swap="outerHTML" { p { a href=(pipeline) { "From lead to settled, by month and source" } } }
         (figures.losses())
     };
     Ok(page(&visitor, "/", "Home", body))
@@ -89,12 +95,18 @@ pub(super) async fn live(
     State(console): State<Arc<Console>>,
     headers: HeaderMap,
     visitor: Visitor,
+    Query(asked): Query<live::Asked>,
 ) -> Response {
-    live::follow(console, visitor, &headers, |console, visitor| async move {
+    live::follow(console, visitor, &headers, asked, |console, visitor| async move {
         console.bridge.count_soon();
         let needs = needs::read(&console, &visitor).await?;
         let figures = Figures::read(&console, &visitor, Span::Day, None).await?;
-        Ok(needs.into_string() + &figures.cards().into_string())
+        Ok(shown(&needs, &figures))
     })
     .await
+}
+
+/// What changes by itself of the page that shows all firms' last day.
+fn shown(needs: &Markup, figures: &Figures) -> String {
+    format!("{}{}", needs.0, figures.cards().0)
 }

@@ -19,6 +19,7 @@ mod live;
 mod mapping;
 mod page;
 mod people;
+mod pipeline;
 mod review;
 mod rules;
 mod sandbox;
@@ -102,6 +103,8 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
         .route("/", get(home::show))
         .route("/live", get(home::live))
         .route("/activity.csv", get(home::csv))
+        .route("/pipeline", get(pipeline::show))
+        .route("/pipeline.csv", get(pipeline::csv))
         .route("/settings", get(settings::show))
         .route("/settings/reseal", post(settings::reseal))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
@@ -120,6 +123,10 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
         .route("/people/{id}", get(people::show))
         .route("/people/{id}/merge", post(people::merge))
         .route("/people/{id}/split", post(people::split))
+        .route("/people/{id}/export", post(people::export))
+        .route("/people/{id}/hold", post(people::hold))
+        .route("/people/{id}/release", post(people::release))
+        .route("/people/{id}/erase", get(people::preview).post(people::erase))
         .route("/firms", get(firms::list))
         .route("/firms/new", get(firms::start).post(firms::draft))
         .route("/firms/{id}", get(firms::show))

@@ -26,8 +26,9 @@ story("home shows what happened, with the chart's table and CSV", async () => {
     const received = await admin.locator(".card", { hasText: "Webhooks received" }).locator(".figure").textContent();
     return Number(received) > 5;
   });
-  await admin.locator(".uplot canvas").waitFor();
-  await admin.getByText("The same as a table").click();
+  await admin.locator(".uplot canvas").nth(1).waitFor();
+  await admin.getByRole("heading", { name: "From lead to settled" }).waitFor();
+  await admin.getByText("The same as a table").first().click();
   assert.ok(await admin.locator("#activity-table tbody tr").count() >= 24);
   const csv = await admin.request.get(`${base}/activity.csv?span=7d`);
   assert.match(await csv.text(), /^from_utc,highlevel,casepeer,undelivered\n/);
@@ -138,6 +139,30 @@ story("a person is seen across both systems", async () => {
   await check(admin);
 });
 
+story("a person is held, exported, and what erasing means is seen", async () => {
+  const here = admin.url();
+  await admin.getByLabel("What the hold is for").fill("a lawsuit");
+  await admin.getByRole("button", { name: "Hold", exact: true }).click();
+  await admin.getByText("On legal hold since").waitFor();
+  await check(admin);
+  await admin.getByRole("button", { name: "Release" }).click();
+  await admin.getByText("Released.").waitFor();
+  await admin.getByLabel("What it is for").fill("she asked for a copy");
+  const [file] = await Promise.all([
+    admin.waitForEvent("download"), admin.getByRole("button", { name: "Export" }).click(),
+  ]);
+  assert.match(file.suggestedFilename(), /^casebridge-person-\d+\.json$/);
+  await admin.getByRole("link", { name: "Erase…" }).click();
+  await admin.getByRole("button", { name: "Erase for good" }).waitFor();
+  await check(admin);
+  await admin.goto(here);
+  await main(admin).locator('input[name="record"]').first().check();
+  await admin.getByRole("button", { name: "Show who would be who" }).click();
+  await admin.getByRole("heading", { name: "Are these two people?" }).waitFor();
+  await check(admin);
+  await look(admin, new URL(here).pathname, "person");
+});
+
 story("a viewer sees, and is refused what changes", async () => {
   await admin.goto(`${base}/users`);
   await check(admin);
@@ -177,7 +202,8 @@ story("a program's token is made, shown once, and ended", async () => {
 
 story("everything that was done stands in the audit log", async () => {
   await admin.goto(`${base}/audit`);
-  for (const deed of ["looked at personal data", "replayed an event", "paused a firm", "added a user", "made a program's token"]) {
+  for (const deed of ["looked at personal data", "replayed an event", "paused a firm", "added a user", "made a program's token",
+    "exported a person", "put a person on legal hold"]) {
     await admin.getByText(deed).first().waitFor();
   }
   await admin.getByText("she called and asks where her case is").waitFor();
@@ -212,7 +238,7 @@ story("it works without JavaScript", async () => {
 story("each page is well on a laptop and a phone, light and dark", async () => {
   await admin.goto(`${base}/events`);
   const event = await main(admin).locator("tbody a").first().getAttribute("href");
-  for (const [path, name] of [["/", "home"], ["/events", "events"], [event, "event"], ["/review", "review"],
+  for (const [path, name] of [["/", "home"], ["/pipeline", "pipeline"], ["/events", "events"], [event, "event"], ["/review", "review"],
     ["/people", "people"], ["/firms", "firms"], ["/firms/demo", "firm"], ["/catalog", "catalog"],
     ["/users", "users"], ["/tokens", "tokens"], ["/audit", "audit"], ["/settings", "settings"]]) {
     await look(admin, path, name);

@@ -88,5 +88,8 @@
   }
 
   localTimes(document);
-  document.addEventListener("htmx:load", (event) => localTimes(event.detail.elt));
+  document.addEventListener("htmx:load", (event) => {
+    localTimes(event.detail.elt);
+    if (window.uPlot && event.detail.elt.querySelector("[data-chart]")) drawAll();
+  });
 })();

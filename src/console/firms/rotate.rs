@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
-use super::Health;
+use super::{Health, live_address};
 use crate::bridge::SecretAge;
 use crate::config::Secret;
 use crate::console::Console;
@@ -28,6 +28,7 @@ pub(super) async fn render(
     made: Option<&Secret>,
 ) -> Result<Markup, Failed> {
     let firm = &health.firm;
+    let news = live_address(console, visitor, &firm.id).await?;
     let begin = format!("firms.{}.", firm.id);
     let mut ages = console.bridge.secret_ages().await?;
     ages.retain(|age| age.reference.starts_with(&begin));
@@ -39,7 +40,7 @@ pub(super) async fn render(
         h1 { "Change secrets" }
         p.lead { "Old and new live together for a while, so that nothing is lost meanwhile." }
         @if let Some(made) = made { (new_secret(&of_webhooks, made, console.bridge.clock.now())) }
-        div #live data-live={ "/firms/" (firm.id) "/live" } data-page=(here) {
+        div #live data-live=(news) data-page=(here) {
             @if let Some(why) = &file.refused { p.alarm { "The changed file was refused, and what was in force stays: " (why) } }
             div.table tabindex="0" role="region" aria-label="Secrets in force" { table.stack {
                 thead { tr { @for name in ["Secret in force", "Read from", "Age", "Until"] { th scope="col" { (name) } } } }

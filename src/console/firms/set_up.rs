@@ -84,6 +84,7 @@ impl Progress {
         visitor: &Visitor,
         id: &FirmId,
         made: Option<&(String, Timestamp)>,
+        news: &str,
     ) -> Markup {
         let now = console.bridge.clock.now();
         let is_sandbox = console.sandbox.is_some();
@@ -93,7 +94,7 @@ impl Progress {
             p.back { a href="/firms" { "All firms" } }
             h1 { "Set up " (firm.map_or(id.as_str(), |firm| &firm.title)) }
             (link(made))
-            div #live data-live={ "/firms/" (id) "/live" } data-page=(here) {
+            div #live data-live=(news) data-page=(here) {
                 @if let Some(first) = self.first {
                     div.notice role="status" { "The first lead is synced. " a href={ "/events/" (first) } { "See how" } ". "
                         a href={ "/firms/" (id) } { "The firm's page" } " is where you look from now on." }

@@ -5,6 +5,7 @@ mod desk;
 mod firms;
 mod matrix;
 mod pages;
+mod people;
 mod rules;
 mod sign_in;
 
