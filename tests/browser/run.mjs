@@ -146,7 +146,7 @@ story("a person is held, exported, and what erasing means is seen", async () => 
   await admin.getByText("On legal hold since").waitFor();
   await check(admin);
   await admin.getByRole("button", { name: "Release" }).click();
-  await admin.getByText("Released.").waitFor();
+  await admin.getByText("Released.", { exact: true }).waitFor();
   await admin.getByLabel("What it is for").fill("she asked for a copy");
   const [file] = await Promise.all([
     admin.waitForEvent("download"), admin.getByRole("button", { name: "Export" }).click(),
