@@ -74,7 +74,9 @@ impl Child {
             let answer = http.get(&url).send().await.ok()?;
             answer.status().is_success().then_some(())
         };
-        eventually("the program is ready", PATIENCE, look).await;
+        let ready = eventually("the program is ready", 2 * PATIENCE, look);
+        let came = tokio::time::timeout(PATIENCE, ready).await;
+        assert!(came.is_ok(), "the program is not ready within {PATIENCE:?}:\n{}", tail(&log));
     }
 
     /// What `/readyz` says; none if nobody answers.
