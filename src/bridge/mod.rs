@@ -13,6 +13,7 @@ mod confirm;
 mod connections;
 mod desk;
 mod firms;
+mod mapping;
 mod hooks;
 mod pace;
 mod people;
@@ -31,7 +32,7 @@ mod watch;
 mod what_if;
 mod worker;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
@@ -42,6 +43,7 @@ pub use by_hand::{AskedCall, CallState, LONGEST_KEY, NotTaken};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};
 pub use desk::NotDone;
 pub use firms::{Firm, Firms, casepeer_client};
+pub use mapping::{MappingSeen, Met, Values, WhatIf};
 pub use people::{CannotLink, link};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
@@ -91,6 +93,8 @@ pub struct Bridge {
     /// The pace of locations that no firm has, all together.
     strangers: pace::Pace,
     automations: automations::Automations,
+    /// By which state of the store the mappings were read last.
+    mappings: Mutex<Option<u64>>,
     hooks: hooks::HookIndex,
     /// What reaches hooks' receivers; exchanged with the configuration.
     http: RwLock<HttpClient>,
@@ -141,6 +145,7 @@ impl Bridge {
             firm_per_second: config.server.firm_per_second,
             strangers: pace::Pace::default(),
             automations: automations::Automations::default(),
+            mappings: Mutex::default(),
             hooks: hooks::HookIndex::default(),
             http: RwLock::new(http),
             retention: config.retention,
@@ -152,6 +157,8 @@ impl Bridge {
     pub fn reload(&self, config: &Config) -> Result<(), String> {
         let http = firms::client(config, &self.clock);
         self.firms.replace(config, &http, &self.connections)?;
+        // A mapping that was settled while the firms were replaced is looked for again.
+        *self.mappings.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let secrets = SecretInUse::all(config, &self.keyring);
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets.into();
         *self.http.write().unwrap_or_else(PoisonError::into_inner) = http;
@@ -183,8 +190,9 @@ impl Bridge {
         self.probe_key.sign(body)
     }
 
-    /// Reads the rules and the hooks anew if somebody changed one, in this process or another.
+    /// Reads the mappings, the rules and the hooks anew if somebody changed one, in this process or another.
     pub async fn refresh_rules(&self) -> Result<(), crate::store::StoreError> {
+        self.refresh_mappings().await?;
         self.automations.refresh(&self.store).await?;
         self.hooks.refresh(&self.store).await
     }

@@ -124,6 +124,7 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
         .route("/firms/{id}/connect", post(firms::connect))
         .route("/mapping", get(mapping::first))
         .route("/mapping/{firm}", get(mapping::show))
+        .route("/mapping/{firm}/edit", get(mapping::edit).post(mapping::change))
         .route("/rules", get(rules::list))
         .route("/rules/{id}", get(rules::show))
         .route("/rules/{id}/export", get(rules::export))

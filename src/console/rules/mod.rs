@@ -175,7 +175,7 @@ fn runs_shown(runs: &[RuleRan]) -> Markup {
             h2 #runs { "Last runs" }
             @if runs.is_empty() { p.empty { "It has not run yet." } }
             @else {
-                div.table tabindex="0" role="region" aria-label="Last runs" { table.stack {
+                div.table tabindex="0" role="region" aria-label="Each run" { table.stack {
                     thead { tr { @for name in ["When", "Firm", "By version", "Calls", "Event"] { th scope="col" { (name) } } } }
                     tbody { @for ran in runs { tr {
                         td data-label="When" { (moment(ran.run.begun_at)) }
@@ -202,7 +202,7 @@ fn runs_shown(runs: &[RuleRan]) -> Markup {
 
 fn version_table(seen: &RuleSeen, versions: &[RuleVersion]) -> Markup {
     html! {
-        div.table tabindex="0" role="region" aria-label="Versions" { table {
+        div.table tabindex="0" role="region" aria-label="Each version" { table {
             thead { tr { @for name in ["Version", "Saved", "By"] { th scope="col" { (name) } } } }
             tbody { @for one in versions { tr {
                 th scope="row" {

@@ -41,7 +41,7 @@ fn body(console: &Console, visitor: &Visitor, given: Option<&Fields>, wrong: &[W
             h2 #ready { "Start from a ready-made rule" }
             div.grid { @for one in &ready_made::ALL {
                 div.card {
-                    h3 { (capital(one.name)) }
+                    h3 { (one.title()) }
                     p { (one.help()) }
                     @if one.name == chosen { (wrong_list(wrong)) }
                     form method="post" action="/builder/start" {
@@ -109,7 +109,6 @@ fn wrong_list(wrong: &[Wrong]) -> Markup {
 }
 
 fn capital(text: &str) -> String {
-    let text = text.replace('-', " ");
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
 }
