@@ -154,7 +154,9 @@ impl Bridge {
         let json = rules.map(|rules| rules.to_json().to_string());
         let saved = self.store.save_mapping(id, json.as_deref(), from, &actor.name).await?;
         let version = saved.ok_or_else(|| {
-            NotDone::Conflict("Somebody else changed this mapping meanwhile. Look at it and change it anew.".into())
+            NotDone::Conflict(
+                "Somebody else changed this mapping meanwhile. Look at it and change it anew.".into(),
+            )
         })?;
         self.refresh_mappings().await?;
         let what = if rules.is_some() { "" } else { ", as the configuration has it" };
@@ -215,7 +217,8 @@ impl Bridge {
             list(firm, "locations.get-location-tags"),
             list(firm, "locations.get-custom-fields"),
         );
-        let (lost, here) = (highlevel::get_lost_reasons(&firm.location), highlevel::list_users(&firm.location));
+        let (lost, here) =
+            (highlevel::get_lost_reasons(&firm.location), highlevel::list_users(&firm.location));
         let there = async {
             let request = casepeer::list_users(firm.casepeer.profile()).map_err(|why| why.to_string())?;
             let answer = firm.casepeer.send(&request, None, None).await.result;
@@ -257,10 +260,11 @@ impl Bridge {
                 Vec::new()
             }
         };
-        let highlevel_users = here.result.map(|answer| highlevel::read_users(&answer)).unwrap_or_else(|failure| {
-            said("HighLevel's users", failure.detail);
-            Vec::new()
-        });
+        let highlevel_users =
+            here.result.map(|answer| highlevel::read_users(&answer)).unwrap_or_else(|failure| {
+                said("HighLevel's users", failure.detail);
+                Vec::new()
+            });
         let casepeer_users = there.unwrap_or_else(|why| {
             said("CASEpeer's users", why);
             Vec::new()
@@ -276,7 +280,9 @@ impl Bridge {
         for row in self.store.events(filter).await? {
             let Some(trigger) = happened::trigger(&firm, row.source, &row.kind) else { continue };
             let Some(payload) = self.store.payload(row.id).await? else { continue };
-            let Some(told) = Happened::read(&firm, row.source, &row.kind, trigger, &payload) else { continue };
+            let Some(told) = Happened::read(&firm, row.source, &row.kind, trigger, &payload) else {
+                continue;
+            };
             let data = &told.data;
             match row.source {
                 System::HighLevel => {

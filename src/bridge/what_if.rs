@@ -26,14 +26,23 @@ impl Bridge {
     }
 
     /// The same with other rules for the event's firm.
-    pub(super) async fn what_if_by(&self, other: &Firm, id: EventId) -> Result<Option<Difference>, NoPreview> {
+    pub(super) async fn what_if_by(
+        &self,
+        other: &Firm,
+        id: EventId,
+    ) -> Result<Option<Difference>, NoPreview> {
         let now = self.plan_again(id).await?;
         let story = self.store.event(id).await?.ok_or(NoPreview::NoEvent)?;
         let then = self.plan_again_by(other, story).await?;
         Ok(self.difference(id, &now, &then).await?)
     }
 
-    async fn difference(&self, id: EventId, now: &Again, then: &Again) -> Result<Option<Difference>, StoreError> {
+    async fn difference(
+        &self,
+        id: EventId,
+        now: &Again,
+        then: &Again,
+    ) -> Result<Option<Difference>, StoreError> {
         let done = (self.done(&now.firm, &now.plan).await?, self.done(&then.firm, &then.plan).await?);
         let calls = |plan: &Plan, is_done: &dyn Fn(&Command) -> bool| -> Vec<Command> {
             let commands = plan.commands.iter().map(|planned| &planned.command);

@@ -92,7 +92,8 @@ impl SyncRules {
                 return Err(("initial_tasks", why));
             }
         }
-        let half = self.statuses.iter().find(|(_, status)| status.pipeline.is_some() != status.stage.is_some());
+        let half =
+            self.statuses.iter().find(|(_, status)| status.pipeline.is_some() != status.stage.is_some());
         match half {
             Some((name, _)) => {
                 Err(("statuses", format!("`{name}` needs both a pipeline and a stage, or neither")))

@@ -88,7 +88,10 @@ async fn shown(
     let asked = console.bridge.values_for(&visitor.actor, id);
     let values = match tokio::time::timeout(PATIENCE, asked).await {
         Ok(values) => values?,
-        Err(_) => Values { missing: vec!["Both systems take too long to answer just now".into()], ..Values::default() },
+        Err(_) => Values {
+            missing: vec!["Both systems take too long to answer just now".into()],
+            ..Values::default()
+        },
     };
     let met = console.bridge.values_met(&visitor.actor, id).await?;
     let wrong = draft.rules().err();
@@ -124,8 +127,14 @@ impl Sheet<'_> {
 
     /// What inputs offer for picking.
     fn lists(&self) -> Markup {
-        let stages = self.values.pipelines.iter().flat_map(|(pipeline, stages)| stages.iter().map(move |stage| (stage, pipeline)));
-        let emails = |users: &[crate::domain::User]| users.iter().map(|user| (user.email.clone(), user.name.clone())).collect::<Vec<_>>();
+        let stages = self
+            .values
+            .pipelines
+            .iter()
+            .flat_map(|(pipeline, stages)| stages.iter().map(move |stage| (stage, pipeline)));
+        let emails = |users: &[crate::domain::User]| {
+            users.iter().map(|user| (user.email.clone(), user.name.clone())).collect::<Vec<_>>()
+        };
         html! {
             datalist #pipelines { @for (name, _) in &self.values.pipelines { option value=(name) {} } }
             datalist #stages { @for (stage, pipeline) in stages { option value=(stage) { (pipeline) } } }
@@ -141,7 +150,12 @@ impl Sheet<'_> {
     }
 
     /// Values that came or are there, and that a map does not have.
-    fn unknown(&self, met: &BTreeMap<String, usize>, there: &[String], mapped: &Value) -> Vec<(String, usize)> {
+    fn unknown(
+        &self,
+        met: &BTreeMap<String, usize>,
+        there: &[String],
+        mapped: &Value,
+    ) -> Vec<(String, usize)> {
         let is_mapped = |name: &str| {
             mapped.as_object().is_some_and(|map| map.keys().any(|key| key.eq_ignore_ascii_case(name)))
         };
@@ -194,9 +208,17 @@ impl Sheet<'_> {
         let title = field.as_ref().map_or(name.to_owned(), |field| field.title().to_owned());
         let text = |key: &str| settings[key].as_str().unwrap_or_default();
         // One owner for both stages is written as a word.
-        let owner_at = |stage: &str| settings["owner"][stage].as_str().or(settings["owner"].as_str()).unwrap_or_default();
+        let owner_at = |stage: &str| {
+            settings["owner"][stage].as_str().or(settings["owner"].as_str()).unwrap_or_default()
+        };
         let is = |known: Field| field == Some(FieldName::Known(known));
-        let offers = if is(Field::CaseType) { "case-types" } else if is(Field::Source) || is(Field::SourceType) { "sources" } else { "" };
+        let offers = if is(Field::CaseType) {
+            "case-types"
+        } else if is(Field::Source) || is(Field::SourceType) {
+            "sources"
+        } else {
+            ""
+        };
         let came = if is(Field::CaseType) {
             self.unknown(&self.met.case_types, &[], &reversed(&settings["values"]))
         } else if is(Field::Source) {
@@ -294,7 +316,9 @@ fn is_empty(value: &Value) -> bool {
 /// A map by its values.
 fn reversed(map: &Value) -> Value {
     let pairs = map.as_object().into_iter().flatten();
-    Value::Object(pairs.filter_map(|(key, to)| Some((to.as_str()?.to_owned(), key.as_str().into()))).collect())
+    Value::Object(
+        pairs.filter_map(|(key, to)| Some((to.as_str()?.to_owned(), key.as_str().into()))).collect(),
+    )
 }
 
 fn differs(old: &SyncRules, new: &SyncRules) -> Markup {

@@ -183,7 +183,10 @@ fn words(rules: &SyncRules) -> Markup {
     });
     let of_rules = [
         ("Users: CASEpeer's e-mail, and HighLevel's".to_owned(), rules.tasks.assignees.clone()),
-        ("Reasons for turning a case down: CASEpeer's, and HighLevel's".to_owned(), rules.lost_reasons.clone()),
+        (
+            "Reasons for turning a case down: CASEpeer's, and HighLevel's".to_owned(),
+            rules.lost_reasons.clone(),
+        ),
     ];
     let maps: Vec<(String, BTreeMap<String, String>)> =
         of_fields.chain(of_rules).filter(|(_, map)| !map.is_empty()).collect();

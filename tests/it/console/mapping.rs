@@ -21,7 +21,8 @@ async fn press(person: &mut Person, changes: &[(&str, &str)], button: &str) -> s
         known.unwrap_or_else(|| panic!("there is no field `{name}`")).1 = (*value).into();
     }
     fields.push(("do".into(), button.into()));
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let fields: Vec<(&str, &str)> =
+        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     person.post("/mapping/acme/edit", &fields).await
 }
 
@@ -99,7 +100,12 @@ async fn everything_a_mapping_can_say_goes_through_the_form_unchanged() {
     let firm = bridge.installation.bridge.firms.iter().next().unwrap();
     assert_eq!(firm.rules, *firm.configured);
     let shown = plain(&admin.get("/mapping/acme").await.text);
-    for said in ["It says the same as the file", "[firms.sync.statuses.\"At <risk>\"]", "Slip & Fall", "p@example.com"] {
+    for said in [
+        "It says the same as the file",
+        "[firms.sync.statuses.\"At <risk>\"]",
+        "Slip & Fall",
+        "p@example.com",
+    ] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
     // What is shown for the file reads as it.
@@ -107,7 +113,8 @@ async fn everything_a_mapping_can_say_goes_through_the_form_unchanged() {
     let shared = std::fs::read_to_string(bridge.installation.directory().join("casebridge.toml")).unwrap();
     let file = shared.replace(RICH, &format!("\n{text}"));
     assert_ne!(file, shared);
-    let config = config::parse("test.toml", &file, &Vec::new()).unwrap_or_else(|wrong| panic!("{wrong}: {text}"));
+    let config =
+        config::parse("test.toml", &file, &Vec::new()).unwrap_or_else(|wrong| panic!("{wrong}: {text}"));
     assert_eq!(config.firms[0].sync, firm.rules);
 }
 
@@ -125,13 +132,22 @@ async fn a_change_is_seen_before_it_is_saved_and_in_force_at_once() {
     let direction = format!("{at}:direction");
     let changes = [(direction.as_str(), "to_highlevel")];
     let seen = plain(&press(&mut admin, &changes, "what-if").await.text);
-    assert!(seen.contains("no longer: set city of casepeer:lead:") || seen.contains("no longer: set "), "{seen}");
-    assert!(seen.contains("+ [firms.sync.fields.city]") && seen.contains("+ direction = \"to_highlevel\""), "{seen}");
+    assert!(
+        seen.contains("no longer: set city of casepeer:lead:") || seen.contains("no longer: set "),
+        "{seen}"
+    );
+    assert!(
+        seen.contains("+ [firms.sync.fields.city]") && seen.contains("+ direction = \"to_highlevel\""),
+        "{seen}"
+    );
     assert_eq!(press(&mut admin, &changes, "save").await.status, 303);
     bridge.settle().await;
     assert_eq!(city(), before, "HighLevel's city no longer goes to CASEpeer");
     let shown = admin.get("/mapping/acme").await.text;
-    assert!(shown.contains("settled in the console") && shown.contains("How it differs from the file"), "{shown}");
+    assert!(
+        shown.contains("settled in the console") && shown.contains("How it differs from the file"),
+        "{shown}"
+    );
 
     // Another process takes it over, and a changed file does not undo it.
     let other = bridge.installation.another_bridge(bridge.installation.store.clone());
