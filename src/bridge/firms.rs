@@ -156,7 +156,7 @@ impl Index {
             }
             let mut firm = Firm::new(settings, highlevel, casepeer, before.map(|firm| &**firm));
             if let Some(rules) = firms.settled.get(&firm.id) {
-                firm.rules = rules.clone();
+                firm.rules = firm.configured.settled_by(rules);
             }
             let firm = Arc::new(firm);
             if let Some(token) = &settings.highlevel.workflow_token {

@@ -113,6 +113,20 @@ impl SyncRules {
         Ok(rules)
     }
 
+    /// These rules, with what the console settles taken from others: all but where leads come from and what else is the
+    /// installation's.
+    pub fn settled_by(&self, settled: &Self) -> Self {
+        Self {
+            leads_from: self.leads_from.clone(),
+            name_filler: self.name_filler.clone(),
+            hop_budget: self.hop_budget,
+            time_zone: self.time_zone.clone(),
+            case_url: self.case_url.clone(),
+            initial_tasks_on_backfill: self.initial_tasks_on_backfill,
+            ..settled.clone()
+        }
+    }
+
     /// As JSON, without what says nothing.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(self).expect("settings have names that are texts")

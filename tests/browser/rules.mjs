@@ -1,6 +1,6 @@
 // What people do with rules and with the mapping.
 import assert from "node:assert/strict";
-import { base, check, eventually, vendors } from "./stage.mjs";
+import { base, check, eventually, look, vendors } from "./stage.mjs";
 
 const main = (page) => page.locator("#main");
 // A change of the form sends it; the answer is the form anew.
@@ -10,7 +10,7 @@ const redrawn = async (page, act) => {
   await answered;
 };
 
-export const stories = (story, admin) => {
+export const tell = (story, admin) => {
   story("a rule is built from nothing, tried, and acts", async () => {
     const page = admin();
     await page.goto(`${base}/rules`);
@@ -110,5 +110,12 @@ export const stories = (story, admin) => {
     await page.getByText("Go back to the file…").click();
     await page.getByRole("button", { name: "Use the mapping of the file again" }).click();
     await page.getByText("The mapping of the configuration file is in force again.").waitFor();
+  });
+
+  story("the pages of rules and mapping are well on a laptop and a phone, light and dark", async () => {
+    for (const [path, name] of [["/rules", "rules"], ["/rules/walk-ins-a-tag", "rule"], ["/builder/start", "new-rule"],
+      ["/builder?rule=walk-ins-a-tag", "builder"], ["/mapping/demo", "mapping"], ["/mapping/demo/edit", "mapping-edit"]]) {
+      await look(admin(), path, name);
+    }
   });
 };

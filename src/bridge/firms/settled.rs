@@ -25,9 +25,12 @@ impl Index {
             .all
             .iter()
             .map(|firm| {
-                let rules = settled.get(&firm.id).unwrap_or(&firm.configured);
-                let is_same = *rules == firm.rules;
-                (&firm.id, if is_same { Arc::clone(firm) } else { Arc::new(firm.with_rules(rules.clone())) })
+                let configured = &*firm.configured;
+                let rules = settled
+                    .get(&firm.id)
+                    .map_or_else(|| configured.clone(), |settled| configured.settled_by(settled));
+                let is_same = rules == firm.rules;
+                (&firm.id, if is_same { Arc::clone(firm) } else { Arc::new(firm.with_rules(rules)) })
             })
             .collect();
         let now = |firm: &Arc<Firm>| Arc::clone(&all[&firm.id]);

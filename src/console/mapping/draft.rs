@@ -38,6 +38,10 @@ impl Draft {
         json["notes"]["to_highlevel"] = lines(fields.raw("categories"));
         json["notes"]["to_casepeer"] = (fields.text("notes_to_casepeer") == "yes").into();
         json["businesses"]["source_types"] = lines(fields.raw("source_types"));
+        json["initial_tasks"] = tasks(fields);
+        json["tasks"]["text_to_highlevel"] = (fields.text("text_to_highlevel") == "yes").into();
+        json["tasks"]["default_due_in"] = fields.text("default_due_in").into();
+        json["appointments"]["create"] = fields.text("appointments").into();
         Self { json, from: fields.text("from").parse().unwrap_or(0) }
     }
 
@@ -113,4 +117,40 @@ fn statuses(fields: &Fields) -> Value {
         all.entry(name.to_owned()).or_insert_with(|| json!({ "tags": [] }));
     }
     all.into()
+}
+
+fn tasks(fields: &Fields) -> Value {
+    let mut all: Vec<Value> = Vec::new();
+    for index in 0..MOST_ROWS {
+        let at = format!("t.{index}");
+        if fields.all(&format!("{at}:title")).next().is_none() {
+            break;
+        }
+        let text = |what: &str| fields.text(&format!("{at}:{what}"));
+        if text("title").is_empty() {
+            continue;
+        }
+        let or = |text: &str, usual: &str| if text.is_empty() { usual.to_owned() } else { text.to_owned() };
+        let mut task = Map::new();
+        task.insert("title".into(), text("title").into());
+        task.insert("case_type".into(), or(text("case_type"), "*").into());
+        task.insert("due_in".into(), or(text("due_in"), "1d").into());
+        task.insert("key".into(), or(text("key"), &free_key(text("title"), &all)).into());
+        for key in ["body", "assignee"] {
+            if !text(key).is_empty() {
+                task.insert(key.to_owned(), text(key).into());
+            }
+        }
+        all.push(task.into());
+    }
+    all.into()
+}
+
+/// A key for a new task, made of its title.
+fn free_key(title: &str, taken: &[Value]) -> String {
+    let words: String = title.chars().map(|letter| if letter.is_alphanumeric() { letter } else { ' ' }).collect();
+    let plain = words.to_lowercase().split_whitespace().collect::<Vec<_>>().join("-");
+    let is_taken = |key: &str| taken.iter().any(|task| task["key"] == key);
+    let others = (2..).map(|number| format!("{plain}-{number}"));
+    std::iter::once(plain.clone()).chain(others).find(|key| !is_taken(key)).unwrap_or_default()
 }

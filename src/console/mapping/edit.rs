@@ -10,16 +10,16 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::super::Console;
-use super::super::difference;
 use super::super::failure::Failed;
 use super::super::form::Posted;
 use super::super::page::{page, token};
 use super::super::session::Visitor;
 use super::draft::Draft;
-use super::{back, direction, milestone, owner, written};
+use super::rows::{differs, is_empty, map, reversed, select, status, task, what_if};
+use super::{back, direction, owner, written};
 use crate::bridge::{MappingSeen, Met, Values, WhatIf};
 use crate::domain::{Field, FieldName, FirmId, Role};
-use crate::rules::{Direction, Milestone, Owner, SyncRules, WriteRule};
+use crate::rules::{Direction, Owner, WriteRule};
 
 /// The events that are planned anew before a change is saved: each reads both systems.
 const PLANNED: usize = 25;
@@ -105,7 +105,7 @@ impl Sheet<'_> {
         html! {
             p.back { a href={ "/mapping/" (id) } { "Back to the mapping" } }
             h1 { "Change the mapping" }
-            p.lead { "For " strong { (id) } ". What you save here stands in place of the configuration file's " code { "[firms.sync]" } " for this firm, and is in force from the next event on." }
+            p.lead { "For " strong { (id) } ". What you save here stands in place of what the configuration file says of it under " code { "[firms.sync]" } ", and is in force from the next event on. Where leads come from and the time zone always stand in the file." }
             @if !self.values.missing.is_empty() {
                 details.notice-line { summary { "Some values could not be read from the two systems; you can type them." }
                     ul { @for one in &self.values.missing { li { (one) } } } }
@@ -120,6 +120,7 @@ impl Sheet<'_> {
                 (self.fields())
                 (self.words())
                 (self.notes())
+                (self.tasks())
                 (self.outcome())
             }
         }
@@ -289,6 +290,31 @@ impl Sheet<'_> {
         }
     }
 
+    fn tasks(&self) -> Markup {
+        let json = &self.draft.json;
+        let rows = json["initial_tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let appointments = json["appointments"]["create"].as_str().unwrap_or_default();
+        let crossing = &json["tasks"];
+        html! {
+            section.card aria-labelledby="tasks" {
+                h2 #tasks { "Tasks and appointments" }
+                h3 { "First tasks of a new lead" }
+                p.hint { "A lead gets each once, in HighLevel. Without a title it is taken out." }
+                @for (index, one) in rows.iter().enumerate() { (task(index, one)) }
+                (task(rows.len(), &Value::Null))
+                button.small type="submit" name="do" value="look" { "One more task" }
+                h3 { "Copied tasks" }
+                label for="due" { "Due after, where a copied task says nothing" }
+                input #due name="default_due_in" value=(crossing["default_due_in"].as_str().unwrap_or_default()) autocomplete="off";
+                label.choice { input type="checkbox" name="text_to_highlevel" value="yes" checked[crossing["text_to_highlevel"] == true]; " HighLevel may see the title and text of CASEpeer's tasks" }
+                label for="appointments" { "An appointment in HighLevel becomes, in CASEpeer," }
+                select #appointments name="appointments" {
+                    @for (word, words) in [("note", "a note"), ("task", "a task"), ("nothing", "nothing")] { option value=(word) selected[word == appointments] { (words) } }
+                }
+            }
+        }
+    }
+
     fn outcome(&self) -> Markup {
         let changed = self.draft.rules().ok().filter(|rules| *rules != self.seen.firm.rules);
         html! {
@@ -304,109 +330,6 @@ impl Sheet<'_> {
             div.actions.save {
                 button type="submit" name="do" value="what-if" { "See what it would have done" }
                 button.primary type="submit" name="do" value="save" { "Save" }
-            }
-        }
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    value.as_object().is_none_or(serde_json::Map::is_empty)
-}
-
-/// A map by its values.
-fn reversed(map: &Value) -> Value {
-    let pairs = map.as_object().into_iter().flatten();
-    Value::Object(
-        pairs.filter_map(|(key, to)| Some((to.as_str()?.to_owned(), key.as_str().into()))).collect(),
-    )
-}
-
-fn differs(old: &SyncRules, new: &SyncRules) -> Markup {
-    html! { details open { summary { "Line by line" } (difference::shown(&old.to_toml(), &new.to_toml())) } }
-}
-
-fn select<const N: usize>(at: &str, key: &str, label: &str, choices: [(&str, &str); N], now: &str) -> Markup {
-    let id = format!("{}-{key}", at.replace('.', "-"));
-    html! {
-        div {
-            label for=(id) { (label) }
-            select id=(id) name={ (at) ":" (key) } { @for (word, words) in choices { option value=(word) selected[word == now] { (words) } } }
-        }
-    }
-}
-
-/// The rows of a map, and an empty one. Each side has a label, and a list to pick from.
-fn map(name: &str, value: &Value, key: (&str, &str), to: (&str, &str)) -> Markup {
-    let row = |from: &str, into: &str| {
-        html! {
-            div.line.inside {
-                div.grow { input name={ (name) ":key" } value=(from) aria-label=(key.0) placeholder=(key.0) list=[(!key.1.is_empty()).then_some(key.1)] autocomplete="off"; }
-                div.grow { input name={ (name) ":to" } value=(into) aria-label=(to.0) placeholder=(to.0) list=[(!to.1.is_empty()).then_some(to.1)] autocomplete="off"; }
-            }
-        }
-    };
-    html! {
-        @for (from, into) in value.as_object().into_iter().flatten() { (row(from, into.as_str().unwrap_or_default())) }
-        (row("", ""))
-        button.small type="submit" name="do" value="look" { "One more row" span.unseen { " for " (key.0) } }
-    }
-}
-
-fn status(index: usize, name: &str, rule: &Value) -> Markup {
-    let at = format!("s.{index}");
-    let text = |key: &str| rule[key].as_str().unwrap_or_default();
-    let tags: Vec<&str> = rule["tags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let input = |key: &str, label: &str, value: &str, list: &str| {
-        html! {
-            div.grow {
-                label for={ "s-" (index) "-" (key) } { (label) }
-                input id={ "s-" (index) "-" (key) } name={ (at) ":" (key) } value=(value) list=[(!list.is_empty()).then_some(list)] autocomplete="off";
-            }
-        }
-    };
-    html! {
-        fieldset.step {
-            legend { @if name.is_empty() { "Another status" } @else { (name) } }
-            div.line {
-                (input("name", "Status", name, "statuses-known"))
-                div.grow {
-                    label for={ "s-" (index) "-milestone" } { "Milestone" }
-                    select id={ "s-" (index) "-milestone" } name={ (at) ":milestone" } {
-                        option value="" { "none" }
-                        @for one in Milestone::ALL { option value=(one.as_str()) selected[one.as_str() == text("milestone")] { (milestone(one)) } }
-                    }
-                }
-                (input("pipeline", "Pipeline", text("pipeline"), "pipelines"))
-                (input("stage", "Stage", text("stage"), "stages"))
-                div {
-                    label for={ "s-" (index) "-opportunity" } { "The deal is" }
-                    select id={ "s-" (index) "-opportunity" } name={ (at) ":opportunity" } {
-                        option value="" { "left open" }
-                        @for one in ["open", "won", "lost", "abandoned"] { option value=(one) selected[one == text("opportunity")] { (one) } }
-                    }
-                }
-                (input("tags", "Tags, with commas", &tags.join(", "), ""))
-            }
-        }
-    }
-}
-
-fn what_if(told: &WhatIf) -> Markup {
-    html! {
-        div role="status" #what-if {
-            p {
-                "Of the last events of " strong { (told.looked) } " people, other calls would be made for " strong { (told.differences.len()) } "."
-                @if told.unsaid > 0 { " For " (told.unsaid) " it cannot be said" @if let Some(why) = &told.why { ": " (why) } "." }
-                " Nothing was done."
-            }
-            @for one in &told.differences {
-                div.card.inner {
-                    p { a href={ "/events/" (one.event) } { "This event" } }
-                    ul.difference {
-                        @for call in &one.no_longer { li { del { "no longer: " (call) } } }
-                        @for call in &one.instead { li { ins { "instead: " (call) } } }
-                    }
-                }
             }
         }
     }

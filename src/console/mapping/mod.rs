@@ -3,6 +3,7 @@
 
 mod draft;
 mod edit;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -77,7 +78,7 @@ fn in_force(visitor: &Visitor, seen: &MappingSeen, may: bool) -> Markup {
         section.card aria-labelledby="in-force" {
             h2 #in-force { "Where it stands" }
             @if let Some(newest) = newest.filter(|_| seen.is_settled()) {
-                p { (pill("wait", "settled in the console")) " Version " (newest.version) ", by " (newest.saved_by) ", " (moment(newest.saved_at)) ". What the configuration file says under "
+                p { (pill("wait", "settled in the console")) " Version " (newest.version) ", by " (newest.saved_by) ", " (moment(newest.saved_at)) ". What the configuration file says of these things under "
                     code { "[firms.sync]" } " is not in force for this firm while this is." }
                 @if is_unread { p.hint { "It says the same as the file." } }
                 @else { details {
@@ -206,7 +207,7 @@ fn tasks(rules: &SyncRules) -> Markup {
     html! {
         section.card aria-labelledby="tasks" {
             h2 #tasks { "First tasks of a new lead" }
-            @if rules.initial_tasks.is_empty() { p { "None. A firm lists them under " code { "[[firms.sync.initial_tasks]]" } "." } }
+            @if rules.initial_tasks.is_empty() { p { "None." } }
             @else { div.table tabindex="0" role="region" aria-label="Each first task" { table.stack {
                 thead { tr { th scope="col" { "Case type" } th scope="col" { "Task" } th scope="col" { "For whom" } } }
                 tbody { @for task in &rules.initial_tasks { tr {

@@ -155,10 +155,12 @@ async fn a_change_is_seen_before_it_is_saved_and_in_force_at_once() {
     let rules = |bridge: &casebridge::bridge::Bridge| bridge.firms.iter().next().unwrap().rules.clone();
     assert_eq!(rules(&other), rules(&bridge.installation.bridge));
     let file = std::fs::read_to_string(bridge.installation.directory().join("casebridge.toml")).unwrap();
-    let file = file.replace(SYNC, "");
+    let file = file.replace(SYNC, "[firms.sync]\ntime_zone = \"America/Chicago\"\n");
     bridge.installation.bridge.reload(&config::parse("test.toml", &file, &Vec::new()).unwrap()).unwrap();
     bridge.installation.bridge.refresh_rules().await.unwrap();
-    assert_eq!(rules(&bridge.installation.bridge), rules(&other), "the console's stays in force");
+    let now = rules(&bridge.installation.bridge);
+    assert_eq!((&now.fields, &now.statuses), (&rules(&other).fields, &rules(&other).statuses), "it stays in force");
+    assert_ne!(now.time_zone, rules(&other).time_zone, "what the console does not settle is the file's");
 
     let back = admin.post("/mapping/acme/edit", &[("from", "1"), ("do", "back")]).await;
     assert_eq!(back.location.as_deref(), Some("/mapping/acme?done=back"), "{}", back.text);
@@ -193,6 +195,8 @@ async fn what_came_and_what_both_systems_have_is_offered() {
     assert!(!page.contains("value=\"status Treating\""), "it is mapped");
     let added = press(&mut admin, &[], "status Odd status").await.text;
     assert!(added.contains("<legend>Odd status</legend>"), "{added}");
+    let added = press(&mut admin, &[("t.2:title", "Send the welcome package")], "look").await.text;
+    assert!(added.contains("name=\"t.2:key\" value=\"send-the-welcome-package\""), "{added}");
     let wrong = press(&mut admin, &[("s.0:pipeline", "Intake"), ("s.0:stage", "")], "save").await.text;
     assert!(plain(&wrong).contains("needs both a pipeline and a stage"), "{wrong}");
     let wrong = press(&mut admin, &[("own", "settlement_amount")], "add-field").await.text;
