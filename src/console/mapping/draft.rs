@@ -148,7 +148,8 @@ fn tasks(fields: &Fields) -> Value {
 
 /// A key for a new task, made of its title.
 fn free_key(title: &str, taken: &[Value]) -> String {
-    let words: String = title.chars().map(|letter| if letter.is_alphanumeric() { letter } else { ' ' }).collect();
+    let words: String =
+        title.chars().map(|letter| if letter.is_alphanumeric() { letter } else { ' ' }).collect();
     let plain = words.to_lowercase().split_whitespace().collect::<Vec<_>>().join("-");
     let is_taken = |key: &str| taken.iter().any(|task| task["key"] == key);
     let others = (2..).map(|number| format!("{plain}-{number}"));

@@ -24,7 +24,13 @@ pub(super) fn differs(old: &SyncRules, new: &SyncRules) -> Markup {
     html! { details open { summary { "Line by line" } (difference::shown(&old.to_toml(), &new.to_toml())) } }
 }
 
-pub(super) fn select<const N: usize>(at: &str, key: &str, label: &str, choices: [(&str, &str); N], now: &str) -> Markup {
+pub(super) fn select<const N: usize>(
+    at: &str,
+    key: &str,
+    label: &str,
+    choices: [(&str, &str); N],
+    now: &str,
+) -> Markup {
     let id = format!("{}-{key}", at.replace('.', "-"));
     html! {
         div {

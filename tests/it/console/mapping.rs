@@ -159,7 +159,11 @@ async fn a_change_is_seen_before_it_is_saved_and_in_force_at_once() {
     bridge.installation.bridge.reload(&config::parse("test.toml", &file, &Vec::new()).unwrap()).unwrap();
     bridge.installation.bridge.refresh_rules().await.unwrap();
     let now = rules(&bridge.installation.bridge);
-    assert_eq!((&now.fields, &now.statuses), (&rules(&other).fields, &rules(&other).statuses), "it stays in force");
+    assert_eq!(
+        (&now.fields, &now.statuses),
+        (&rules(&other).fields, &rules(&other).statuses),
+        "it stays in force"
+    );
     assert_ne!(now.time_zone, rules(&other).time_zone, "what the console does not settle is the file's");
 
     let back = admin.post("/mapping/acme/edit", &[("from", "1"), ("do", "back")]).await;
