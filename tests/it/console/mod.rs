@@ -1,9 +1,12 @@
 //! The console: signing in, who may do what, and what pages say.
 
 mod builder;
+mod desk;
+mod firms;
 mod mapping;
 mod matrix;
 mod pages;
+mod people;
 mod rules;
 mod sign_in;
 
