@@ -86,7 +86,7 @@ impl Console {
 }
 
 /// The largest form, in bytes.
-const LARGEST_FORM: usize = 64 * 1024;
+const LARGEST_FORM: usize = 256 * 1024;
 
 /// The pages.
 pub fn router<Outer: Clone + Send + Sync + 'static>(

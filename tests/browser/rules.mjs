@@ -97,7 +97,7 @@ export const tell = (story, admin) => {
     const negotiation = page.getByRole("group", { name: "Negotiation" });
     await negotiation.getByLabel("Pipeline").fill("Intake");
     await negotiation.getByLabel("Stage").fill("Signed");
-    await page.getByRole("group", { name: "City", exact: true }).getByLabel("Goes").selectOption("to_highlevel");
+    await page.getByLabel("City: goes", { exact: true }).selectOption("to_highlevel");
     await page.getByRole("button", { name: "See what it would have done" }).click();
     await page.getByText("Of the last events of").waitFor();
     await page.getByText('+ [firms.sync.statuses.Negotiation]').waitFor();

@@ -53,6 +53,7 @@ impl Firm {
     pub(in crate::bridge) fn with_rules(&self, rules: SyncRules) -> Self {
         Self {
             id: self.id.clone(),
+            title: self.title.clone(),
             location: self.location.clone(),
             is_connected_by_browser: self.is_connected_by_browser,
             account: self.account.clone(),

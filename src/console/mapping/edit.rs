@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::super::Console;
 use super::super::failure::Failed;
 use super::super::form::Posted;
-use super::super::page::{page, token};
+use super::super::page::{capital, page, token};
 use super::super::session::Visitor;
 use super::draft::Draft;
-use super::rows::{differs, is_empty, map, reversed, select, status, task, what_if};
+use super::rows::{differs, in_order, is_empty, map, reversed, select, status, task, what_if};
 use super::{back, direction, owner, written};
 use crate::bridge::{MappingSeen, Met, Values, WhatIf};
 use crate::domain::{Field, FieldName, FirmId, Role};
@@ -193,7 +193,11 @@ impl Sheet<'_> {
             section.card aria-labelledby="fields" {
                 h2 #fields { "Fields" }
                 p.hint { "Statute dates, SSN, medical, insurance and settlement data are never written, whatever is set." }
-                @for (index, (name, settings)) in rows.iter().enumerate() { (self.field(index, name, settings)) }
+                // In the usual order; the firm's own come last.
+                div.table tabindex="0" role="region" aria-label="Each field" { table.stack {
+                    thead { tr { @for name in ["Field", "Goes", "Is written", "Stands before signing", "Stands after signing"] { th scope="col" { (name) } } } }
+                    tbody { @for (index, (name, settings)) in in_order(rows).enumerate() { (self.field(index, name, settings)) } }
+                } }
                 div.line {
                     div.grow { label for="own" { "A field of the firm's own" } input #own name="own" autocomplete="off" list="custom-fields" aria-describedby="own-help"; }
                     button type="submit" name="do" value="add-field" { "Add the field" }
@@ -206,7 +210,7 @@ impl Sheet<'_> {
     fn field(&self, index: usize, name: &str, settings: &Value) -> Markup {
         let at = format!("f.{index}");
         let field: Option<FieldName> = name.parse().ok();
-        let title = field.as_ref().map_or(name.to_owned(), |field| field.title().to_owned());
+        let title = field.as_ref().map_or(name.to_owned(), |field| capital(field.title()));
         let text = |key: &str| settings[key].as_str().unwrap_or_default();
         // One owner for both stages is written as a word.
         let owner_at = |stage: &str| {
@@ -228,17 +232,16 @@ impl Sheet<'_> {
             Vec::new()
         };
         html! {
-            fieldset.step {
-                legend { (title) }
-                input type="hidden" name={ (at) ":name" } value=(name);
-                div.line {
-                    (select(&at, "direction", "Goes", Direction::ALL.map(|one| (one.as_str(), direction(one))), text("direction")))
-                    (select(&at, "write", "Is written", WriteRule::ALL.map(|one| (one.as_str(), written(one))), text("write")))
-                    (select(&at, "open", "Stands before signing", Owner::ALL.map(|one| (one.as_str(), owner(one))), owner_at("open")))
-                    (select(&at, "signed", "Stands after signing", Owner::ALL.map(|one| (one.as_str(), owner(one))), owner_at("signed")))
-                }
+            tr.settings {
+                th scope="row" { (title) input type="hidden" name={ (at) ":name" } value=(name); }
+                (select((&at, &title), "direction", "goes", Direction::ALL.map(|one| (one.as_str(), direction(one))), text("direction")))
+                (select((&at, &title), "write", "is written", WriteRule::ALL.map(|one| (one.as_str(), written(one))), text("write")))
+                (select((&at, &title), "open", "stands before signing", Owner::ALL.map(|one| (one.as_str(), owner(one))), owner_at("open")))
+                (select((&at, &title), "signed", "stands after signing", Owner::ALL.map(|one| (one.as_str(), owner(one))), owner_at("signed")))
+            }
+            tr { td colspan="5" {
                 details open[!is_empty(&settings["values"]) || !is_empty(&settings["tags"])] {
-                    summary { "Where it is kept, and words that differ" }
+                    summary { "Where it is kept, and words that differ" span.unseen { ": " (title) } }
                     div.line {
                         div.grow { label for={ "hk-" (index) } { "HighLevel custom field" } input id={ "hk-" (index) } name={ (at) ":highlevel_key" } value=(text("highlevel_key")) list="custom-fields" autocomplete="off"; }
                         div.grow { label for={ "ck-" (index) } { "CASEpeer custom value" } input id={ "ck-" (index) } name={ (at) ":casepeer_key" } value=(text("casepeer_key")) autocomplete="off"; }
@@ -249,7 +252,7 @@ impl Sheet<'_> {
                     h3 { "Tags that stand for a value" }
                     (map(&format!("{at}:tags"), &settings["tags"], (&format!("{title}: the tag"), "tags"), (&format!("{title}: what it means in CASEpeer"), offers)))
                 }
-            }
+            } }
         }
     }
 

@@ -18,7 +18,7 @@ use super::Console;
 use super::difference;
 use super::failure::Failed;
 use super::form::Posted;
-use super::page::{moment, notice, page, pill, token};
+use super::page::{capital, moment, notice, page, pill, token};
 use super::session::Visitor;
 use crate::bridge::MappingSeen;
 use crate::domain::{FirmId, Role};
@@ -145,7 +145,7 @@ fn fields(rules: &SyncRules) -> Markup {
             div.table tabindex="0" role="region" aria-label="Each field" { table.stack {
                 thead { tr { @for name in ["Field", "Goes", "Written", "Stands before signing", "Stands after signing"] { th scope="col" { (name) } } } }
                 tbody { @for ((name, open), (_, signed)) in rules.fields.policies(Stage::Open).zip(&signed) { tr {
-                    th scope="row" { (name.title()) @if let Some(key) = rules.fields.highlevel_key(name) { div.ids { (key) } } }
+                    th scope="row" { (capital(name.title())) @if let Some(key) = rules.fields.highlevel_key(name) { div.ids { (key) } } }
                     td data-label="Goes" { (direction(open.direction)) }
                     td data-label="Written" { (written(open.write)) }
                     td data-label="Before signing" { (owner(open.owner)) }
@@ -178,8 +178,9 @@ fn statuses(rules: &SyncRules) -> Markup {
 /// The maps between both systems' words, where there is one.
 fn words(rules: &SyncRules) -> Markup {
     let of_fields = rules.fields.all().flat_map(|(name, settings)| {
-        let values = (format!("{}: HighLevel's value, and CASEpeer's", name.title()), settings.values);
-        let tags = (format!("{}: the tag, and CASEpeer's value", name.title()), settings.tags);
+        let values =
+            (format!("{}: HighLevel's value, and CASEpeer's", capital(name.title())), settings.values);
+        let tags = (format!("{}: the tag, and CASEpeer's value", capital(name.title())), settings.tags);
         [values, tags]
     });
     let of_rules = [

@@ -4,8 +4,10 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use super::super::difference;
+use super::super::page::capital;
 use super::milestone;
 use crate::bridge::WhatIf;
+use crate::domain::Field;
 use crate::rules::{Milestone, SyncRules};
 
 pub(super) fn is_empty(value: &Value) -> bool {
@@ -24,20 +26,27 @@ pub(super) fn differs(old: &SyncRules, new: &SyncRules) -> Markup {
     html! { details open { summary { "Line by line" } (difference::shown(&old.to_toml(), &new.to_toml())) } }
 }
 
+/// One of a few, as a cell of a field's row.
 pub(super) fn select<const N: usize>(
-    at: &str,
+    (at, title): (&str, &str),
     key: &str,
     label: &str,
     choices: [(&str, &str); N],
     now: &str,
 ) -> Markup {
-    let id = format!("{}-{key}", at.replace('.', "-"));
     html! {
-        div {
-            label for=(id) { (label) }
-            select id=(id) name={ (at) ":" (key) } { @for (word, words) in choices { option value=(word) selected[word == now] { (words) } } }
+        td data-label=(capital(label)) {
+            select name={ (at) ":" (key) } aria-label={ (title) ": " (label) } { @for (word, words) in choices { option value=(word) selected[word == now] { (words) } } }
         }
     }
+}
+
+/// Fields in their usual order, then the firm's own.
+pub(super) fn in_order(rows: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    let place = |name: &str| Field::ALL.iter().position(|field| field.as_str() == name).unwrap_or(usize::MAX);
+    let mut rows: Vec<_> = rows.iter().collect();
+    rows.sort_by_key(|(name, _)| place(name));
+    rows.into_iter()
 }
 
 /// The rows of a map, and an empty one. Each side has a label, and a list to pick from.

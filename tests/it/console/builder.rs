@@ -220,5 +220,9 @@ async fn whoever_may_not_change_rules_builds_none_and_sees_no_event_of_others() 
     let mut other = Person::signed_in(&bridge, "ot", Role::Admin, reach).await;
     let fields = [("when", "webhook.ContactCreate"), ("event", event.as_str()), ("do", "look")];
     let page = other.post("/builder", &fields).await;
-    assert!(!page.text.contains("Byron") && !page.text.contains("acme"), "{}", page.text);
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(!page.text.contains(&event) && !page.text.contains(" at acme,"), "{}", page.text);
+    let filter = AuditFilter { who: Some("ot".into()), limit: 9, ..AuditFilter::default() };
+    let log = bridge.installation.store.audit_log(filter).await.unwrap();
+    assert!(log.iter().all(|row| row.what.as_str() != "rule_tried"), "{log:?}");
 }
