@@ -137,7 +137,9 @@ pub(super) async fn show(
     let runs = console.bridge.rule_runs_for(&visitor.actor, &id, RUNS).await?;
     let keeps = seen.is_kept_by(&visitor.actor);
     let chosen = match asked.version {
-        Some(version) if seen.is_wholly_seen_by(&visitor.actor) => Some(version_shown(&console, &seen, version, keeps).await?),
+        Some(version) if seen.is_wholly_seen_by(&visitor.actor) => {
+            Some(version_shown(&console, &seen, version, keeps).await?)
+        }
         _ => None,
     };
     let body = html! {
