@@ -171,7 +171,8 @@ pub(super) async fn complete(
     call: Option<&CallRecord>,
     now: Timestamp,
 ) -> Result<bool, Fault> {
-    let sql = "UPDATE effect SET completed_at = $1, result = $2
+    let sql = "WITH released AS (DELETE FROM reservation WHERE firm = $3 AND effect = $4)
+        UPDATE effect SET completed_at = $1, result = $2
         WHERE firm = $3 AND key = $4 AND completed_at IS NULL";
     let firm = lease.firm.as_str();
     let changed = sqlx::query(sql)
@@ -181,7 +182,6 @@ pub(super) async fn complete(
         .bind(text(&key.0))
         .execute(&mut *connection)
         .await?;
-    release_reservation(connection, firm, key).await?;
     match call {
         Some(call) => add_call_of(connection, lease, call).await?,
         // Without a call of its own: a person says so of what was handed over.

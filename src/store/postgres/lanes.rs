@@ -95,30 +95,14 @@ pub(super) async fn unite(
     firm: &str,
     pair: [&RecordRef; 2],
 ) -> Result<(), Fault> {
-    let mut people = Vec::with_capacity(2);
-    for record in pair {
-        let person = person_of(connection, firm, std::slice::from_ref(record)).await?;
-        people.push(person.expect("a record belongs to a person"));
-    }
-    unite_people(connection, people[0], people[1]).await.map(|_| ())
+    let [one, other] = pair.map(|record| text(&record.to_string()));
+    let sql = "SELECT unite_people(person_of($1, $2), person_of($1, $3))";
+    sqlx::query(sql).bind(firm).bind(one).bind(other).execute(connection).await?;
+    Ok(())
 }
 
 /// Makes one person of two; which of them it is.
 pub(super) async fn unite_people(connection: &mut PgConnection, one: i64, other: i64) -> Result<i64, Fault> {
-    if one == other {
-        return Ok(one);
-    }
-    // The older number stays, so that two transactions that unite the same people agree.
-    let (keep, drop) = (one.min(other), one.max(other));
-    let moves = [
-        "UPDATE person_record SET person = $1 WHERE person = $2",
-        "UPDATE event SET person = $1 WHERE person = $2 AND state = 'waiting'",
-        "UPDATE event SET person = $1 WHERE person = $2 AND state IN ('ready', 'running', 'retrying', 'parked')",
-        "UPDATE person SET merged_into = $1 WHERE id = $2",
-    ];
-    for sql in moves {
-        sqlx::query(sql).bind(keep).bind(drop).execute(&mut *connection).await?;
-    }
-    reform(connection, keep).await?;
-    Ok(keep)
+    let united = sqlx::query("SELECT unite_people($1, $2)").bind(one).bind(other);
+    Ok(united.fetch_one(connection).await?.try_get(0)?)
 }

@@ -277,9 +277,7 @@ pub(super) async fn apply(
                 lanes::unite(connection, firm, [highlevel, casepeer]).await?;
                 if is_match(highlevel, casepeer) {
                     // Who either of them is, is answered by that.
-                    for record in [highlevel, casepeer] {
-                        review::close_about(connection, firm, &record.to_string(), now).await?;
-                    }
+                    review::close_about(connection, firm, &[here, there], now).await?;
                 }
             }
             (None, None) => {}
@@ -295,11 +293,13 @@ async fn find_by(
     contact: &str,
     keys: Vec<[u8; 32]>,
 ) -> Result<(), Fault> {
-    let sql = "INSERT INTO person_key (firm, match_key, record) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    for key in keys {
-        let insert = sqlx::query(sql).bind(firm).bind(key.as_slice()).bind(contact);
-        insert.execute(&mut *connection).await?;
+    if keys.is_empty() {
+        return Ok(());
     }
+    let sql = "INSERT INTO person_key (firm, match_key, record)
+        SELECT $1, match_key, $3 FROM unnest($2::bytea[]) AS match_key ON CONFLICT DO NOTHING";
+    let keys: Vec<&[u8]> = keys.iter().map(<[u8; 32]>::as_slice).collect();
+    sqlx::query(sql).bind(firm).bind(keys).bind(contact).execute(connection).await?;
     Ok(())
 }
 

@@ -277,15 +277,16 @@ pub(super) async fn close(
 pub(super) async fn close_about(
     connection: &mut PgConnection,
     firm: &str,
-    subject: &str,
+    subjects: &[String],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let sql = "SELECT id FROM review WHERE firm = $1 AND kind = $2 AND subject = $3 AND resolved_at IS NULL";
-    let find = sqlx::query(sql).bind(firm).bind(ReviewKind::AmbiguousMatch.as_str()).bind(text(subject));
-    match find.fetch_optional(&mut *connection).await? {
-        Some(row) => close(connection, read_id(&row)?, None, MOOT, now).await,
-        None => Ok(()),
+    let sql =
+        "SELECT id FROM review WHERE firm = $1 AND kind = $2 AND subject = ANY($3) AND resolved_at IS NULL";
+    let find = sqlx::query(sql).bind(firm).bind(ReviewKind::AmbiguousMatch.as_str()).bind(subjects);
+    for row in find.fetch_all(&mut *connection).await? {
+        close(connection, read_id(&row)?, None, MOOT, now).await?;
     }
+    Ok(())
 }
 
 /// Closes the questions that a settled event waited for and does not ask any more.
