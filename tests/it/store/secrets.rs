@@ -9,7 +9,7 @@ use casebridge::domain::{
     ReviewKind, Role, System,
 };
 use casebridge::store::{
-    ActionAnswer, AuditEntry, AuditFilter, Begun, HandOver, Holder, Intent, LinkChange, PlanRecord,
+    ActionAnswer, AuditEntry, AuditFilter, Begun, HandOver, Holder, Intent, Said, LinkChange, PlanRecord,
     ReviewFilter, SealedPlace, Settlement, SharedStore, Tokens,
 };
 use jiff::SignedDuration;
@@ -52,6 +52,7 @@ async fn live_in(test: &TestStore) {
             is_create: true,
             idempotency_key: "key".into(),
             match_keys: Vec::new(),
+            said: Said::default(),
         };
         let key = EffectKey(format!("lead-of:{}", claim.lease.event));
         test.store.begin_effect(&claim.lease, &key, intent).await.unwrap();
@@ -189,6 +190,7 @@ async fn what_is_written_meanwhile_stays(test: &TestStore) {
                     is_create: true,
                     idempotency_key: "key".into(),
                     match_keys: Vec::new(),
+                    said: Said::default(),
                 };
                 let key = EffectKey(format!("lead-of:{}", claim.lease.event));
                 let begun = store.begin_effect(&claim.lease, &key, intent).await.unwrap();
