@@ -126,6 +126,10 @@ fn describe() {
         "How long a firm's token for HighLevel still holds."
     );
     describe_gauge!("casebridge_token_age_seconds", "How long ago it was renewed.");
+    describe_counter!(
+        "casebridge_unknown_words_total",
+        "Words that a profile's value map does not have, by map, where it says to tell."
+    );
     describe_counter!("casebridge_token_renewals_total", "Renewals of tokens by result.");
     describe_histogram!(
         "casebridge_store_commit_seconds",

@@ -36,7 +36,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
 
 pub use access::{IDLE, NotSignedIn, hash_password};
-pub use automations::{NotSaved, Tried, TriedStep, save_rule, saved_rules};
+pub use automations::{NotSaved, RuleRan, RuleSeen, Tried, TriedStep, save_rule, saved_rules};
 pub use backfill::{BACKFILL_PAUSE, BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use by_hand::{AskedCall, CallState, LONGEST_KEY, NotTaken};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};

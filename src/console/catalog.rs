@@ -25,7 +25,7 @@ pub(super) struct Asked {
     kind: Option<String>,
 }
 
-fn title(system: System) -> &'static str {
+pub(super) fn title(system: System) -> &'static str {
     match system {
         System::HighLevel => "HighLevel",
         System::CasePeer => "CASEpeer",

@@ -7,7 +7,9 @@
 //! `session` says who asks, `form` what they send, `page` how a page looks; the rest is one file a page.
 
 mod assets;
+mod builder;
 mod catalog;
+mod difference;
 mod events;
 mod failure;
 mod firms;
@@ -17,13 +19,15 @@ mod mapping;
 mod page;
 mod people;
 mod review;
+mod rules;
 mod sandbox;
 mod session;
 mod settings;
 mod sign_in;
 mod users;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -35,12 +39,15 @@ pub use sandbox::Sandbox;
 pub use session::{is_cross_origin, session_cookie};
 
 use crate::bridge::{Bridge, Firm};
+use crate::domain::EventId;
 
 /// What the pages share.
 pub struct Console {
     bridge: Arc<Bridge>,
     /// One for each page that waits to be told of changes.
     watchers: Arc<Semaphore>,
+    /// Who looked into which events while building a rule, so that each look is written down once.
+    looks: Mutex<BTreeSet<(String, EventId)>>,
     /// The simulated vendors, in the demo, and what talks to them.
     sandbox: Option<(Sandbox, reqwest::Client)>,
 }
@@ -55,6 +62,26 @@ impl Console {
     }
 }
 
+/// The most looks that are remembered: then they are written down anew.
+const LOOKS: usize = 10_000;
+
+impl Console {
+    /// Writes down that somebody sees what an event carried, unless they were seen to before.
+    async fn note_look(&self, visitor: &session::Visitor, event: EventId) -> Result<(), failure::Failed> {
+        let look = (visitor.actor.name.clone(), event);
+        if self.looks.lock().unwrap_or_else(PoisonError::into_inner).contains(&look) {
+            return Ok(());
+        }
+        self.bridge.note_rule_look(&visitor.actor, event).await?;
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if looks.len() >= LOOKS {
+            looks.clear();
+        }
+        looks.insert(look);
+        Ok(())
+    }
+}
+
 /// The largest form, in bytes.
 const LARGEST_FORM: usize = 64 * 1024;
 
@@ -66,6 +93,7 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
     let console = Console {
         bridge,
         watchers: Arc::new(Semaphore::new(WATCHERS)),
+        looks: Mutex::default(),
         sandbox: sandbox.map(|sandbox| (sandbox, reqwest::Client::new())),
     };
     Router::new()
@@ -96,6 +124,13 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
         .route("/firms/{id}/connect", post(firms::connect))
         .route("/mapping", get(mapping::first))
         .route("/mapping/{firm}", get(mapping::show))
+        .route("/rules", get(rules::list))
+        .route("/rules/{id}", get(rules::show))
+        .route("/rules/{id}/export", get(rules::export))
+        .route("/rules/{id}/switch", post(rules::switch))
+        .route("/rules/{id}/remove", post(rules::remove))
+        .route("/builder", get(builder::open).post(builder::build))
+        .route("/builder/start", get(rules::begin).post(rules::bring))
         .route("/sandbox", get(sandbox::show))
         .route("/sandbox/contact", post(sandbox::contact))
         .route("/sandbox/fault", post(sandbox::fault))

@@ -38,12 +38,13 @@ pub(super) async fn guarded(request: Request, next: Next) -> Response {
 }
 
 /// The pages in the navigation: address, name, and who sees them.
-const SECTIONS: [(&str, &str, Role); 10] = [
+const SECTIONS: [(&str, &str, Role); 11] = [
     ("/", "Home", Role::Viewer),
     ("/events", "Events", Role::Viewer),
     ("/review", "Review", Role::Viewer),
     ("/people", "People", Role::Viewer),
     ("/firms", "Firms", Role::Viewer),
+    ("/rules", "Rules", Role::Viewer),
     ("/mapping", "Mapping", Role::Viewer),
     ("/catalog", "Catalog", Role::Viewer),
     ("/users", "Users", Role::Admin),

@@ -301,5 +301,11 @@ fn deed(deed: Deed) -> &'static str {
         Deed::Merged => "made two people one",
         Deed::Split => "made one person two",
         Deed::Called => "called an operation",
+        Deed::RuleSaved => "changed a rule",
+        Deed::RuleOn => "switched a rule on",
+        Deed::RuleOff => "switched a rule off",
+        Deed::RuleRemoved => "removed a rule",
+        Deed::RuleTried => "tried a rule on what came",
+        Deed::MappingChanged => "changed a mapping",
     }
 }

@@ -58,6 +58,18 @@ closed_list! {
         Split = "split",
         /// An operation of the catalog was called by hand.
         Called = "called",
+        /// A rule was made or changed.
+        RuleSaved = "rule_saved",
+        /// A rule was switched on.
+        RuleOn = "rule_on",
+        /// A rule was switched off.
+        RuleOff = "rule_off",
+        /// A rule was removed.
+        RuleRemoved = "rule_removed",
+        /// A rule was tried on what came, which shows what webhooks carried.
+        RuleTried = "rule_tried",
+        /// What is synced for a firm was changed.
+        MappingChanged = "mapping_changed",
     }
 }
 

@@ -135,6 +135,8 @@ pub struct Request {
     pub picks: Option<String>,
     /// How long it may take, if not as long as any.
     pub timeout: Option<std::time::Duration>,
+    /// Words of the body that go out as they are, since a profile's value map that should have them does not.
+    pub unknown_words: Vec<casepeer::UnknownWord>,
     /// The scope the credential must have been granted, where the vendor has scopes.
     pub scope: Option<&'static str>,
 }
@@ -161,6 +163,7 @@ impl Request {
             carrier: Carrier::default(),
             lookup: None,
             picks: None,
+            unknown_words: Vec::new(),
             scope: None,
             timeout: None,
         }

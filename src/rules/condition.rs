@@ -122,6 +122,25 @@ impl Condition {
         }
     }
 
+    /// Every field it looks at with its place: `.all[0].field`.
+    pub fn places(&self) -> Vec<(String, &str)> {
+        fn within<'a>(key: &str, parts: &'a [Condition]) -> Vec<(String, &'a str)> {
+            let parts = parts.iter().enumerate();
+            let places = parts.flat_map(|(index, part)| {
+                part.places().into_iter().map(move |(at, field)| (index, at, field))
+            });
+            places.map(|(index, at, field)| (format!(".{key}[{index}]{at}"), field)).collect()
+        }
+        match self {
+            Self::All(parts) => within("all", parts),
+            Self::Any(parts) => within("any", parts),
+            Self::Not(part) => {
+                part.places().into_iter().map(|(at, field)| (format!(".not{at}"), field)).collect()
+            }
+            Self::Test(test) => vec![(".field".into(), &test.field)],
+        }
+    }
+
     /// Checks that every field is one of these, or one that `is_own` says yes to.
     pub fn check_fields(&self, known: &[&str], is_own: impl Fn(&str) -> bool) -> Result<(), String> {
         let unknown = self.fields().into_iter().find(|field| !known.contains(field) && !is_own(field));
@@ -185,6 +204,7 @@ impl Test {
             Some(Value::String(word)) if !word.trim().is_empty() && word.len() <= LONGEST_VALUE => {
                 Ok(word.trim().to_owned())
             }
+            Some(Value::String(word)) if word.trim().is_empty() => Err(format!("{at}.{key}: is empty")),
             Some(_) => Err(format!("{at}.{key}: expected a word")),
             None => Err(format!("{at}: `{key}` is missing")),
         };

@@ -27,6 +27,7 @@ mod hand_offs;
 mod hooks;
 mod keeping;
 mod lane_state;
+mod mappings;
 mod people;
 pub mod postgres;
 mod quotas;
@@ -63,10 +64,11 @@ pub use hand_offs::{Confirmed, HandOff, HandOffs, HandOver};
 pub use hooks::{Hook, HookTarget, Hooks, NewHook};
 pub use keeping::{CannotErase, Erased, ErasedCounts, Hold, Keeping, Kept, LetGo, Papers, SentRequest};
 pub use lane_state::LaneState;
+pub use mappings::{MappingRow, Mappings};
 pub use people::{CannotSplit, People, PeopleFilter, PersonLink, PersonRow, PersonStory, Split, person_key};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
-pub use rules::{RuleRow, RuleRun, RuleSaved, RuleVersion, Rules};
+pub use rules::{RanOnce, RuleRow, RuleRun, RuleSaved, RuleVersion, Rules};
 pub use said::Said;
 pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
@@ -161,6 +163,7 @@ pub trait Store:
     + HandOffs
     + Hooks
     + Keeping
+    + Mappings
     + People
     + Quotas
     + Review

@@ -39,6 +39,13 @@ pub trait Rules: Send + Sync {
     async fn begin_runs(&self, lease: &Lease, runs: Vec<RuleRun>) -> Result<Settled, StoreError>;
     /// By which versions an event ran.
     async fn runs_of(&self, event: EventId) -> Result<Vec<RuleRun>, StoreError>;
+    /// For which events a rule ran last, the newest first, at most so many; at these firms only, or at all.
+    async fn last_runs(
+        &self,
+        rule: &str,
+        within: Option<&[FirmId]>,
+        most: usize,
+    ) -> Result<Vec<RanOnce>, StoreError>;
     /// How often a rule ran for this record since then.
     async fn count_runs(
         &self,
@@ -110,6 +117,19 @@ pub struct RuleRun {
     pub version: u32,
     /// The record it ran for; empty if the event names none.
     pub subject: String,
+}
+
+/// A run of a rule, as a list of them has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RanOnce {
+    /// For which event.
+    pub event: EventId,
+    /// At which firm.
+    pub firm: FirmId,
+    /// By which version.
+    pub version: u32,
+    /// When it began.
+    pub begun_at: Timestamp,
 }
 
 /// What a version's row is called.

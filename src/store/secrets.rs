@@ -44,7 +44,7 @@ pub struct SealedPlace {
 
 impl SealedPlace {
     /// Every place there is; a test compares it with the migrations.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self {
             table: "payload",
             column: "sealed_body",
@@ -109,6 +109,7 @@ impl SealedPlace {
             key: &["rule_version.name"],
             id: None,
         },
+        Self { table: "mapping", column: "sealed_sync", join: "", key: &["mapping.name"], id: None },
         Self {
             table: "legal_hold",
             column: "sealed_why",

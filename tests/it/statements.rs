@@ -13,7 +13,7 @@ use crate::house::{rust_files, source};
 const MAY_READ_ALL: [&str; 6] =
     ["listing.rs", "mod.rs", "tests.rs", "backup.rs", "keeping/retention.rs", "keeping/erase.rs"];
 /// Tables that are small however long a bridge runs, and reads of few rows of a large one.
-const FEW: [&str; 16] = [
+const FEW: [&str; 18] = [
     "SCAN quota",
     "SCAN seal_check",
     "SCAN parking",
@@ -25,6 +25,8 @@ const FEW: [&str; 16] = [
     "SCAN installation",
     "SCAN rule",
     "SCAN saved",
+    "SCAN mapping",
+    "SCAN json_each",
     "SCAN hook",
     "SCAN api_token",
     "SCAN account",

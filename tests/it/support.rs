@@ -2,6 +2,7 @@
 //! by hand. No test sleeps: [`TestBridge::settle`] runs until nothing is left to do, and time is a clock that is moved.
 
 mod configuration;
+mod log;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use tempfile::TempDir;
 
 use self::configuration::configuration_text_by_profile;
 pub use self::configuration::{CasePeerLines, SYNC, SecretFiles, Vendors, configuration_text};
+pub use self::log::Log;
 use crate::crash::gate::Gate;
 use crate::store::PostgresDatabase;
 

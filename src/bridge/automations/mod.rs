@@ -4,6 +4,7 @@
 //! everything else is: each step is an effect with a key of its own, which a repeat finds done.
 
 mod budget;
+mod desk;
 pub(super) mod happened;
 mod run;
 mod save;
@@ -13,6 +14,7 @@ mod try_out;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub use desk::{RuleRan, RuleSeen};
 pub(super) use happened::OWN;
 pub(super) use run::system_of;
 pub use save::{NotSaved, save_rule, saved_rules};

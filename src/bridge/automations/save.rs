@@ -32,6 +32,18 @@ pub async fn saved_rules(store: &SharedStore) -> Result<Vec<(RuleRow, Result<Rul
 
 /// Saves a rule over the version in force, if there is one.
 pub async fn save_rule(store: &SharedStore, rule: &Rule, by: &str) -> Result<RuleSaved, NotSaved> {
+    let rows = store.rules().await?;
+    let from = rows.iter().find(|row| row.id == rule.id).map(|row| row.version);
+    save_rule_from(store, rule, from, by).await
+}
+
+/// Saves a rule that was made from this version; none makes a new rule.
+pub async fn save_rule_from(
+    store: &SharedStore,
+    rule: &Rule,
+    from: Option<u32>,
+    by: &str,
+) -> Result<RuleSaved, NotSaved> {
     let saved = saved_rules(store).await?;
     let others: Vec<&Rule> = saved
         .iter()
@@ -45,7 +57,6 @@ pub async fn save_rule(store: &SharedStore, rule: &Rule, by: &str) -> Result<Rul
         );
         return Err(NotSaved::Wrong(vec![Wrong { at: "then".into(), why }]));
     }
-    let from = saved.iter().find(|(row, _)| row.id == rule.id).map(|(row, _)| row.version);
     match store.save_rule(&rule.id, &rule.to_json().to_string(), from, by).await? {
         RuleSaved::Changed => Err(NotSaved::Changed),
         saved => Ok(saved),

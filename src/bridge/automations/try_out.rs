@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::super::{Bridge, Firm};
 use super::happened::{self, Happened};
-use crate::domain::{EffectKey, EventId, FirmId};
+use crate::domain::{EffectKey, EventId, FirmId, System};
+use crate::operations::catalog::{self, Entry};
 use crate::rules::automation::{Occasion, OncePer, Rule};
 use crate::store::{EventFilter, EventRow, StoreError};
 
@@ -55,7 +56,7 @@ impl Bridge {
     pub async fn try_rule(
         &self,
         rule: &Rule,
-        firm: Option<FirmId>,
+        within: Option<Vec<FirmId>>,
         since: Timestamp,
         most: usize,
         mut each: impl FnMut(Tried),
@@ -63,24 +64,23 @@ impl Bridge {
         let (mut before, mut seen) = (None, 0);
         loop {
             let filter = EventFilter {
-                firm: firm.clone(),
+                within: within.clone(),
                 since: Some(since),
                 before,
-                limit: PAGE,
-                ..EventFilter::default()
+                limit: PAGE.min(most - seen),
+                ..narrowed(rule.when)
             };
+            if filter.limit == 0 {
+                return Ok(seen);
+            }
             let page = self.store.events(filter).await?;
             let Some(last) = page.last() else { return Ok(seen) };
             before = Some(last.id);
-            let tried = stream::iter(&page).map(|row| self.try_row(rule, row)).buffered(AT_ONCE);
+            let tried =
+                stream::iter(page).map(|row| async move { self.try_row(rule, &row).await }).buffered(AT_ONCE);
             let tried: Vec<Option<Tried>> = tried.try_collect().await?;
-            for one in tried {
-                if seen == most {
-                    return Ok(seen);
-                }
-                seen += 1;
-                one.into_iter().for_each(&mut each);
-            }
+            seen += tried.len();
+            tried.into_iter().flatten().for_each(&mut each);
         }
     }
 
@@ -105,15 +105,11 @@ impl Bridge {
         if !rule.is_for(row.firm.as_str()) {
             return skip("it is not for this firm");
         }
-        let Some(payload) = self.store.payload(row.id).await? else {
-            return skip("its body is no longer kept");
+        let (occasion, subject) = match self.occasion_of(&firm, row, rule.when).await? {
+            Ok(seen) => seen,
+            Err(why) => return skip(why),
         };
-        let Some(happened) = Happened::read(&firm, row.source, &row.kind, rule.when, &payload) else {
-            return skip("its body cannot be read");
-        };
-        let subject = happened.subject();
         let id = row.id.to_string();
-        let occasion = happened.occasion(&self.store, &firm, (&id, &row.kind, row.received_at)).await?;
         let run = if rule.once_per == OncePer::Record && !subject.is_empty() { &subject } else { &id };
         let mut tried = try_occasion(&firm, rule, &occasion);
         (tried.event, tried.received_at) = (Some(row.id), Some(row.received_at));
@@ -128,6 +124,24 @@ impl Bridge {
         Ok(Some(tried))
     }
 
+    /// What rules of this trigger see of a stored event, and the record it is about; or why they cannot.
+    pub(super) async fn occasion_of(
+        &self,
+        firm: &Firm,
+        row: &EventRow,
+        trigger: &'static Entry,
+    ) -> Result<Result<(Occasion, String), &'static str>, StoreError> {
+        let Some(payload) = self.store.payload(row.id).await? else {
+            return Ok(Err("its body is no longer kept"));
+        };
+        let Some(happened) = Happened::read(firm, row.source, &row.kind, trigger, &payload) else {
+            return Ok(Err("its body cannot be read"));
+        };
+        let (subject, id) = (happened.subject(), row.id.to_string());
+        let occasion = happened.occasion(&self.store, firm, (&id, &row.kind, row.received_at)).await?;
+        Ok(Ok((occasion, subject)))
+    }
+
     /// Tries a rule on its trigger's example, for a firm.
     pub fn try_rule_on_sample(&self, rule: &Rule, firm: &FirmId) -> Option<Tried> {
         let firm = self.firms.find(firm)?;
@@ -135,6 +149,16 @@ impl Bridge {
         let occasion = rule.when_sample(self.clock.now(), zone);
         Some(try_occasion(&firm, rule, &occasion))
     }
+}
+
+/// The events among which those of a trigger are: HighLevel calls them as the catalog does; a CASEpeer profile may not.
+pub(super) fn narrowed(trigger: &Entry) -> EventFilter {
+    let (source, kind) = match trigger.system {
+        catalog::System::HighLevel => (Some(System::HighLevel), Some(trigger.result.clone())),
+        catalog::System::CasePeer => (Some(System::CasePeer), None),
+        catalog::System::Casebridge => (None, Some(trigger.result.clone())),
+    };
+    EventFilter { source, kind, ..EventFilter::default() }
 }
 
 fn try_occasion(firm: &Firm, rule: &Rule, occasion: &Occasion) -> Tried {

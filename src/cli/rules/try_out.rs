@@ -87,7 +87,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             failed = show(&tried, arguments.json);
         }
     };
-    let seen = bridge.try_rule(&rule, firm, since, arguments.limit, each).await?;
+    let seen = bridge.try_rule(&rule, firm.map(|firm| vec![firm]), since, arguments.limit, each).await?;
     failed?;
     let took = SignedDuration::try_from(began.elapsed()).unwrap_or_default();
     note(&format!(

@@ -31,6 +31,12 @@
     }
   });
 
+  // A file that is chosen goes into the text beside it, where it can be read before it is sent.
+  document.addEventListener("change", async (event) => {
+    const into = event.target.dataset?.into;
+    if (into && event.target.files?.[0]) document.getElementById(into).value = await event.target.files[0].text();
+  });
+
   // A chart is drawn from its table, so that both say the same.
   const charts = [];
   const draw = (place) => {

@@ -22,8 +22,8 @@ pub use notes::{create_note, list_notes, read_created_note, read_listed_note};
 pub use profile::{
     Answer, Answers, BodyForm, CannotSend, ClientAuth, Concurrency, Confirm, ConfirmedBy, Encoding, Events,
     FindKey, Handshake, Hmac, Idempotency, Inbound, InvalidProfile, KeyForm, Limits, Part, Pkce, Profile,
-    Provider, Refetch, Source, Sources, Template, TimestampUnit, TokenBody, Transport, Verdict, Verify,
-    not_found, pick,
+    Provider, Refetch, Source, Sources, Template, TimestampUnit, TokenBody, Transport, UnknownWord, Verdict,
+    Verify, not_found, pick,
 };
 pub use tasks::{complete_task, create_task, get_task, read_task};
 pub use users::{list_users, read_users};

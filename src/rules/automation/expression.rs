@@ -41,6 +41,14 @@ pub enum Expression {
 }
 
 impl Expression {
+    /// Reads one as a rule has it; what is wrong with it otherwise. Whether its fields exist is the rule's to say.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn from_json(value: &Value) -> Result<Self, String> {
+        Self::read(value, 0)
+    }
+
     /// Reads one; the message says what is wrong and where below this place.
     pub(super) fn read(value: &Value, depth: usize) -> Result<Self, String> {
         match value {
@@ -96,7 +104,7 @@ impl Expression {
     }
 
     /// The value, if there is one.
-    pub(super) fn value(&self, occasion: &Occasion) -> Option<Value> {
+    pub fn value(&self, occasion: &Occasion) -> Option<Value> {
         match self {
             Self::Constant(value) => Some(value.clone()),
             Self::Template { template, default } => {

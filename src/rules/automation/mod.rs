@@ -19,7 +19,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-pub use check::problems;
 pub use expression::Expression;
 pub use loops::{sets_itself_off, triggers_itself};
 pub use occasion::Occasion;

@@ -76,7 +76,7 @@ impl Rule {
         let rule = reader.rule();
         let Reader { mut wrong, .. } = reader;
         let Some(rule) = rule else { return Err(wrong) };
-        wrong.extend(check::problems(&rule));
+        check::loops(&rule, &mut wrong);
         if wrong.is_empty() { Ok(rule) } else { Err(wrong) }
     }
 }
@@ -104,7 +104,10 @@ impl Reader<'_> {
         let firms = self.firms();
         let when = self.when();
         let condition = self.condition();
-        let steps = self.steps();
+        if let (Some(when), Some(condition)) = (when, &condition) {
+            check::condition(when, condition, &mut self.wrong);
+        }
+        let steps = self.steps(when);
         let on_error =
             self.word("on_error", OnError::Stop, &[("stop", OnError::Stop), ("continue", OnError::Continue)]);
         let once_per =
@@ -201,7 +204,7 @@ impl Reader<'_> {
         }
     }
 
-    fn steps(&mut self) -> Option<Vec<Step>> {
+    fn steps(&mut self, when: Option<&catalog::Entry>) -> Option<Vec<Step>> {
         let steps = match self.object.get("then") {
             Some(Value::Array(steps)) if (1..=MOST_STEPS).contains(&steps.len()) => steps,
             Some(_) => {
@@ -219,12 +222,12 @@ impl Reader<'_> {
         let read: Vec<Option<Step>> = steps
             .iter()
             .enumerate()
-            .map(|(index, step)| self.step(&format!("then[{}]", index + 1), step))
+            .map(|(index, step)| self.step(when, &format!("then[{}]", index + 1), step))
             .collect();
         read.into_iter().collect()
     }
 
-    fn step(&mut self, at: &str, step: &Value) -> Option<Step> {
+    fn step(&mut self, when: Option<&catalog::Entry>, at: &str, step: &Value) -> Option<Step> {
         let Value::Object(step) = step else {
             self.say(at, "is a table with `action` and `with`");
             return None;
@@ -264,17 +267,19 @@ impl Reader<'_> {
             }
         };
         let mut with = BTreeMap::new();
-        let mut is_whole = true;
+        let mut unread = Vec::new();
         for (name, value) in given {
             match Expression::read(value, 0) {
                 Ok(expression) => drop(with.insert(name.clone(), expression)),
                 Err(why) => {
-                    is_whole = false;
+                    unread.push(name.as_str());
                     self.say(format!("{at}.with.{name}"), why);
                 }
             }
         }
-        is_whole.then_some(Step { action, with })
+        let step = Step { action, with };
+        check::step(when, &step, at, &unread, &mut self.wrong);
+        unread.is_empty().then_some(step)
     }
 
     fn word<T: Copy>(&mut self, key: &str, usual: T, words: &[(&str, T)]) -> T {

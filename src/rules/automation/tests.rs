@@ -145,7 +145,7 @@ fn a_refusal_names_the_place_and_what_was_meant() {
         (
             "\"source\", operator",
             "\"sourse\", operator",
-            "if: `sourse` is no field of webhook.ContactCreate; did you mean `source`?",
+            "if.all[0].field: `sourse` is no field of webhook.ContactCreate; did you mean `source`?",
         ),
         (
             "{firstName}",
@@ -158,7 +158,7 @@ fn a_refusal_names_the_place_and_what_was_meant() {
             "then[2].action: `contacts.add-tag` is no action; did you mean `contacts.add-tags`?",
         ),
         ("title =", "titel =", "did you mean `title`?"),
-        ("title =", "titel =", "then[1].with: `title` is missing, which contacts.create-task needs"),
+        ("title =", "titel =", "then[1].with.title: is missing, which contacts.create-task needs"),
         ("completed = false", "completed = \"maybe\"", "then[1].with.completed: must be true or false"),
         (
             "on_error = \"continue\"",

@@ -2,10 +2,9 @@
 //!
 //! What comes all the time is carried out in groups: arrivals, intents, completions, ends of turns, looks for links. Of
 //! these, what must outlive the database's machine waits for its disk: an arrival that is acknowledged, an intent to create
-//! and what came of it. The rest is lost with that machine only together with all that came after it, and is then done
-//! again. Everything that moves events within a firm's lanes holds that firm's advisory
-//! lock until it commits; claims hold none and pass over rows that others are about to claim. All times that are
-//! compared come from the database's clock.
+//! and what came of it. The rest is lost with that machine only together with all that came after it, and is done again.
+//! What moves events within a firm's lanes holds that firm's advisory lock until it commits; claims hold none and pass
+//! over rows that others are about to claim. All times that are compared come from the database's clock.
 
 mod access;
 mod alerts;
@@ -26,6 +25,7 @@ mod lines;
 mod links;
 mod listen;
 mod listing;
+mod mappings;
 mod migrations;
 mod parking;
 mod people;

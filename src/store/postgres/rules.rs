@@ -10,7 +10,9 @@ use super::rows::{Fault, count, moment, small, text};
 use super::{NO_FIRM, PostgresStore, claims, read};
 use crate::crypto::Keyring;
 use crate::domain::{EventId, FirmId};
-use crate::store::rules::{RuleRow, RuleRun, RuleSaved, RuleVersion, Rules, open, seal, version_name};
+use crate::store::rules::{
+    RanOnce, RuleRow, RuleRun, RuleSaved, RuleVersion, Rules, open, seal, version_name,
+};
 use crate::store::{Lease, Settled, StoreError};
 
 async fn all(pool: &PgPool, keyring: &Keyring) -> Result<Vec<RuleRow>, Fault> {
@@ -182,6 +184,33 @@ impl Rules for PostgresStore {
                     rule: Row::try_get(row, "rule")?,
                     version: small(row, "version")?,
                     subject: row.try_get("subject")?,
+                })
+            };
+            rows.iter().map(run).collect()
+        })
+        .await
+    }
+
+    async fn last_runs(
+        &self,
+        rule: &str,
+        within: Option<&[FirmId]>,
+        most: usize,
+    ) -> Result<Vec<RanOnce>, StoreError> {
+        read(async {
+            let sql = "SELECT event, firm, version, begun_at FROM rule_run WHERE rule = $1
+                AND ($2::text[] IS NULL OR firm = ANY($2)) ORDER BY begun_at DESC LIMIT $3";
+            let within =
+                within.map(|firms| firms.iter().map(|firm| firm.as_str().to_owned()).collect::<Vec<_>>());
+            let select =
+                sqlx::query(sql).bind(text(rule)).bind(within).bind(i64::try_from(most).unwrap_or(i64::MAX));
+            let rows = select.fetch_all(&self.core.pool).await?;
+            let run = |row: &sqlx::postgres::PgRow| {
+                Ok(RanOnce {
+                    event: EventId(row.try_get("event")?),
+                    firm: FirmId::new(row.try_get::<&str, _>("firm")?),
+                    version: small(row, "version")?,
+                    begun_at: moment(row, "begun_at")?,
                 })
             };
             rows.iter().map(run).collect()

@@ -19,6 +19,7 @@ mod lanes;
 mod links;
 mod listing;
 mod lock;
+mod mappings;
 mod migrations;
 mod parking;
 mod people;

@@ -10,7 +10,9 @@ use super::rows::{Id, Millis};
 use super::{SqliteStore, claims};
 use crate::crypto::Keyring;
 use crate::domain::{EventId, FirmId};
-use crate::store::rules::{RuleRow, RuleRun, RuleSaved, RuleVersion, Rules, open, seal, version_name};
+use crate::store::rules::{
+    RanOnce, RuleRow, RuleRun, RuleSaved, RuleVersion, Rules, open, seal, version_name,
+};
 use crate::store::{Lease, Settled, StoreError};
 
 fn all(connection: &Connection, keyring: &Keyring) -> Result<Vec<RuleRow>, StoreError> {
@@ -182,6 +184,29 @@ impl Rules for SqliteStore {
             let mut select = connection.prepare_cached(sql)?;
             let rows = select.query_map([Id(event)], |row| {
                 Ok(RuleRun { rule: row.get(0)?, version: row.get(1)?, subject: row.get(2)? })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn last_runs(
+        &self,
+        rule: &str,
+        within: Option<&[FirmId]>,
+        most: usize,
+    ) -> Result<Vec<RanOnce>, StoreError> {
+        let rule = rule.to_owned();
+        let names =
+            |firms: &[FirmId]| firms.iter().map(FirmId::as_str).collect::<serde_json::Value>().to_string();
+        let (within, most) = (within.map(names), i64::try_from(most).unwrap_or(i64::MAX));
+        self.read(move |connection, _| {
+            let sql = "SELECT event, firm, version, begun_at FROM rule_run WHERE rule = ?1
+                AND (?2 IS NULL OR firm IN (SELECT value FROM json_each(?2))) ORDER BY begun_at DESC LIMIT ?3";
+            let mut select = connection.prepare_cached(sql)?;
+            let rows = select.query_map(params![rule, within, most], |row| {
+                let (event, begun_at) = (row.get::<_, Id>(0)?.0, row.get::<_, Millis>(3)?.0);
+                Ok(RanOnce { event, firm: FirmId::new(row.get::<_, String>(1)?), version: row.get(2)?, begun_at })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })

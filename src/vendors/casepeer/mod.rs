@@ -5,6 +5,7 @@ mod auth;
 pub(super) mod mail;
 mod oauth;
 mod pace;
+mod words;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ pub use self::auth::{ClientTokens, Source};
 use self::mail::Mailer;
 pub use self::oauth::AccountClient;
 use self::pace::Pace;
+use self::words::Words;
 use super::exchange::Credential;
 use super::redact::harmless;
 use super::{Exchange, Failure, HttpClient, classify};
@@ -37,6 +39,7 @@ pub struct CasePeerClient {
     mailer: Option<Mailer>,
     auth: Auth,
     pace: Pace,
+    words: Words,
     profile: Profile,
 }
 
@@ -46,7 +49,8 @@ impl CasePeerClient {
         let base_url = if firm.base_url.is_empty() { profile.base_url() } else { &firm.base_url };
         let (auth, pace) = (Auth::new(firm.auth.clone(), tokens), Pace::new(profile.limits()));
         let mailer = firm.mail.as_ref().map(Mailer::new);
-        Self { auth, http, base_url: base_url.to_owned(), hooks: firm.hooks.clone(), mailer, pace, profile }
+        let (base_url, hooks, words) = (base_url.to_owned(), firm.hooks.clone(), Words::default());
+        Self { auth, http, base_url, hooks, mailer, pace, words, profile }
     }
 
     /// Where the account's API is.
@@ -122,7 +126,12 @@ impl CasePeerClient {
         body: Option<Vec<u8>>,
         idempotency_key: Option<&str>,
     ) -> Exchange {
+        let tell = |words: &[_]| self.words.tell(self.profile.name(), request.operation, words);
+        tell(&request.unknown_words);
         let exchange = self.send_raw(request, body, idempotency_key).await;
+        if let (Ok(answer), Carrier::Api) = (&exchange.result, request.carrier) {
+            tell(&self.profile.unknown_words(request, answer));
+        }
         let result = match exchange.result {
             Ok(answer) if !self.profile.is_success(request, answer.status) => {
                 let detail =

@@ -1,7 +1,9 @@
 //! The console: signing in, who may do what, and what pages say.
 
+mod builder;
 mod matrix;
 mod pages;
+mod rules;
 mod sign_in;
 
 use casebridge::config::Secret;

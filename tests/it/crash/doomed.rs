@@ -7,6 +7,7 @@ mod figures;
 mod hand_offs;
 mod hooks;
 mod keeping;
+mod mappings;
 mod people;
 mod review;
 mod rules;

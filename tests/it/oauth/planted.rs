@@ -1,36 +1,11 @@
 //! Tokens, codes, links and cookies stay where they belong: a search of everything that is written finds none of them.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use casebridge::twin::NewContact;
 use jiff::SignedDuration;
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::{ALL, Browser, bridge_with, credential, link};
 use crate::story::ada;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
+use crate::support::Log;
 
 fn holds(bytes: &[u8], planted: &str) -> bool {
     bytes.windows(planted.len()).any(|window| window == planted.as_bytes())
@@ -38,12 +13,7 @@ fn holds(bytes: &[u8], planted: &str) -> bool {
 
 #[tokio::test]
 async fn nothing_that_is_written_holds_a_secret_of_a_connection() {
-    let log = Log::default();
-    // While only one subscriber is registered, tracing asks that of whichever thread meets a line first, and a thread of
-    // another test, which has none, would switch the line off for good. A second one makes it ask all of them.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
-    let _logging = tracing::subscriber::set_default(subscriber.finish());
+    let log = Log::capture();
 
     let bridge = bridge_with(ALL).await;
     let mut browser = Browser::of(&bridge);
@@ -92,9 +62,7 @@ async fn nothing_that_is_written_holds_a_secret_of_a_connection() {
             written.push(("the database", std::fs::read(file).unwrap_or_default()));
         }
     }
-    // What this program logs; the HTTP library's own lines, at a level nobody runs with, are not its.
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let ours: String = log.lines().filter(|line| line.contains("casebridge::")).collect();
+    let ours = log.ours();
     assert!(
         ours.contains("a firm was connected to HighLevel") && ours.contains("a HighLevel token was renewed")
     );

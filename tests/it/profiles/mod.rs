@@ -4,6 +4,7 @@
 
 mod scenarios;
 mod stage;
+mod words;
 
 use std::panic::AssertUnwindSafe;
 

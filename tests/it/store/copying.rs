@@ -60,6 +60,7 @@ async fn lived_in() -> TestStore {
     test.store.make_link([0; 32], &firm(), hour).await.unwrap();
     test.store.use_link([1; 32], hour).await.unwrap();
     test.store.save_rule("signed", "{}", None, "maria").await.unwrap();
+    test.store.save_mapping(&firm(), Some("{}"), 0, "maria").await.unwrap();
     test.store.add_hook(super::hooks::new("h1")).await.unwrap();
     let token = NewToken {
         id: "t1".into(),
@@ -140,6 +141,7 @@ async fn a_copy_is_complete_and_goes_on() {
         "action_answer",
         "rule",
         "rule_version",
+        "mapping",
         "rule_run",
         "rule_budget",
         "account",

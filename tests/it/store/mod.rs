@@ -14,6 +14,7 @@ mod keeping;
 mod lanes;
 mod links;
 mod listing;
+mod mappings;
 mod outage;
 mod parking;
 mod people;

@@ -9,6 +9,7 @@ use super::{TestStore, firm, on_both};
 on_both!(
     a_version_follows_the_one_it_was_made_from,
     a_run_stays_with_the_version_it_began_with,
+    the_last_runs_of_a_rule_are_listed_newest_first,
     writes_are_counted_by_the_hour_and_by_firm,
 );
 
@@ -70,6 +71,27 @@ async fn a_run_stays_with_the_version_it_began_with(test: &TestStore) {
     let mut lost = claim.lease.clone();
     lost.claim += 1;
     assert_eq!(store.begin_runs(&lost, vec![run(3)]).await.unwrap(), Settled::LeaseLost);
+}
+
+async fn the_last_runs_of_a_rule_are_listed_newest_first(test: &TestStore) {
+    let store = &test.store;
+    let mut events = Vec::new();
+    for id in ["c1", "c2", "c3"] {
+        test.update(id).await;
+        let claim = test.claim_one().await;
+        let run = |rule: &str| RuleRun { rule: rule.into(), version: 2, subject: String::new() };
+        store.begin_runs(&claim.lease, vec![run("a"), run("b")]).await.unwrap();
+        events.insert(0, claim.lease.event);
+        test.pass(SignedDuration::from_secs(1));
+    }
+    let last = async |within: Option<&[FirmId]>, most| {
+        let runs = store.last_runs("a", within, most).await.unwrap();
+        assert!(runs.iter().all(|run| run.version == 2 && run.firm == firm()));
+        runs.into_iter().map(|run| run.event).collect::<Vec<_>>()
+    };
+    assert_eq!(last(None, 2).await, events[..2]);
+    assert_eq!(last(Some(&[FirmId::new("bell"), firm()]), 10).await, events);
+    assert!(last(Some(&[FirmId::new("bell")]), 10).await.is_empty());
 }
 
 async fn writes_are_counted_by_the_hour_and_by_firm(test: &TestStore) {

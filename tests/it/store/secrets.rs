@@ -93,6 +93,12 @@ async fn live_in(test: &TestStore) {
         let person = test.store.person_of(&firm(), &contact(&id)).await.unwrap().unwrap();
         test.store.add_hook(super::hooks::new(&id)).await.unwrap();
         test.store.save_rule(&id, "{}", None, "maria").await.unwrap();
+        let mapping = test
+            .store
+            .save_mapping(&casebridge::domain::FirmId::new(&id), Some("{}"), 0, "maria")
+            .await
+            .unwrap();
+        assert_eq!(mapping, Some(1));
         test.store.hold(person, "Byron v. Acme", "maria").await.unwrap();
         let access = Secret::new("access");
         let tokens = Tokens {
@@ -110,6 +116,9 @@ async fn live_in(test: &TestStore) {
 }
 
 async fn assert_it_opens(store: &SharedStore) {
+    for row in store.mappings().await.unwrap() {
+        assert_eq!(row.json.as_deref(), Some("{}"));
+    }
     let filter = casebridge::store::EventFilter { limit: 10, ..Default::default() };
     let events = store.events(filter).await.unwrap();
     assert_eq!(events.len(), 5);
@@ -136,7 +145,7 @@ async fn everything_is_sealed_anew_in_steps_and_the_old_key_may_go(test: &TestSt
     live_in(test).await;
     let (old, both, new) = (keyring(&[("k1", 7)]), keyring(&[("k2", 8), ("k1", 7)]), keyring(&[("k2", 8)]));
     let store = test.database.store(&test.clock, both.clone()).await.unwrap();
-    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 0), ("k1".into(), 76)]);
+    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 0), ("k1".into(), 81)]);
     assert_eq!(store.forget_keys().await.unwrap(), [""; 0], "it is needed");
     for place in SealedPlace::ALL {
         // Broken off after one step, and begun anew from the start.
@@ -152,7 +161,7 @@ async fn everything_is_sealed_anew_in_steps_and_the_old_key_may_go(test: &TestSt
         }
         assert_it_opens(&store).await;
     }
-    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 76), ("k1".into(), 0)]);
+    assert_eq!(store.sealed_by().await.unwrap(), [("k2".into(), 81), ("k1".into(), 0)]);
     assert_eq!(store.forget_keys().await.unwrap(), ["k1"]);
     let alone = test.database.store(&test.clock, new.clone()).await.unwrap();
     assert_it_opens(&alone).await;

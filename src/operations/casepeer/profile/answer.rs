@@ -9,6 +9,7 @@ use super::operation::{Answer, Transport, Wire};
 use super::paging::page;
 use super::place::Place;
 use super::request::is_list;
+use super::values::UnknownWord;
 use crate::operations::{Request, Response, Unexpected};
 
 impl Profile {
@@ -40,6 +41,23 @@ impl Profile {
             Concurrency::None => None,
         };
         Ok(Response { body: ours, etag, ..answer })
+    }
+
+    /// The words of an answer that stay as they are, since a value map that warns does not have them.
+    pub fn unknown_words(&self, request: &Request, answer: &Response) -> Vec<UnknownWord> {
+        let values = &self.document.values;
+        let wire = self.operations.get(request.operation);
+        let (Some(wire), Some(record)) = (wire, self.record_of(request.operation)) else { return Vec::new() };
+        if wire.answer == Answer::Nothing || values.values().all(|map| !map.warns()) {
+            return Vec::new();
+        }
+        let (codec, root) = self.codec_of(wire);
+        let theirs = if is_list(request.operation) || wire.pick {
+            codec.unwrap_many(&answer.body, root, wire.items.as_ref())
+        } else {
+            vec![codec.unwrap_one(&answer.body, root, wire.at.as_ref())]
+        };
+        theirs.iter().flat_map(|theirs| record.unknown_words_in(theirs, values)).collect()
     }
 
     fn read_list(&self, request: &Request, wire: &Wire, answer: &Response) -> Value {

@@ -37,6 +37,7 @@ pub use inbound::{
 pub use operation::{Confirm, ConfirmedBy, Transport};
 pub use paging::Paging;
 pub use provider::{ClientAuth, Pkce, Provider, TokenBody};
+pub use values::UnknownWord;
 
 use crate::domain::RecordKind;
 use crate::operations::Effect;

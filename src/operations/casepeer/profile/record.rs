@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::CannotSend;
 use super::place::Place;
 use super::transform::Transform;
-use super::values::{Mapped, ValueMap};
+use super::values::{Mapped, UnknownWord, ValueMap};
 
 /// The kinds of record, and the names their fields have in our published contract.
 const KINDS: [(&str, &[&str]); 6] =
@@ -155,6 +155,16 @@ impl<'de> Deserialize<'de> for FieldMap {
     }
 }
 
+impl Full {
+    /// What our record has for this field.
+    fn ours(&self, name: &str, ours: &Value, is_partial: bool) -> Option<Value> {
+        match &self.concat {
+            Some(parts) => joined(parts, ours, is_partial),
+            None => Place::at(name).get(ours).filter(|value| !value.is_null()).cloned(),
+        }
+    }
+}
+
 impl RecordMap {
     /// Checks names. A finding names its key and says what is right.
     pub(super) fn check(
@@ -198,11 +208,7 @@ impl RecordMap {
         for (name, FieldMap(field)) in
             self.fields.iter().filter(|(_, field)| field.0.direction != Direction::In)
         {
-            let found = match &field.concat {
-                Some(parts) => joined(parts, &ours, is_partial),
-                None => Place::at(name).get(&ours).filter(|value| !value.is_null()).cloned(),
-            };
-            let value = match found {
+            let value = match field.ours(name, &ours, is_partial) {
                 Some(value) => translated(field, value, values)
                     .ok_or_else(|| CannotSend::UnknownWord { operation, field: name.clone() })?,
                 None if is_partial => continue,
@@ -220,6 +226,50 @@ impl RecordMap {
             self.append_unmapped(place, &ours, &mut theirs);
         }
         Ok(theirs)
+    }
+
+    /// The words of our record that go out as they are, since a map that warns does not have them.
+    pub(super) fn unknown_words_out(
+        &self,
+        ours: &Value,
+        is_partial: bool,
+        values: &BTreeMap<String, ValueMap>,
+    ) -> Vec<UnknownWord> {
+        self.unknown_words(Direction::In, values, |map, name, field| {
+            let word = field.ours(name, ours, is_partial)?.as_str()?.to_owned();
+            (!map.has_ours(&word)).then_some(word)
+        })
+    }
+
+    /// The words of a vendor's record that come in as they are, since a map that warns does not have them.
+    pub(super) fn unknown_words_in(
+        &self,
+        theirs: &Value,
+        values: &BTreeMap<String, ValueMap>,
+    ) -> Vec<UnknownWord> {
+        self.unknown_words(Direction::Out, values, |map, _, field| {
+            let read = field.form.read(field.at.get(theirs).filter(|_| field.concat.is_none())?);
+            let word = read.as_str()?.to_owned();
+            (!map.has_theirs(&word)).then_some(word)
+        })
+    }
+
+    fn unknown_words(
+        &self,
+        other_way: Direction,
+        values: &BTreeMap<String, ValueMap>,
+        unknown: impl Fn(&ValueMap, &str, &Full) -> Option<String>,
+    ) -> Vec<UnknownWord> {
+        let fields = self.fields.iter().filter(|(_, field)| field.0.direction != other_way);
+        let words = fields.filter_map(|(name, FieldMap(field))| {
+            let map = field.values.as_ref()?;
+            let word = unknown(values.get(map).filter(|values| values.warns())?, name, field)?;
+            // A log names no person, and nothing of what is sensitive.
+            let is_personal = name.starts_with("client.") || name.starts_with("custom.");
+            let word = Some(word).filter(|_| !is_personal && field.privacy != Privacy::Sensitive);
+            Some(UnknownWord { map: map.clone(), field: name.clone(), word })
+        });
+        words.collect()
     }
 
     fn append_unmapped(&self, place: &Place, ours: &Value, theirs: &mut Value) {
@@ -299,57 +349,4 @@ fn translated(field: &Full, value: Value, values: &BTreeMap<String, ValueMap>) -
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const LEAD: &str = r#"
-        unmapped = "details"
-        [fields]
-        "client.first_name" = "first_name"
-        "client.phone" = { at = "cell", as = "national" }
-        "client.email" = { at = "email", required = true }
-        external_ref = "custom[field.id=4].value"
-        name = { at = "label", concat = ["client.first_name", "client.last_name"] }
-        summary = { at = "injury", privacy = "sensitive" }
-        "source.type" = { at = "source", default = "Internet" }
-    "#;
-
-    fn write(ours: Value, is_partial: bool) -> Result<Value, CannotSend> {
-        let map: RecordMap = toml::from_str(LEAD).unwrap();
-        map.write("lead.create", ours, is_partial, &BTreeMap::new())
-    }
-
-    #[test]
-    fn a_record_is_written_and_read_back() {
-        let ours = json!({ "external_ref": "ghl:l:c", "case_type": "Dog Bite", "client": { "first_name": "Ada",
-            "last_name": "Byron", "email": "ada@example.com", "phone": "+15125550100" } });
-        let theirs = write(ours, false).unwrap();
-        assert_eq!(
-            theirs,
-            json!({ "first_name": "Ada", "cell": "5125550100", "email": "ada@example.com", "label": "Ada Byron",
-                "custom": [{ "field": { "id": 4 }, "value": "ghl:l:c" }], "source": "Internet",
-                "details": "case_type: Dog Bite" })
-        );
-        let map: RecordMap = toml::from_str(LEAD).unwrap();
-        let mut theirs = theirs;
-        theirs["id"] = 12.into();
-        theirs["injury"] = "neck".into();
-        let ours = map.read(theirs, &BTreeMap::new());
-        assert_eq!(
-            ours,
-            json!({ "id": "12", "external_ref": "ghl:l:c", "source": { "type": "Internet" },
-                "client": { "first_name": "Ada", "email": "ada@example.com", "phone": "5125550100" } }),
-            "what is sensitive is not read"
-        );
-    }
-
-    #[test]
-    fn what_is_required_is_demanded_of_a_whole_record_only() {
-        let missing = CannotSend::Missing { operation: "lead.create", field: "client.email".into() };
-        assert_eq!(write(json!({ "client": { "first_name": "Ada" } }), false), Err(missing));
-        let theirs = write(json!({ "client": { "first_name": "Ada" } }), true).unwrap();
-        assert_eq!(theirs, json!({ "first_name": "Ada" }), "half a name would overwrite the whole");
-    }
-}
+mod tests;

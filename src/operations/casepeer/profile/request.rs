@@ -57,11 +57,14 @@ impl Profile {
         version: Option<&str>,
     ) -> Result<Request, CannotSend> {
         let wire = self.wire(operation)?;
-        let request = self.bare(operation, id)?;
+        let mut request = self.bare(operation, id)?;
         if wire.transport == Transport::EmailBcc {
             return Ok(mail(wire, request, id, &ours));
         }
         let record = self.record_of(operation);
+        if let Some(record) = record {
+            request.unknown_words = record.unknown_words_out(&ours, is_partial, &self.document.values);
+        }
         let mut theirs = match record {
             Some(record) => record.write(operation, ours, is_partial, &self.document.values)?,
             None => ours,

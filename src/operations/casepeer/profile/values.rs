@@ -11,7 +11,7 @@ pub enum OnUnknown {
     /// It goes as it is.
     #[default]
     Keep,
-    /// It goes as it is, and the log says so.
+    /// It goes as it is, and the log and a figure say so.
     Warn,
     /// Nothing is sent; on reading, the value is left out.
     Fail,
@@ -33,6 +33,17 @@ pub struct ValueMap {
     pub(super) default: Option<String>,
 }
 
+/// A word that a map with `on_unknown = "warn"` does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UnknownWord {
+    /// The map, as in `[values.…]`.
+    pub map: String,
+    /// Our name of the field that has the word.
+    pub field: String,
+    /// The word, unless it is of a person or of what is sensitive.
+    pub word: Option<String>,
+}
+
 /// What a map says of a word.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Mapped {
@@ -50,6 +61,21 @@ impl ValueMap {
             Some((_, theirs)) => Mapped::To(theirs.clone()),
             None => self.unknown(word),
         }
+    }
+
+    /// Whether a person is told of words that it does not have.
+    pub(super) fn warns(&self) -> bool {
+        self.on_unknown == OnUnknown::Warn
+    }
+
+    /// Whether it has this word of ours.
+    pub(super) fn has_ours(&self, word: &str) -> bool {
+        self.map.keys().any(|ours| ours.eq_ignore_ascii_case(word))
+    }
+
+    /// Whether it has this word of the vendor's.
+    pub(super) fn has_theirs(&self, word: &str) -> bool {
+        self.map.values().any(|theirs| theirs.eq_ignore_ascii_case(word))
     }
 
     /// Our word for the vendor's. `default` is a word of theirs, so that on reading it stands for nothing.

@@ -69,6 +69,18 @@ pub(super) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "mapping",
+        key: "name",
+        columns: &[
+            ("name", Text),
+            ("firm", Text),
+            ("version", Integer),
+            ("sealed_sync", Bytes),
+            ("saved_at", Integer),
+            ("saved_by", Text),
+        ],
+    },
+    Table {
         name: "rule_run",
         key: "event, rule",
         columns: &[

@@ -32,6 +32,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0015_figures.sql"),
     include_str!("0016_tokens.sql"),
     include_str!("0017_hooks.sql"),
+    include_str!("0018_mapping.sql"),
 ];
 
 /// Held while a schema is brought up to date: a second instance waits for the first.

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0015_figures.sql"),
     include_str!("0016_tokens.sql"),
     include_str!("0017_hooks.sql"),
+    include_str!("0018_mapping.sql"),
 ];
 
 /// The newest schema this build knows.

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use casebridge::domain::{EventId, FirmId};
-use casebridge::store::{Lease, RuleRow, RuleRun, RuleSaved, RuleVersion, Rules, Settled, StoreError};
+use casebridge::store::{
+    Lease, RanOnce, RuleRow, RuleRun, RuleSaved, RuleVersion, Rules, Settled, StoreError,
+};
 use jiff::Timestamp;
 
 use super::Doomed;
@@ -49,6 +51,15 @@ impl Rules for Doomed {
 
     async fn runs_of(&self, event: EventId) -> Result<Vec<RuleRun>, StoreError> {
         self.inner.runs_of(event).await
+    }
+
+    async fn last_runs(
+        &self,
+        rule: &str,
+        within: Option<&[FirmId]>,
+        most: usize,
+    ) -> Result<Vec<RanOnce>, StoreError> {
+        self.inner.last_runs(rule, within, most).await
     }
 
     async fn count_runs(
