@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::Said;
 use crate::crypto::CannotOpen;
 use crate::domain::{
-    Base, CallClass, Cause, EventId, EventState, Fields, FirmId, Link, Outcome, ParkCause, RecordRef, ReviewId,
-    System,
+    Base, CallClass, Cause, EventId, EventState, Fields, FirmId, Link, Outcome, ParkCause, RecordRef,
+    ReviewId, System,
 };
 use crate::telemetry::TraceId;
 

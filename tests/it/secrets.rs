@@ -8,8 +8,8 @@ use std::sync::Arc;
 use casebridge::bridge::{Bridge, Refused};
 use casebridge::clock::{Clock, SystemClock};
 use casebridge::config;
-use casebridge::domain::{Fields, 
-    EventId, FirmId, Opportunity, OpportunityStatus, RecordKind, RecordRef, System, Target,
+use casebridge::domain::{
+    EventId, Fields, FirmId, Opportunity, OpportunityStatus, RecordKind, RecordRef, System, Target,
 };
 use casebridge::store::sqlite::ServeLock;
 use casebridge::store::{Arrival, Begun, DeliveryKey, Intent, Said, SealedPlace};
@@ -185,7 +185,12 @@ fn debug_shows_neither_bodies_nor_names_nor_secrets() {
         match_keys: Vec::new(),
         said: Said::default(),
     };
-    let begun = Begun::Send { body: body.clone(), idempotency_key: "k".into(), ambiguity: None, fields: Fields::default() };
+    let begun = Begun::Send {
+        body: body.clone(),
+        idempotency_key: "k".into(),
+        ambiguity: None,
+        fields: Fields::default(),
+    };
     let claim = casebridge::store::Claim {
         lease: casebridge::store::Lease { event: EventId(Uuid::nil()), firm: FirmId::new("acme"), claim: 1 },
         source: System::HighLevel,

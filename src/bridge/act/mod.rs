@@ -79,7 +79,9 @@ async fn carry_out(
         .begin_effect(session.lease, &key, intent(session, command, &request, &key))
         .await?
     {
-        Begun::Send { body, idempotency_key, ambiguity, fields } => (body, idempotency_key, ambiguity, fields),
+        Begun::Send { body, idempotency_key, ambiguity, fields } => {
+            (body, idempotency_key, ambiguity, fields)
+        }
         Begun::AlreadyDone(_) => return Ok(false),
         Begun::Rival => return Err(Stop::Rival),
         Begun::LeaseLost => return Err(Stop::LeaseLost),

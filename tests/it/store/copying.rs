@@ -9,8 +9,8 @@ use casebridge::domain::{
 };
 use casebridge::store::copy::{CannotCopy, copy};
 use casebridge::store::{
-    ActionAnswer, AuditEntry, Begun, CallsAsked, ConnectLink, Credentials, EventFilter, Holder, Intent, Said,
-    LinkChange, NewToken, RuleRun, SharedStore, Store, Tokens,
+    ActionAnswer, AuditEntry, Begun, CallsAsked, ConnectLink, Credentials, EventFilter, Holder, Intent,
+    LinkChange, NewToken, RuleRun, Said, SharedStore, Store, Tokens,
 };
 use jiff::SignedDuration;
 

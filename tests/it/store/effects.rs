@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use casebridge::domain::{Base, CallClass, Cause, EffectKey, Field, Fields, FirmId, Link, Outcome, RecordRef, Sent, System};
-use casebridge::store::{Ambiguity, Begun, CallRecord, Claim, EffectFailure, Intent, Said, LinkChange, Settled};
+use casebridge::domain::{
+    Base, CallClass, Cause, EffectKey, Field, Fields, FirmId, Link, Outcome, RecordRef, Sent, System,
+};
+use casebridge::store::{
+    Ambiguity, Begun, CallRecord, Claim, EffectFailure, Intent, LinkChange, Said, Settled,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{TestStore, contact, firm, lead, on_both};

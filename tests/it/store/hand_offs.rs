@@ -3,7 +3,7 @@
 use casebridge::domain::{
     Base, EffectKey, EventState, Field, Fields, FirmId, Outcome, RecordKind, RecordRef, System,
 };
-use casebridge::store::{Begun, Claim, Confirmed, HandOver, Intent, Said, Lease, Settled};
+use casebridge::store::{Begun, Claim, Confirmed, HandOver, Intent, Lease, Said, Settled};
 use jiff::SignedDuration;
 
 use super::{TestStore, contact, firm, lead, on_both};

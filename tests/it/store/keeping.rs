@@ -5,7 +5,7 @@ use casebridge::domain::{
     Question, RecordRef, ReviewKind, Shown, System,
 };
 use casebridge::store::{
-    Arrival, Begun, CallRecord, CannotErase, Intent, Said, Kept, LinkChange, Settled, StoreError,
+    Arrival, Begun, CallRecord, CannotErase, Intent, Kept, LinkChange, Said, Settled, StoreError,
 };
 use jiff::SignedDuration;
 

@@ -3,7 +3,7 @@
 use casebridge::domain::{
     Base, Cause, Details, EffectKey, Field, Fields, Link, Outcome, Question, ReviewKind, Shown, System,
 };
-use casebridge::store::{Arrival, Intent, Said, LinkChange, PlanRecord, Settlement};
+use casebridge::store::{Arrival, Intent, LinkChange, PlanRecord, Said, Settlement};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{TestStore, contact, firm, lead, on_both, settlement};

@@ -9,8 +9,8 @@ use casebridge::domain::{
     ReviewKind, Role, System,
 };
 use casebridge::store::{
-    ActionAnswer, AuditEntry, AuditFilter, Begun, HandOver, Holder, Intent, Said, LinkChange, PlanRecord,
-    ReviewFilter, SealedPlace, Settlement, SharedStore, Tokens,
+    ActionAnswer, AuditEntry, AuditFilter, Begun, HandOver, Holder, Intent, LinkChange, PlanRecord,
+    ReviewFilter, Said, SealedPlace, Settlement, SharedStore, Tokens,
 };
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
