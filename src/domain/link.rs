@@ -168,16 +168,18 @@ impl Base {
 
     /// The fields that both sides had last, as far as what they have now shows. A value that was sent to a side and is
     /// there has arrived, although the answer did not come: nobody has changed it there since, so that it must not stand
-    /// against what the side it came from says by now.
+    /// against what the side it came from says by now. Where both still have it, that has yet to be agreed on.
     pub fn had_last(&self, highlevel: &Fields, casepeer: &Fields) -> Fields {
         let mut fields = self.fields.clone();
         for Sent { to, fields: sent } in &self.sent {
-            let side = match to {
-                System::HighLevel => highlevel,
-                System::CasePeer => casepeer,
+            let (side, other) = match to {
+                System::HighLevel => (highlevel, casepeer),
+                System::CasePeer => (casepeer, highlevel),
             };
-            for (name, value) in sent.iter().filter(|(name, value)| side.value(name) == Some(value)) {
-                fields.put(name.clone(), value.to_owned());
+            for (name, value) in sent.iter() {
+                if side.value(name) == Some(value) && other.value(name) != Some(value) {
+                    fields.put(name.clone(), value.to_owned());
+                }
             }
         }
         fields
