@@ -7,12 +7,13 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::calls::add_calls;
+use super::core::{Core, in_transaction};
 use super::rows::{Fault, moment, moment_if_any, small, text, word_if_any};
 use super::{claims, hand_offs, links};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EffectKey, FirmId, RecordRef};
 use crate::store::said::split;
-use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, Lease, Settled};
+use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, Lease, Settled, StoreError};
 
 pub(super) fn place(row: &str) -> Place<'_> {
     Place { table: "effect", column: "sealed_request", row }
@@ -224,11 +225,13 @@ pub(super) async fn fail(
 }
 
 /// Tells the links what open updates of this event said.
-pub(super) async fn recall(
-    connection: &mut PgConnection,
-    keyring: &Keyring,
-    lease: &Lease,
-) -> Result<(), Fault> {
+pub(super) async fn recall(core: &Core, keyring: &Keyring, lease: &Lease) -> Result<(), StoreError> {
+    Ok(in_transaction!(core, &[lease.firm.as_str()], |connection, _now| recall_in(
+        connection, keyring, lease
+    ))?)
+}
+
+async fn recall_in(connection: &mut PgConnection, keyring: &Keyring, lease: &Lease) -> Result<(), Fault> {
     let firm = lease.firm.as_str();
     let sql = "SELECT key, sealed_request FROM effect WHERE event = $1 AND completed_at IS NULL AND firm = $2
         AND length(sealed_request) > 0";

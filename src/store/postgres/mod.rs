@@ -300,11 +300,7 @@ impl Store for PostgresStore {
     }
 
     async fn recall(&self, lease: &Lease) -> Result<(), StoreError> {
-        Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, _now| effects::recall(
-            connection,
-            &self.keyring,
-            lease
-        ))?)
+        effects::recall(&self.core, &self.keyring, lease).await
     }
 
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {
