@@ -84,7 +84,7 @@ story("two who look alike are told apart by a person", async () => {
   await admin.getByRole("link", { name: "Look and decide" }).first().click();
   await admin.getByText("same phone (+4)", { exact: true }).waitFor();
   await check(admin);
-  if (process.env.SCREENSHOTS) await look(admin, new URL(admin.url()).pathname, "question");
+  await look(admin, new URL(admin.url()).pathname, "question");
   await admin.getByRole("button", { name: "Yes, this one" }).click();
   await admin.getByText("Decided. What waited for it goes on.").waitFor();
   await admin.getByRole("link", { name: "Look at it again" }).click();
