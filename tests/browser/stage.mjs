@@ -9,7 +9,7 @@ const { CHROMIUM, SCREENSHOTS, KEEP } = process.env;
 // The README's pictures, by what is looked at.
 const KEPT = {
   "home-1280-light": "home", "event-1280-light": "event", "question-1280-light": "question", "home-390-dark": "phone",
-  "connections-1280-dark": "firm", "set-up-1280-light": "set-up",
+  "connections-1280-light": "firm", "set-up-1280-light": "set-up",
 };
 
 // The demo that has told its story, and the one without a firm.
