@@ -117,3 +117,19 @@ async fn an_answer_that_changed_nothing_is_taken_back_and_asked_again() {
         }
     }
 }
+
+#[tokio::test]
+async fn everything_is_sealed_anew_once_every_instance_knows_the_key() {
+    let bridge = TestBridge::start().await;
+    bridge.highlevel.create_contact(ada());
+    bridge.settle().await;
+    let mut root = Person::signed_in(&bridge, "root", Role::Admin, Reach::Everywhere).await;
+    let mut operator = Person::signed_in(&bridge, "op", Role::Operator, Reach::Everywhere).await;
+    assert!(root.get("/settings").await.text.contains("nothing is sealed with another"));
+    assert_eq!(operator.post("/settings/reseal", &[("restarted", "1")]).await.status, 403);
+    assert_eq!(root.post("/settings/reseal", &[]).await.status, 400, "nobody said that all were restarted");
+    assert_eq!(root.post("/settings/reseal", &[("restarted", "1")]).await.status, 303);
+    assert_eq!(deeds(&bridge).await[0].0, "resealed");
+    let event = bridge.installation.events().await.pop().unwrap().id;
+    assert!(bridge.installation.store.payload(event).await.unwrap().is_some(), "it can still be read");
+}
