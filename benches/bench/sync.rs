@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use casebridge::bridge::{Bridge, Worker, WorkerOptions};
+use casebridge::bridge::{Bridge, Worker, WorkerOptions, save_rule};
 use casebridge::clock::SystemClock;
 use casebridge::domain::EventState;
 use casebridge::http::{self, Listener, Readiness, Shared};
+use casebridge::rules::automation::from_toml;
 use casebridge::store::SharedStore;
 use casebridge::twin::Twin;
 use casebridge::twin::highlevel::NewTask;
@@ -25,6 +26,9 @@ use super::{Plan, stock};
 /// How often is looked whether everything is settled.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How many rules look at each event where it is measured what rules cost.
+const RULES: usize = 10;
+
 pub fn run(plan: &Plan, report: &mut Report) {
     let table = Table::new(
         "Full sync against simulated vendors in this process, without limits; a backlog that was received before",
@@ -41,7 +45,7 @@ async fn of(plan: &Plan, database: Database, table: &Table, report: &mut Report)
     let people = if plan.is_full { 5_000 } else { 2_000 };
     let workshop = Workshop::start(database).await;
     let (highlevel, casepeer) = (&workshop.twin.highlevel, &workshop.twin.casepeer);
-    let mut measure = async |what: &str, is_budgeted: bool| {
+    let measure = async |report: &mut Report, what: &str, is_budgeted: bool| {
         let writes = casepeer.writes() + highlevel.writes();
         let (events, elapsed, processor) = workshop.settle_backlog().await;
         let writes = casepeer.writes() + highlevel.writes() - writes;
@@ -52,50 +56,67 @@ async fn of(plan: &Plan, database: Database, table: &Table, report: &mut Report)
         } else {
             String::new()
         };
+        let each = processor.as_secs_f64() * 1e6 / events.max(1) as f64;
         table.row([
             format!("{}, {what}", database.name()),
             number(events as f64),
             number(writes as f64),
             number(rate),
-            number(processor.as_secs_f64() * 1e6 / events.max(1) as f64),
+            number(each),
             verdict,
         ]);
+        each
     };
 
     let contacts: Vec<String> = (0..people).map(|index| highlevel.create_contact(person(index))).collect();
     workshop.receive("ContactCreate").await;
-    measure("new people: each a lead", false).await;
+    measure(report, "new people: each a lead", false).await;
 
     for (index, contact) in contacts.iter().enumerate() {
         highlevel.update_contact(contact, json!({"city": format!("City {index}")}));
     }
     workshop.receive("ContactUpdate").await;
-    measure("linked people changed", true).await;
+    let before = measure(report, "linked people changed", true).await;
+
+    // Between two without, for tables grow meanwhile.
+    let mut again = async |what: &str, town: &str| {
+        for (index, contact) in contacts.iter().enumerate() {
+            highlevel.update_contact(contact, json!({"city": format!("{town} {index}")}));
+        }
+        workshop.receive("ContactUpdate").await;
+        measure(report, what, false).await
+    };
+    workshop.switch_rules(true).await;
+    let with = again("linked people changed, ten rules look", "Village").await;
+    workshop.switch_rules(false).await;
+    let after = again("linked people changed, no rules again", "Hamlet").await;
+    let name = format!("what ten rules add to full sync, {}, processor time", database.name());
+    report.judge(&name, with * 2.0 / (before + after), "×", Bound::AtMost(1.1));
 
     for contact in &contacts {
         highlevel.create_task(contact, NewTask { title: "Call back".into(), ..NewTask::default() });
     }
     workshop.receive("TaskCreate").await;
-    measure("a task for each", false).await;
+    measure(report, "a task for each", false).await;
 
     for index in 0..people / 4 {
         let title = format!("Task {index}");
         highlevel.create_task(&contacts[0], NewTask { title, ..NewTask::default() });
     }
     workshop.receive("TaskCreate").await;
-    measure("tasks, all of one person", false).await;
+    measure(report, "tasks, all of one person", false).await;
 
     for index in 0..people {
         highlevel.update_contact(&contacts[1], json!({"city": format!("Town {index}")}));
     }
     workshop.receive("ContactUpdate").await;
-    measure("changes, all of one person (settled together)", false).await;
+    measure(report, "changes, all of one person (settled together)", false).await;
 
     workshop.hear_echoes();
     for (index, contact) in contacts.iter().enumerate() {
         highlevel.update_contact(contact, json!({"city": format!("Borough {index}")}));
     }
-    measure("linked people changed, as it comes, with its echo", false).await;
+    measure(report, "linked people changed, as it comes, with its echo", false).await;
     workshop.stop().await;
 }
 
@@ -121,6 +142,22 @@ impl Workshop {
         let socket = Listener::bind(([127, 0, 0, 1], 0).into()).expect("the system has a free port");
         let listener = Listener::serve(socket, http::public(shared)).expect("the port can be served");
         Self { twin, bridge, store, key: stock::key(), listener, _site: site, handed_over: 0.into() }
+    }
+
+    /// Rules that look at every changed contact and find nothing to do: what they cost is the looking.
+    async fn switch_rules(&self, is_on: bool) {
+        for number in 0..RULES {
+            let id = format!("bench-{number}");
+            let text = format!(
+                "id = \"{id}\"\nname = \"A source\"\nwhen = \"webhook.ContactUpdate\"\n\
+                if = {{ all = [{{ field = \"source\", operator = \"equals\", value = \"Source {number}\" }}, \
+                {{ field = \"email\", operator = \"exists\" }}] }}\n\
+                [[then]]\naction = \"contacts.create-note\"\nwith = {{ contactId = \"{{id}}\", body = \"Found.\" }}\n"
+            );
+            let rule = from_toml(&text).expect("the rule checks");
+            save_rule(&self.store, &rule, "bench").await.expect("the rule is saved");
+            assert!(self.store.switch_rule(&id, is_on).await.expect("the store works"));
+        }
     }
 
     /// Receives HighLevel's webhooks of this type that have been made since the last time.

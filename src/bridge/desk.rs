@@ -51,7 +51,7 @@ impl From<CannotResolve> for NotDone {
 const LONGEST_REASON: usize = 1_000;
 
 /// A reason in a few words.
-fn reason(text: &str, for_what: &str) -> Result<String, NotDone> {
+pub(super) fn reason(text: &str, for_what: &str) -> Result<String, NotDone> {
     let text = text.trim();
     if text.is_empty() {
         return Err(NotDone::Invalid(format!("`reason` is empty: say in a few words {for_what}")));
@@ -62,7 +62,7 @@ fn reason(text: &str, for_what: &str) -> Result<String, NotDone> {
     Ok(text.to_owned())
 }
 
-fn allow(actor: &Actor, needed: Role, firm: &FirmId) -> Result<(), NotDone> {
+pub(super) fn allow(actor: &Actor, needed: Role, firm: &FirmId) -> Result<(), NotDone> {
     match (actor.may(needed, firm), actor.reach.covers(firm)) {
         (true, _) => Ok(()),
         (false, true) => Err(NotDone::NotAllowed(needed)),
@@ -179,19 +179,25 @@ impl Bridge {
         Ok(self.store.note_deed(AuditEntry::new(&actor.name, Deed::Resumed).at(firm)).await?)
     }
 
-    /// A link by which a firm is connected to HighLevel, once; until when.
+    /// A link by which a firm is connected to one of the systems, once; until when.
     pub async fn connect_link_as(
         &self,
         actor: &Actor,
-        firm: &FirmId,
+        id: &FirmId,
+        surface: Surface,
     ) -> Result<(String, Timestamp), NotDone> {
-        self.known_firm(actor, Role::Admin, firm)?;
-        let is_oauth = self.firms.find(firm).is_some_and(|firm| firm.is_connected_by_browser);
-        let connections = is_oauth.then(|| self.connections());
-        let no_oauth =
-            || NotDone::Conflict("The firm is connected by a token from the configuration.".into());
-        let link = connections.ok_or_else(no_oauth)?.make_link(Surface::HighLevel, firm).await?;
-        self.store.note_deed(AuditEntry::new(&actor.name, Deed::LinkMade).at(firm)).await?;
+        self.known_firm(actor, Role::Admin, id)?;
+        let firm = self.firms.find(id).ok_or(NotDone::NotThere)?;
+        let is_by_browser = match surface {
+            Surface::HighLevel | Surface::WhiteLabel => firm.is_connected_by_browser,
+            Surface::CasePeer => firm.account.is_some(),
+        };
+        if !is_by_browser {
+            let why = "The firm is connected by a token from the configuration.";
+            return Err(NotDone::Conflict(why.into()));
+        }
+        let link = self.connections().make_link(surface, id).await?;
+        self.store.note_deed(AuditEntry::new(&actor.name, Deed::LinkMade).at(id)).await?;
         Ok(link)
     }
 

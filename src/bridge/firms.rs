@@ -26,6 +26,8 @@ use crate::vendors::{Guard, HttpClient, OwnAddress, TokenSource};
 pub struct Firm {
     /// Its short name.
     pub id: FirmId,
+    /// What people call it.
+    pub title: String,
     /// Its HighLevel location.
     pub location: String,
     /// Whether it is connected by a person in the browser.
@@ -202,6 +204,7 @@ impl Firm {
             meter(before.map(|firm| &firm.casepeer_calls), System::CasePeer, casepeer_allows);
         Self {
             id: FirmId::new(&settings.id),
+            title: settings.name.clone().unwrap_or_else(|| settings.id.clone()),
             account: account.map(|(holder, _)| holder),
             location: settings.highlevel.location_id.clone(),
             inbound_token: settings.casepeer.inbound_token.clone(),

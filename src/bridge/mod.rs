@@ -11,10 +11,13 @@ mod breaker;
 mod by_hand;
 mod confirm;
 mod connections;
+mod counting;
 mod desk;
+mod file;
 mod firms;
 mod hooks;
 mod pace;
+mod papers;
 mod people;
 mod prepare;
 mod process;
@@ -27,10 +30,14 @@ mod review;
 mod secrets;
 mod session;
 mod settle;
+mod tokens;
+mod trial;
 mod watch;
 mod what_if;
 mod worker;
 
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
@@ -41,14 +48,18 @@ pub use backfill::{BACKFILL_PAUSE, BackfillOptions, BackfillReport, Example, Exp
 pub use by_hand::{AskedCall, CallState, LONGEST_KEY, NotTaken};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};
 pub use desk::NotDone;
+pub use file::FileState;
 pub use firms::{Firm, Firms, casepeer_client};
+pub use papers::{erase_person, export_person};
 pub use people::{CannotLink, link};
 pub use receive::{CasePeerSender, Refused};
 pub use reconcile::{GapReport, KindReport, NoSweep, SweepOptions, SweepReport};
 pub use replay::{NoPreview, Preview, Step, Would};
 pub use retention::{RETAIN_EVERY, Retained};
 pub use review::{CannotResolve, resolve};
-pub use secrets::{RENEW_AFTER, SecretAge, SecretInUse};
+pub use secrets::{RENEW_AFTER, Resealing, SecretAge, SecretInUse, reseal, webhook_secret};
+pub use tokens::{CannotMakeToken, HOOKS, TOKEN_START, TokenGrant, make_token};
+pub use trial::{Fault, Trial, try_casepeer, try_highlevel};
 pub use watch::{Verification, WATCH_EVERY, Watchman};
 pub use what_if::Difference;
 pub use worker::{Worker, WorkerOptions};
@@ -56,18 +67,14 @@ pub use worker::{Worker, WorkerOptions};
 use crate::clock::SharedClock;
 use crate::config::{Config, ReconcileConfig, RetentionConfig};
 use crate::crypto::{Keyring, random_key};
+use crate::domain::FirmId;
 use crate::operations::Effect;
-use crate::store::{SharedStore, StoreError};
+use crate::store::SharedStore;
 use crate::telemetry::Spans;
 use crate::vendors::highlevel::OAuthClient;
 use crate::vendors::{HttpClient, OwnAddress};
 use crate::webhook::highlevel::Keys;
 use crate::webhook::highlevel::sign::SigningKey;
-
-/// Hours that one look counts, and events it makes findable: the rest has its turn with the next.
-const HOURS_AT_ONCE: usize = 48;
-const BATCHES_AT_ONCE: usize = 20;
-const BATCH: usize = 500;
 
 /// Everything the flow needs.
 pub struct Bridge {
@@ -101,6 +108,16 @@ pub struct Bridge {
     pub verification: Verification,
     /// What the bridge's own test events are signed with; it never leaves this process.
     probe_key: SigningKey,
+    /// What becomes of the bytes of what is erased.
+    erased_bytes: &'static str,
+    /// Whether this process seals everything anew.
+    is_resealing: AtomicBool,
+    /// How the configuration file stands.
+    file: RwLock<FileState>,
+    /// What came of trying each firm's connections last, in this process.
+    trials: RwLock<BTreeMap<FirmId, Trial>>,
+    /// Rung when somebody looks at the figures.
+    looked_at: Notify,
     /// Rung when an event may have become due.
     wake: Notify,
 }
@@ -144,11 +161,17 @@ impl Bridge {
             hooks: hooks::HookIndex::default(),
             http: RwLock::new(http),
             retention: config.retention,
+            erased_bytes: papers::bytes_of(&config.store.url),
+            is_resealing: AtomicBool::new(false),
+            file: RwLock::default(),
+            trials: RwLock::default(),
+            looked_at: Notify::new(),
             wake: Notify::new(),
         })
     }
 
-    /// Works by another configuration from now on: its profiles, value maps and rules. The firms must be the same.
+    /// Works by another configuration from now on: its profiles, value maps and rules, and firms that were
+    /// added.
     pub fn reload(&self, config: &Config) -> Result<(), String> {
         let http = firms::client(config, &self.clock);
         self.firms.replace(config, &http, &self.connections)?;
@@ -163,19 +186,6 @@ impl Bridge {
     /// The public listener's address as the outside knows it, if it is configured.
     pub fn public_url(&self) -> Option<&str> {
         self.public_url.as_deref().map(|url| url.trim_end_matches('/'))
-    }
-
-    /// Counts anew what may have changed, and makes what is new findable: what the console shows.
-    pub async fn count_up(&self) -> Result<(), StoreError> {
-        for hour in self.store.hours_to_count(HOURS_AT_ONCE).await? {
-            self.store.count_hour(hour).await?;
-        }
-        for _ in 0..BATCHES_AT_ONCE {
-            if self.store.index_events(BATCH).await? < BATCH {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// The signature of a test event of the bridge's own.

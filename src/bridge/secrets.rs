@@ -1,13 +1,15 @@
 //! How old the secrets in use are.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Bridge;
-use crate::config::Config;
-use crate::crypto::Keyring;
-use crate::store::StoreError;
+use super::{Bridge, NotDone};
+use crate::config::{Config, Secret};
+use crate::crypto::{Keyring, random_key};
+use crate::domain::{Actor, Deed};
+use crate::store::{AuditEntry, SealedPlace, SharedStore, StoreError};
 
 /// How old a secret may be before a person is asked to renew it: what HighLevel advises for its tokens
 /// (help.gohighlevel.com, "Private Integrations").
@@ -56,7 +58,80 @@ impl SecretInUse {
     }
 }
 
+/// A new secret that webhooks are signed with: 32 bytes in hexadecimal. It is kept nowhere.
+pub fn webhook_secret() -> Secret {
+    Secret::new(hex::encode(&random_key()[..]))
+}
+
+/// Values that are sealed anew in one transaction: some milliseconds, in which the service waits to write.
+const STEP: usize = 100;
+
+/// What came of sealing anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resealing {
+    /// How many values.
+    pub values: u64,
+    /// The keys with which nothing is sealed any more.
+    pub forgotten: Vec<String>,
+}
+
+/// Seals every stored value anew with the active key, while the service runs. May be broken off at any time and goes on
+/// where it was. Whoever reads the store must know that key. `told` hears how many are done, and whether that is all.
+pub async fn reseal(
+    store: &SharedStore,
+    mut told: impl FnMut(u64, bool) + Send,
+) -> Result<Resealing, StoreError> {
+    let mut values = 0;
+    for (at, place) in SealedPlace::ALL.into_iter().enumerate() {
+        let mut next = None;
+        loop {
+            let step = store.reseal(place, next, STEP).await?;
+            values += step.values;
+            next = step.next;
+            told(values, next.is_none() && at + 1 == SealedPlace::ALL.len());
+            if next.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(Resealing { values, forgotten: store.forget_keys().await? })
+}
+
 impl Bridge {
+    /// The key that seals, and how many stored values are sealed with others.
+    pub async fn sealed_by_others(&self) -> Result<(String, Vec<(String, u64)>), StoreError> {
+        let active = self.keyring.active().to_owned();
+        let mut others = self.store.sealed_by().await?;
+        others.retain(|(id, values)| *id != active && *values > 0);
+        Ok((active, others))
+    }
+
+    /// Seals everything anew with the active key, beside the work, as somebody who governs asks. One run at a time.
+    pub async fn reseal_as(self: &Arc<Self>, actor: &Actor) -> Result<(), NotDone> {
+        if self.is_resealing.swap(true, Ordering::Relaxed) {
+            return Err(NotDone::Conflict("It is under way already.".into()));
+        }
+        let deed = AuditEntry::new(&actor.name, Deed::Resealed).about(self.keyring.active());
+        if let Err(error) = self.store.note_deed(deed).await {
+            self.is_resealing.store(false, Ordering::Relaxed);
+            return Err(error.into());
+        }
+        let bridge = Arc::clone(self);
+        tokio::spawn(async move {
+            match reseal(&bridge.store, |_, _| {}).await {
+                Ok(done) => tracing::info!(values = done.values, "what is stored was sealed anew"),
+                Err(error) => tracing::error!("what is stored could not be sealed anew: {error}"),
+            }
+            bridge.is_resealing.store(false, Ordering::Relaxed);
+        });
+        Ok(())
+    }
+
+    /// Whether that is under way in this process.
+    pub fn is_resealing(&self) -> bool {
+        self.is_resealing.load(Ordering::Relaxed)
+    }
+
     /// How old each secret is that is in use. A new one is known from now on.
     pub async fn secret_ages(&self) -> Result<Vec<SecretAge>, StoreError> {
         let secrets = Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner));

@@ -6,14 +6,11 @@ use std::sync::Arc;
 use super::ConfigArgument;
 use super::failure::Failure;
 use super::serve::{keyring, open_store};
-use crate::bridge::{Bridge, Firm, SecretAge};
+use crate::bridge::{Bridge, Fault, Firm, SecretAge, try_casepeer, try_highlevel};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
-use crate::domain::CallClass;
 use crate::operations::highlevel::scopes::FEATURES;
-use crate::operations::{casepeer, highlevel};
 use crate::store::Quota;
-use crate::vendors::Exchange;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -25,11 +22,6 @@ pub(super) struct Arguments {
 struct Finding {
     what: String,
     result: Result<String, Fault>,
-}
-
-struct Fault {
-    why: String,
-    fix: String,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -58,8 +50,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
     findings.extend(bridge.secret_ages().await?.iter().filter(|age| age.is_due).map(old_secret));
     for firm in bridge.firms.iter() {
-        let (highlevel, casepeer) = tokio::join!(ask_highlevel(&firm), ask_casepeer(&firm));
-        findings.extend([highlevel, casepeer, scopes_of(&firm).await]);
+        let (highlevel, casepeer) = tokio::join!(try_highlevel(&firm), try_casepeer(&firm));
+        let location = format!("{}: HighLevel location {}", firm.id, firm.location);
+        findings.push(Finding { what: location, result: highlevel });
+        findings.push(Finding { what: format!("{}: CASEpeer", firm.id), result: casepeer });
+        findings.push(scopes_of(&firm).await);
     }
     report(&findings)
 }
@@ -115,30 +110,6 @@ fn old_secret(age: &SecretAge) -> Finding {
     Finding { what: format!("secret {}", age.reference), result: Err(Fault { why, fix }) }
 }
 
-async fn ask_highlevel(firm: &Firm) -> Finding {
-    let exchange = firm.highlevel.send(&highlevel::get_location(&firm.location), None).await;
-    let fix = match exchange.class() {
-        CallClass::Unauthorised if firm.is_connected_by_browser => {
-            "connect it with `casebridge firms connect`"
-        }
-        CallClass::Unauthorised => {
-            "make a private integration in HighLevel (Settings > Private Integrations) with the scope locations.readonly \
-             and those of the README, in this location, and set firms.highlevel.token"
-        }
-        CallClass::Rejected => {
-            "see firms.highlevel.location_id: it is the last part of the sub-account's address"
-        }
-        _ => "see highlevel.base_url and this machine's way to the internet; then try again",
-    };
-    let what = format!("{}: HighLevel location {}", firm.id, firm.location);
-    if exchange.class() == CallClass::Unpermitted {
-        // The connection is good; only this question is not allowed.
-        let fact = "is connected; it is not asked, for want of the scope locations.readonly".to_owned();
-        return Finding { what, result: Ok(fact) };
-    }
-    finding(what, &exchange, fix)
-}
-
 /// What the connection's scopes allow.
 async fn scopes_of(firm: &Firm) -> Finding {
     let what = format!("{}: HighLevel scopes", firm.id);
@@ -168,36 +139,6 @@ fn features(granted: &[String]) -> String {
         }
     });
     format!("{} granted{}", granted.len(), lines.collect::<String>())
-}
-
-async fn ask_casepeer(firm: &Firm) -> Finding {
-    let health = match casepeer::health(firm.casepeer.profile()) {
-        Ok(health) => health,
-        // Nothing to ask, as when everything goes by hooks.
-        Err(why) => {
-            return Finding {
-                what: format!("{}: CASEpeer", firm.id),
-                result: Ok(format!("not asked: {why}")),
-            };
-        }
-    };
-    let exchange = firm.casepeer.send(&health, None, None).await;
-    let fix = match exchange.class() {
-        CallClass::Unauthorised => "see firms.casepeer.auth: the token, or the client id and secret",
-        CallClass::Rejected => {
-            "see firms.casepeer.base_url: the profile's paths, such as /me, are appended to it"
-        }
-        _ => "see firms.casepeer.base_url and this machine's way there; then try again",
-    };
-    finding(format!("{}: CASEpeer", firm.id), &exchange, fix)
-}
-
-fn finding(what: String, exchange: &Exchange, fix: &str) -> Finding {
-    let result = match &exchange.result {
-        Ok(_) => Ok(format!("answers in {} ms", exchange.duration.as_millis())),
-        Err(failure) => Err(Fault { why: failure.detail.clone(), fix: fix.into() }),
-    };
-    Finding { what, result }
 }
 
 fn report(findings: &[Finding]) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::failure::Failure;
-use crate::bridge::Bridge;
+use crate::bridge::{Bridge, FileState};
 use crate::config::{Loaded, Reloaded};
 
 /// How often the files are looked at.
@@ -32,7 +32,15 @@ pub enum Looked {
 impl Reloader {
     /// Watches over what this bridge works by.
     pub fn new(bridge: Arc<Bridge>, loaded: Loaded) -> Self {
-        Self { bridge, loaded }
+        let watching = Self { bridge, loaded };
+        watching.note(None, Vec::new());
+        watching
+    }
+
+    /// Says at the console how the file stands.
+    fn note(&self, refused: Option<String>, needs_restart: Vec<String>) {
+        let path = Some(self.loaded.path().display().to_string());
+        self.bridge.note_file(FileState { path, refused, needs_restart });
     }
 
     /// Looks whether a file has changed, and takes it over.
@@ -52,12 +60,14 @@ impl Reloader {
                     let keys = listed(&needs_restart);
                     tracing::warn!("these changed keys wait for a restart: {keys}");
                 }
+                self.note(None, needs_restart);
                 Looked::TakenOver
             }
             Err(why) => {
                 tracing::error!(
                     "the changed configuration was refused, and the one before stays in force: {why}"
                 );
+                self.note(Some(why.clone()), Vec::new());
                 Looked::Refused(why)
             }
         }

@@ -2,22 +2,17 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 use super::ConfigArgument;
 use super::failure::Failure;
 use super::output::{note, print_json, say};
 use super::serve::{keyring, open_store};
+use crate::bridge::{CannotMakeToken, TokenGrant, make_token};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
-use crate::crypto::random_key;
-use crate::http::TOKEN_START;
-use crate::operations::catalog::{self, Kind, nearest_entry};
-use crate::store::{NewToken, SharedStore};
+use crate::domain::FirmId;
+use crate::store::SharedStore;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -67,13 +62,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb {
         Verb::Create { config, name, firms, actions, by, .. } => {
             let (config, store) = open(&config).await?;
-            check(&config, &firms, &actions)?;
-            let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(&random_key()[..]));
-            let token = Zeroizing::new(format!("{TOKEN_START}{}", *secret));
-            let digest = Sha256::digest(token.as_bytes()).into();
-            let id = hex::encode(&random_key()[..6]);
-            store.add_token(NewToken { id: id.clone(), name, digest, firms, actions, by }).await?;
-            say(&token)?;
+            let known: Vec<FirmId> = config.firms.iter().map(|firm| FirmId::new(&firm.id)).collect();
+            let made = make_token(&store, &known, TokenGrant { name, firms, actions }, &by).await;
+            let (id, token) = made.map_err(cannot)?;
+            say(token.reveal())?;
             note(&format!("this is shown once; `casebridge tokens revoke {id}` ends it"));
             Ok(())
         }
@@ -110,29 +102,15 @@ async fn open(config: &ConfigArgument) -> Result<(Config, SharedStore), Failure>
     Ok((config, store))
 }
 
-fn check(config: &Config, firms: &[String], actions: &[String]) -> Result<(), Failure> {
-    if let Some(unknown) = firms.iter().find(|id| config.firms.iter().all(|firm| firm.id != **id)) {
-        return Err(Failure::usage(format!("there is no firm `{unknown}`"))
-            .hint("`casebridge firms list` shows the ids"));
-    }
-    let is_action = |id: &str| {
-        if id == "hooks" {
-            return true;
+fn cannot(why: CannotMakeToken) -> Failure {
+    let failure = Failure::usage(why.to_string());
+    match why {
+        CannotMakeToken::Store(error) => error.into(),
+        CannotMakeToken::Firm(_) => failure.hint("`casebridge firms list` shows the ids"),
+        CannotMakeToken::Action(_, Some(guess)) => failure.hint(format!("did you mean `{guess}`?")),
+        CannotMakeToken::Action(_, None) | CannotMakeToken::Nothing => {
+            failure.hint("`casebridge catalog list --kind action` lists them")
         }
-        let mut all = catalog::all().iter().filter(|entry| entry.kind == Kind::Action);
-        match id.strip_suffix('*') {
-            Some(beginning) => all.any(|entry| entry.id.starts_with(beginning)),
-            None => all.any(|entry| entry.id == id),
-        }
-    };
-    match actions.iter().find(|id| !is_action(id)) {
-        None => Ok(()),
-        Some(unknown) => {
-            let failure = Failure::usage(format!("no action is called `{unknown}`"));
-            Err(match nearest_entry(unknown) {
-                Some(guess) => failure.hint(format!("did you mean `{guess}`?")),
-                None => failure.hint("`casebridge catalog list --kind action` lists them"),
-            })
-        }
+        CannotMakeToken::Name => failure,
     }
 }

@@ -1,15 +1,15 @@
 //! Taking over a changed file while the program runs: profiles, value maps and sync rules. It is checked whole first; if it
 //! is wrong, what was in force stays.
 //!
-//! Listeners, the store, keys, HighLevel's section and which firms there are need a restart: connections, seals and lanes
-//! hang on them.
+//! Firms that were added are taken over too. Listeners, the store, keys, HighLevel's section, and firms that are gone need a
+//! restart: connections, seals and lanes hang on them.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use toml::{Table, Value};
 
-use super::source::{Document, configured};
+use super::source::{Document, Environment, configured, environment};
 use super::{Config, ConfigError};
 
 /// The keys below a firm that may change at run time.
@@ -23,6 +23,8 @@ pub struct Loaded {
     /// The configuration.
     pub config: Config,
     path: PathBuf,
+    /// The variables that lie over the file.
+    environment: fn() -> Environment,
     table: Table,
     stamps: Vec<Stamp>,
 }
@@ -49,17 +51,31 @@ fn stamp(path: PathBuf) -> Stamp {
 impl Loaded {
     /// Reads the configuration of a file and of the process's environment.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        // Before the file: a change while it is read is seen afterwards.
-        let own = stamp(path.to_owned());
-        let document = Document::read(path)?;
-        let config = configured(&document)?;
-        Ok(Self::of(config, path, document.table, own))
+        Self::under(path, environment)
     }
 
-    fn of(config: Config, path: &Path, table: Table, own: Stamp) -> Self {
+    /// Reads the configuration of a file alone, as for the demo's.
+    pub fn alone(path: &Path) -> Result<Self, ConfigError> {
+        Self::under(path, Environment::new)
+    }
+
+    fn under(path: &Path, environment: fn() -> Environment) -> Result<Self, ConfigError> {
+        // Before the file: a change while it is read is seen afterwards.
+        let own = stamp(path.to_owned());
+        let document = Document::read(path, &environment())?;
+        let config = configured(&document)?;
+        Ok(Self::of(config, path, environment, document.table, own))
+    }
+
+    fn of(config: Config, path: &Path, environment: fn() -> Environment, table: Table, own: Stamp) -> Self {
         let profiles = config.firms.iter().filter_map(|firm| firm.casepeer.profile_file());
         let stamps = std::iter::once(own).chain(profiles.map(stamp)).collect();
-        Self { config, path: path.to_owned(), table, stamps }
+        Self { config, path: path.to_owned(), environment, table, stamps }
+    }
+
+    /// The file it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether a file has changed since this was last asked or read.
@@ -73,7 +89,7 @@ impl Loaded {
     /// Reads the files anew, and says what may be taken over.
     pub fn reread(&self) -> Result<Reloaded, ConfigError> {
         let own = stamp(self.path.clone());
-        let mut document = Document::read(&self.path)?;
+        let mut document = Document::read(&self.path, &(self.environment)())?;
         configured(&document)?;
         let new = std::mem::take(&mut document.table);
         let taken = taken_over(&self.table, &new);
@@ -81,7 +97,8 @@ impl Loaded {
         let needs_restart = differences(&taken, &new);
         document.table = taken.clone();
         let config = configured(&document)?;
-        Ok(Reloaded { loaded: Self::of(config, &self.path, taken, own), changed, needs_restart })
+        let loaded = Self::of(config, &self.path, self.environment, taken, own);
+        Ok(Reloaded { loaded, changed, needs_restart })
     }
 }
 
@@ -98,6 +115,14 @@ fn taken_over(old: &Table, new: &Table) -> Table {
         {
             copy(casepeer, changed, &OF_CASEPEER);
         }
+    }
+    let (ours, is_same) = (firms(old), |one: &Table, other: &Table| one.get("id") == other.get("id"));
+    // Where one is gone too, it may have been given another name: both at once would be two firms of one location.
+    if ours.iter().all(|firm| theirs.iter().any(|other| is_same(firm, other))) {
+        let added = theirs.iter().filter(|firm| !ours.iter().any(|known| is_same(known, firm)));
+        let added: Vec<Value> = added.map(|firm| Value::Table((*firm).clone())).collect();
+        let all = taken.entry("firms").or_insert_with(|| Value::Array(Vec::new()));
+        all.as_array_mut().into_iter().for_each(|all| all.extend(added.iter().cloned()));
     }
     taken
 }

@@ -50,8 +50,8 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Reads a file, and lays the process's environment over it.
-    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+    /// Reads a file, and lays these variables over it.
+    pub(super) fn read(path: &Path, environment: &Environment) -> Result<Self, ConfigError> {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
             file: file.clone(),
@@ -61,10 +61,7 @@ impl Document {
                 "cannot be read: {error}; copy deploy/casebridge.example.toml, or name another with --config"
             ),
         })?;
-        // Variables that are not text cannot override anything.
-        let environment = std::env::vars_os()
-            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
-        Self::new(&file, &text, &environment.collect())
+        Self::new(&file, &text, environment)
     }
 
     fn new(file: &str, text: &str, environment: &Environment) -> Result<Self, ConfigError> {
@@ -112,9 +109,15 @@ pub(super) fn configured(document: &Document) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
+/// The variables of this process. Those that are not text cannot override anything.
+pub(super) fn environment() -> Environment {
+    let variables = std::env::vars_os();
+    variables.filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect()
+}
+
 /// Reads the configuration of a file and of the process's environment.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    configured(&Document::read(path)?)
+    configured(&Document::read(path, &environment())?)
 }
 
 /// Reads a configuration's text with the environment's overrides.
@@ -185,7 +188,7 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
 }
 
 /// Whether this is the address of an HTTP service.
-pub(super) fn check_url(url: &str) -> Result<(), String> {
+pub fn check_url(url: &str) -> Result<(), String> {
     let wrong = |why: &str| Err(format!("`{url}` {why}; write it as `https://host/path`"));
     let Ok(parsed) = reqwest::Url::parse(url) else { return wrong("is not an address") };
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {

@@ -15,7 +15,7 @@ pub struct StoreConfig {
     /// `sqlite://casebridge.db` (relative to where the program runs), `sqlite:///var/lib/casebridge.db`, or
     /// `postgres://…`, which may be a secret reference since it may hold a password.
     pub url: StoreUrl,
-    /// The most connections to PostgreSQL.
+    /// The most connections to PostgreSQL, beside the 11 at most that serve what is asked all the time.
     pub pool: u32,
     /// How long to wait for a connection to PostgreSQL before the store counts as unavailable.
     pub acquire_timeout: SignedDuration,

@@ -116,6 +116,7 @@ pub(super) async fn search(
     } else if let Ok(id) = word.parse::<EventId>() {
         console.bridge.event_for(&visitor.actor, id).await.map(|story| vec![story.row]).unwrap_or_default()
     } else {
+        console.bridge.find_new().await?;
         let filter = EventFilter { word: Some(word.clone()), ..filter(&console, &visitor, &asked) };
         console.bridge.store.events(filter).await?
     };

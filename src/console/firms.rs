@@ -1,22 +1,31 @@
 //! Firms and their connections: is each one well, and what makes it so.
 
+mod draft;
+mod parts;
+mod rotate;
+mod set_up;
+
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use self::draft::Draft;
+use self::set_up::Progress;
 use super::Console;
 use super::failure::Failed;
 use super::form::Posted;
-use super::page::{moment, notice, number, page, pill, span, token};
+use super::live;
+use super::page::{moment, notice, number, page, pill, span};
 use super::session::Visitor;
-use crate::bridge::Firm;
+use crate::bridge::{Firm, webhook_secret};
 use crate::domain::{FirmId, Role, System};
-use crate::operations::highlevel::scopes::FEATURES;
 use crate::store::{CredentialRow, EventFilter, Holder, Parking, Quota};
+use crate::vendors::Surface;
 
 /// What was just done.
 #[derive(Debug, Default, Deserialize)]
@@ -28,20 +37,32 @@ pub(super) struct Asked {
 struct Health {
     firm: Arc<Firm>,
     parked: Option<Parking>,
+    /// Its connection to HighLevel, and that to its CASEpeer account, where a person made them.
     connection: Option<CredentialRow>,
+    account: Option<CredentialRow>,
     quotas: Vec<Quota>,
 }
 
 impl Health {
+    /// Whether nobody has to connect it, for all that is known.
+    fn is_connected(&self) -> bool {
+        let is_good = |is_needed: bool, row: &Option<CredentialRow>| {
+            !is_needed || row.as_ref().is_some_and(|row| row.refused_at.is_none())
+        };
+        is_good(self.firm.is_connected_by_browser, &self.connection)
+            && is_good(self.firm.account.is_some(), &self.account)
+    }
+
     /// In a word, with its colour.
     fn pill(&self) -> Markup {
-        if self.parked.is_some() {
-            return pill("bad", "on hold");
-        }
-        match &self.connection {
-            None if self.firm.is_connected_by_browser => pill("warn", "not connected"),
-            Some(connection) if connection.refused_at.is_some() => pill("bad", "connect again"),
-            _ => pill("good", "working"),
+        let is_refused = [&self.connection, &self.account]
+            .iter()
+            .any(|row| row.as_ref().is_some_and(|row| row.refused_at.is_some()));
+        match (&self.parked, is_refused, self.is_connected()) {
+            (Some(_), _, _) => pill("bad", "on hold"),
+            (None, true, _) => pill("bad", "connect again"),
+            (None, false, false) => pill("warn", "not connected"),
+            (None, false, true) => pill("good", "working"),
         }
     }
 }
@@ -50,17 +71,22 @@ async fn healths(console: &Console, visitor: &Visitor) -> Result<Vec<Health>, Fa
     let store = &console.bridge.store;
     let (parkings, credentials) = (store.parkings().await?, store.credentials().await?);
     let quotas = store.quotas().await?;
-    let health = |firm: Arc<Firm>| {
-        let holder = Holder::Location(firm.location.clone());
-        let connection = credentials.iter().find(|row| firm.is_connected_by_browser && row.holder == holder);
-        Health {
-            parked: parkings.iter().find(|parking| parking.firm == firm.id).cloned(),
-            connection: connection.cloned(),
-            quotas: quotas.iter().filter(|quota| quota.firm == firm.id).cloned().collect(),
-            firm,
-        }
+    let of = |holder: &Holder| credentials.iter().find(|row| row.holder == *holder).cloned();
+    let health = |firm: Arc<Firm>| Health {
+        parked: parkings.iter().find(|parking| parking.firm == firm.id).cloned(),
+        connection: Some(Holder::Location(firm.location.clone()))
+            .filter(|_| firm.is_connected_by_browser)
+            .and_then(|holder| of(&holder)),
+        account: firm.account.as_ref().and_then(of),
+        quotas: quotas.iter().filter(|quota| quota.firm == firm.id).cloned().collect(),
+        firm,
     };
     Ok(console.firms(visitor).map(health).collect())
+}
+
+/// One firm's, if somebody may see it.
+async fn health(console: &Console, visitor: &Visitor, id: &FirmId) -> Result<Option<Health>, Failed> {
+    Ok(healths(console, visitor).await?.into_iter().find(|one| one.firm.id == *id))
 }
 
 /// `/firms`
@@ -70,9 +96,12 @@ pub(super) async fn list(
 ) -> Result<Html<String>, Failed> {
     let healths = healths(&console, &visitor).await?;
     let body = html! {
-        h1 { "Firms" }
+        div.between {
+            h1 { "Firms" }
+            @if visitor.actor.governs() { a.button.primary href="/firms/new" { "Add a firm" } }
+        }
         p.lead { "Each firm is a HighLevel location and a CASEpeer account that are kept in step." }
-        @if healths.is_empty() { p.empty { "There is no firm yet. Add one to the configuration under " code { "[[firms]]" } "." } }
+        @if healths.is_empty() { p.empty { "There is no firm yet. " @if visitor.actor.governs() { a href="/firms/new" { "Set up the first" } " in a few minutes." } @else { "An administrator of all firms can add one." } } }
         @else {
             div.table tabindex="0" role="region" aria-label="Firms" {
                 table.stack {
@@ -80,7 +109,7 @@ pub(super) async fn list(
                     tbody {
                         @for one in &healths {
                             tr {
-                                th scope="row" { a href={ "/firms/" (one.firm.id) } { (one.firm.id) } }
+                                th scope="row" { a href={ "/firms/" (one.firm.id) } { (one.firm.title) } div.ids { (one.firm.id) } }
                                 td { (one.pill()) }
                                 td.ids data-label="HighLevel" { (one.firm.location) }
                                 td data-label="Calls today" {
@@ -111,6 +140,102 @@ pub(super) async fn show(
     render(&console, &visitor, &FirmId::new(id), said, None).await
 }
 
+/// `/firms/new`
+pub(super) async fn start(
+    State(console): State<Arc<Console>>,
+    visitor: Visitor,
+) -> Result<Html<String>, Failed> {
+    visitor.must_govern()?;
+    Ok(draft_page(&console, &visitor, &Draft::start(&console), true))
+}
+
+/// `POST /firms/new`: nothing is changed by it.
+pub(super) async fn draft(
+    State(console): State<Arc<Console>>,
+    Posted { visitor, fields }: Posted,
+) -> Result<Html<String>, Failed> {
+    visitor.must_govern()?;
+    Ok(draft_page(&console, &visitor, &Draft::of(&console, &fields), false))
+}
+
+fn draft_page(console: &Console, visitor: &Visitor, draft: &Draft, is_first: bool) -> Html<String> {
+    let body = html! {
+        p.back { a href="/firms" { "All firms" } }
+        h1 { "Add a firm" }
+        p.lead { "From nothing to the first synced lead. "
+            @if console.sandbox.is_some() { "Both vendors are simulated here, so nothing can be harmed: try it before the real one." } }
+        (draft.render(console, visitor, is_first))
+    };
+    page(visitor, "/firms", "Add a firm", body)
+}
+
+/// `/firms/{id}/set-up`
+pub(super) async fn set_up(
+    State(console): State<Arc<Console>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Html<String>, Failed> {
+    set_up_page(&console, &visitor, &FirmId::new(id), None).await
+}
+
+async fn set_up_page(
+    console: &Arc<Console>,
+    visitor: &Visitor,
+    id: &FirmId,
+    made: Option<&(String, Timestamp)>,
+) -> Result<Html<String>, Failed> {
+    // Before it is read: what changes meanwhile is told.
+    let news = live_address(console, visitor, id).await?;
+    let progress = Progress::read(console, visitor, id).await?;
+    let body = progress.render(console, visitor, id, made, &news);
+    Ok(page(visitor, "/firms", "Set up a firm", body))
+}
+
+/// `/firms/{id}/live`: says when something has changed that a page of the firm shows.
+pub(super) async fn live(
+    State(console): State<Arc<Console>>,
+    headers: HeaderMap,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Query(asked): Query<live::Asked>,
+) -> Result<Response, Failed> {
+    let id = FirmId::new(id);
+    // A firm that is still to come is watched for by those who may add it.
+    if !visitor.actor.reach.covers(&id) {
+        return Err(Failed::not_there());
+    }
+    let look = move |console: Arc<Console>, visitor: Arc<Visitor>| {
+        let id = id.clone();
+        async move { state(&console, &visitor, &id).await }
+    };
+    Ok(live::follow(console, visitor, &headers, asked, look).await)
+}
+
+/// Where a page of a firm, as it is now, is told of changes.
+async fn live_address(console: &Console, visitor: &Visitor, id: &FirmId) -> Result<String, Failed> {
+    Ok(format!("/firms/{id}/live?seen={}", live::digest(&state(console, visitor, id).await?)))
+}
+
+/// What the pages of a firm show, as far as it changes by itself.
+async fn state(console: &Console, visitor: &Visitor, id: &FirmId) -> Result<String, Failed> {
+    let parked = health(console, visitor, id).await?.and_then(|health| health.parked);
+    let mut state = format!("{:?}", parked.map(|parked| (parked.cause, parked.reason)));
+    for system in [System::HighLevel, System::CasePeer] {
+        state.push_str(&format!(" {}", last_heard(console, id, system).await?.is_some()));
+    }
+    if visitor.actor.may(Role::Admin, id) {
+        if let Ok(progress) = Progress::read(console, visitor, id).await {
+            state.push_str(&progress.state());
+        }
+        let begin = format!("firms.{id}.");
+        let ages = console.bridge.secret_ages().await?;
+        for age in ages.iter().filter(|age| age.reference.starts_with(&begin)) {
+            state.push_str(&format!(" {} {:?} {}", age.reference, age.until, age.first_seen));
+        }
+    }
+    Ok(state)
+}
+
 /// The newest event of each side, if any came.
 async fn last_heard(console: &Console, firm: &FirmId, source: System) -> Result<Option<Timestamp>, Failed> {
     let filter =
@@ -123,132 +248,63 @@ async fn render(
     visitor: &Visitor,
     id: &FirmId,
     said: &str,
-    link: Option<(String, Timestamp)>,
+    made: Option<&(String, Timestamp)>,
 ) -> Result<Html<String>, Failed> {
-    let healths = healths(console, visitor).await?;
-    let health = healths.into_iter().find(|one| one.firm.id == *id).ok_or_else(Failed::not_there)?;
+    let news = live_address(console, visitor, id).await?;
+    let health = health(console, visitor, id).await?.ok_or_else(Failed::not_there)?;
     let (may, manages) = (visitor.actor.may(Role::Operator, id), visitor.actor.may(Role::Admin, id));
-    let heard = [
-        (System::HighLevel, last_heard(console, id, System::HighLevel).await?),
-        (System::CasePeer, last_heard(console, id, System::CasePeer).await?),
-    ];
+    let heard =
+        [last_heard(console, id, System::HighLevel).await?, last_heard(console, id, System::CasePeer).await?];
     let now = console.bridge.clock.now();
-    let firm = &health.firm;
+    let (firm, trial) = (&health.firm, console.bridge.trial(id));
     let body = html! {
         p.back { a href="/firms" { "All firms" } }
-        div.between { h1 { (firm.id) } (health.pill()) }
+        h1 { (firm.title) }
         (notice(said))
-        @if let Some(parked) = &health.parked {
-            p.alarm { "On hold for " (span(now.duration_since(parked.since))) ": " (parked.reason) ". Its events are kept."
-                @if let Some(at) = parked.probe_at { " It is tried again by itself " (moment(at)) "." } }
-        }
-        @if let Some((link, until)) = &link {
-            div.notice role="status" {
-                p { "Open this once, by " (moment(*until)) ", in a browser that is signed in to HighLevel:" }
-                p { code #connect-link { (link) } " " button.small type="button" data-copy="connect-link" { "Copy" } }
+        (parts::link(made))
+        div #live data-live=(news) data-page={ "/firms/" (firm.id) } {
+            p.lead { (health.pill()) " " span.ids { (firm.id) ", location " (firm.location) } }
+            @if let Some(parked) = &health.parked {
+                p.alarm { "On hold for " (span(now.duration_since(parked.since))) ": " (parked.reason) ". Its events are kept."
+                    @if let Some(at) = parked.probe_at { " It is tried again by itself " (moment(at)) "." } }
             }
-        }
-        div.grid {
-            section.card aria-labelledby="webhooks" {
-                h2 #webhooks { "Webhooks" }
-                @for (system, at) in heard { p {
-                    strong { (system.title()) } " "
-                    @match at {
-                        Some(at) => { (pill("good", "heard")) " last " (span(now.duration_since(at))) " ago" }
-                        None => (pill("warn", "waiting for the first webhook")),
-                    }
-                } }
-                (addresses(console, firm, manages))
-            }
-            section.card aria-labelledby="connection" {
-                h2 #connection { "Connection to HighLevel" }
-                (connection(&health, now))
-                @if manages && firm.is_connected_by_browser {
-                    form method="post" action={ "/firms/" (firm.id) "/connect" } { (token(visitor)) button type="submit" { "Make a link to connect it" } }
+            div.grid {
+                section.card aria-labelledby="highlevel" {
+                    h2 #highlevel { "HighLevel" }
+                    p { (parts::heard(heard[0], now)) }
+                    (parts::highlevel(&health, now))
+                    details { summary { "Set up HighLevel's webhooks" } (parts::highlevel_steps(console, firm)) }
+                }
+                section.card aria-labelledby="casepeer" {
+                    h2 #casepeer { "CASEpeer" }
+                    p { (parts::heard(heard[1], now)) }
+                    (parts::casepeer(&health))
+                    details { summary { "Set up CASEpeer, or a Zap in front of it" } (parts::casepeer_steps(console, firm, manages)) }
+                }
+                section.card aria-labelledby="quota" {
+                    h2 #quota { "Calls today" }
+                    @if health.quotas.is_empty() { p { "None yet." } }
+                    @for quota in &health.quotas { p { strong { (quota.system.title()) } ": " (quota.line()) } }
+                    @if let Some(trial) = &trial { (parts::tried(trial, now)) }
+                    @if may { (parts::button(visitor, firm, "try", "", "Try both connections")) }
                 }
             }
-            section.card aria-labelledby="quota" {
-                h2 #quota { "Calls today" }
-                @if health.quotas.is_empty() { p { "None yet." } }
-                @for quota in &health.quotas { p { strong { (quota.system.title()) } ": " (quota.line()) } }
+        }
+        @if manages {
+            section.card aria-labelledby="change" {
+                h2 #change { "Connect and change" }
+                div.actions {
+                    (parts::connect_buttons(visitor, firm, ""))
+                    a.button href={ "/firms/" (firm.id) "/rotate" } { "Change secrets" }
+                    a.button href={ "/firms/" (firm.id) "/set-up" } { "The setup guide" }
+                }
+                p.hint { "The firm stands in the configuration file, which is where its addresses, profile and credentials are changed." }
             }
         }
-        @if may { (pausing(visitor, &health)) }
+        @if may { (parts::pausing(visitor, &health)) }
         section { p { a href={ "/events?firm=" (firm.id) } { "Its events" } } }
     };
     Ok(page(visitor, "/firms", "A firm", body))
-}
-
-/// Where each system sends to, with what to do there.
-fn addresses(console: &Console, firm: &Firm, manages: bool) -> Markup {
-    let base = console.bridge.public_url().unwrap_or("https://YOUR-BRIDGE");
-    html! {
-        details {
-            summary { "Set up HighLevel" }
-            ol {
-                li { "In your Marketplace app, under Advanced settings, Webhooks, enter this address:" }
-                li { code #hl-url { (base) "/webhooks/highlevel" } " " button.small type="button" data-copy="hl-url" { "Copy" } }
-                li { "Switch on the events of contacts, tasks, notes, appointments and opportunities." }
-                li { "Install the app in the location " code { (firm.location) } "." }
-            }
-        }
-        details {
-            summary { "Set up CASEpeer, or a Zap in front of it" }
-            ol {
-                li { "Send every change of leads, cases, tasks and notes as JSON, by POST, to:" }
-                @if manages {
-                    li { code #cp-url { (base) "/webhooks/casepeer/" (firm.inbound_path()) } " " button.small type="button" data-copy="cp-url" { "Copy" } }
-                    li { "The address is a secret: who has it may send. Sign what you send with the firm's webhook secret, or send the secret header that the profile names." }
-                } @else {
-                    li { code { (base) "/webhooks/casepeer/…" } }
-                    li { "The rest of the address is a secret: an administrator can show it." }
-                }
-                li { "Then change a lead in CASEpeer. This page shows “heard” within seconds." }
-            }
-        }
-    }
-}
-
-fn connection(health: &Health, now: Timestamp) -> Markup {
-    html! {
-        @match (&health.connection, health.firm.is_connected_by_browser) {
-            (None, false) => p { "By a private integration token from the configuration." },
-            (None, true) => p { "Nobody has connected it yet." },
-            (Some(connection), _) => {
-                @if let Some(at) = connection.refused_at { p.alarm { "HighLevel has refused it since " (moment(at)) ": connect it again." } }
-                p { "Connected " (moment(connection.connected_at)) "; renewed by itself, next before "
-                    (moment(connection.expires_at)) " (in " (span(connection.expires_at.duration_since(now))) ")." }
-                @let missing: Vec<_> = FEATURES.iter().filter(|feature| !connection.scopes.is_empty() && feature.missing(&connection.scopes).next().is_some()).collect();
-                @if missing.is_empty() { p { (pill("good", "every permission is granted")) } }
-                @else {
-                    p { "Not granted, so not done:" }
-                    ul { @for feature in missing { li { (feature.name) " (" @for scope in feature.missing(&connection.scopes) { code { (scope) } " " } ")" } } }
-                }
-            }
-        }
-    }
-}
-
-fn pausing(visitor: &Visitor, health: &Health) -> Markup {
-    let firm = &health.firm.id;
-    html! {
-        section.card aria-labelledby="pausing" {
-            @if health.parked.is_some() {
-                h2 #pausing { "Let it go on" }
-                p { "What was kept is worked on in the order it came." }
-                form method="post" action={ "/firms/" (firm) "/resume" } { (token(visitor)) button.primary type="submit" { "Resume" } }
-            } @else {
-                h2 #pausing { "Pause" }
-                p { "Webhooks are still taken and kept; nothing is written until you resume." }
-                form method="post" action={ "/firms/" (firm) "/pause" } {
-                    (token(visitor))
-                    label for="reason" { "Why" }
-                    input #reason name="reason" required maxlength="500";
-                    button type="submit" { "Pause" }
-                }
-            }
-        }
-    }
 }
 
 /// `POST /firms/{id}/pause`
@@ -277,9 +333,57 @@ pub(super) async fn resume(
 pub(super) async fn connect(
     State(console): State<Arc<Console>>,
     Path(id): Path<String>,
-    Posted { visitor, .. }: Posted,
+    Posted { visitor, fields }: Posted,
 ) -> Result<Html<String>, Failed> {
     let firm = FirmId::new(id);
-    let link = console.bridge.connect_link_as(&visitor.actor, &firm).await?;
-    render(&console, &visitor, &firm, "", Some(link)).await
+    let surface = match fields.text("system") {
+        "casepeer" => Surface::CasePeer,
+        _ => Surface::HighLevel,
+    };
+    let link = console.bridge.connect_link_as(&visitor.actor, &firm, surface).await?;
+    match fields.text("back") {
+        "set-up" => set_up_page(&console, &visitor, &firm, Some(&link)).await,
+        _ => render(&console, &visitor, &firm, "", Some(&link)).await,
+    }
+}
+
+/// `POST /firms/{id}/try`
+pub(super) async fn try_out(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+    Posted { visitor, fields }: Posted,
+) -> Result<Response, Failed> {
+    let firm = FirmId::new(id);
+    console.bridge.try_as(&visitor.actor, &firm).await?;
+    let back = if fields.text("back") == "set-up" { "/set-up" } else { "" };
+    Ok(Redirect::to(&format!("/firms/{firm}{back}")).into_response())
+}
+
+/// The firm whose secrets somebody may change.
+async fn governed(console: &Console, visitor: &Visitor, id: String) -> Result<Health, Failed> {
+    let id = FirmId::new(id);
+    console.bridge.known_firm(&visitor.actor, Role::Admin, &id)?;
+    health(console, visitor, &id).await?.ok_or_else(Failed::not_there)
+}
+
+/// `/firms/{id}/rotate`
+pub(super) async fn show_rotation(
+    State(console): State<Arc<Console>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Html<String>, Failed> {
+    let health = governed(&console, &visitor, id).await?;
+    let body = rotate::render(&console, &visitor, &health, None).await?;
+    Ok(page(&visitor, "/firms", "Change secrets", body))
+}
+
+/// `POST /firms/{id}/rotate`: a new secret, shown this once.
+pub(super) async fn make_secret(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+    Posted { visitor, .. }: Posted,
+) -> Result<Html<String>, Failed> {
+    let health = governed(&console, &visitor, id).await?;
+    let body = rotate::render(&console, &visitor, &health, Some(&webhook_secret())).await?;
+    Ok(page(&visitor, "/firms", "Change secrets", body))
 }

@@ -15,15 +15,18 @@ mod failure;
 mod firms;
 mod form;
 mod home;
+mod live;
 mod mapping;
 mod page;
 mod people;
+mod pipeline;
 mod review;
 mod rules;
 mod sandbox;
 mod session;
 mod settings;
 mod sign_in;
+mod tokens;
 mod users;
 
 use std::collections::BTreeSet;
@@ -100,7 +103,10 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
         .route("/", get(home::show))
         .route("/live", get(home::live))
         .route("/activity.csv", get(home::csv))
+        .route("/pipeline", get(pipeline::show))
+        .route("/pipeline.csv", get(pipeline::csv))
         .route("/settings", get(settings::show))
+        .route("/settings/reseal", post(settings::reseal))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/sign-out", get(sign_in::ask_out).post(sign_in::sign_out))
         .route("/setup/{word}", get(sign_in::show_setup).post(sign_in::set_up))
@@ -117,8 +123,17 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
         .route("/people/{id}", get(people::show))
         .route("/people/{id}/merge", post(people::merge))
         .route("/people/{id}/split", post(people::split))
+        .route("/people/{id}/export", post(people::export))
+        .route("/people/{id}/hold", post(people::hold))
+        .route("/people/{id}/release", post(people::release))
+        .route("/people/{id}/erase", get(people::preview).post(people::erase))
         .route("/firms", get(firms::list))
+        .route("/firms/new", get(firms::start).post(firms::draft))
         .route("/firms/{id}", get(firms::show))
+        .route("/firms/{id}/set-up", get(firms::set_up))
+        .route("/firms/{id}/live", get(firms::live))
+        .route("/firms/{id}/try", post(firms::try_out))
+        .route("/firms/{id}/rotate", get(firms::show_rotation).post(firms::make_secret))
         .route("/firms/{id}/pause", post(firms::pause))
         .route("/firms/{id}/resume", post(firms::resume))
         .route("/firms/{id}/connect", post(firms::connect))
@@ -138,6 +153,8 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
         .route("/catalog/{id}", get(catalog::show).post(catalog::call))
         .route("/users", get(users::list).post(users::add))
         .route("/users/{name}", get(users::show).post(users::change))
+        .route("/tokens", get(tokens::list).post(tokens::make))
+        .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/audit", get(users::audit))
         .route("/assets/{version}/{name}", get(assets::serve))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))

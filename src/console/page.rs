@@ -38,7 +38,7 @@ pub(super) async fn guarded(request: Request, next: Next) -> Response {
 }
 
 /// The pages in the navigation: address, name, and who sees them.
-const SECTIONS: [(&str, &str, Role); 11] = [
+const SECTIONS: [(&str, &str, Role); 12] = [
     ("/", "Home", Role::Viewer),
     ("/events", "Events", Role::Viewer),
     ("/review", "Review", Role::Viewer),
@@ -48,6 +48,7 @@ const SECTIONS: [(&str, &str, Role); 11] = [
     ("/mapping", "Mapping", Role::Viewer),
     ("/catalog", "Catalog", Role::Viewer),
     ("/users", "Users", Role::Admin),
+    ("/tokens", "Tokens", Role::Admin),
     ("/audit", "Audit log", Role::Admin),
     ("/settings", "Settings", Role::Admin),
 ];

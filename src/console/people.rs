@@ -1,10 +1,13 @@
 //! One person across both systems: found, seen whole, made one or two.
 
+mod law;
+mod two;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::Html;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -14,6 +17,9 @@ use super::failure::Failed;
 use super::form::Posted;
 use super::page::{moment, notice, page, pill, state, token};
 use super::session::Visitor;
+
+pub(super) use self::law::{erase, export, hold, preview, release};
+pub(super) use self::two::{merge, split};
 use crate::domain::{PersonId, RecordRef, Role};
 use crate::store::{EventFilter, EventRow, PersonLink, PersonStory};
 
@@ -74,6 +80,7 @@ pub(super) async fn search(
 ) -> Result<Html<String>, Failed> {
     let word = fields.text("word").to_owned();
     let store = &console.bridge.store;
+    console.bridge.find_new().await?;
     let filter = EventFilter {
         within: visitor.actor.reach.firms(),
         word: Some(word.clone()),
@@ -112,11 +119,17 @@ pub(super) async fn show(
 ) -> Result<Html<String>, Failed> {
     let story = person(&console, &visitor, &id).await?;
     let may = visitor.actor.may(Role::Operator, &story.firm);
+    let law = match visitor.actor.may(Role::Admin, &story.firm) {
+        true => law::section(&console, &visitor, &story).await?,
+        false => Markup::default(),
+    };
     let body = html! {
         p.back { a href="/people" { "Find another person" } }
         h1 { "Person " (story.id) }
         (notice(match asked.done.as_deref() {
             Some("merged") => "They are one person now: their events come one after another.",
+            Some("held") => "On legal hold: nothing about this person is deleted.",
+            Some("released") => "Released.",
             Some("split") => "They are two people now. This is the one the records left for.",
             _ => "",
         }))
@@ -154,10 +167,11 @@ pub(super) async fn show(
                     (token(&visitor))
                     label for="other" { "The other person's number" }
                     input #other name="other" inputmode="numeric" pattern="[0-9]+" required;
-                    button type="submit" { "Make them one" }
+                    button type="submit" { "Show both" }
                 }
             }
         }
+        (law)
     };
     Ok(page(&visitor, "/people", "A person", body))
 }
@@ -174,7 +188,7 @@ fn records(visitor: &Visitor, story: &PersonStory, may: bool) -> Markup {
                         label.choice { input type="checkbox" name="record" value=(record); span.ids { (record) } }
                     }
                 }
-                button type="submit" { "Make them two people" }
+                button type="submit" { "Show who would be who" }
             }
         } @else {
             ul { @for record in &story.records { li.ids { (record) } } }
@@ -194,29 +208,4 @@ fn linked(link: &PersonLink, may: bool) -> Markup {
             p.hint { "The values are personal data; an operator sees them." }
         }
     }
-}
-
-/// `POST /people/{id}/merge`
-pub(super) async fn merge(
-    State(console): State<Arc<Console>>,
-    Path(id): Path<String>,
-    Posted { visitor, fields }: Posted,
-) -> Result<Response, Failed> {
-    let one = person(&console, &visitor, &id).await?;
-    let other = person(&console, &visitor, fields.text("other")).await?;
-    let stays = console.bridge.merge_as(&visitor.actor, &one, &other).await?;
-    Ok(Redirect::to(&format!("/people/{stays}?done=merged")).into_response())
-}
-
-/// `POST /people/{id}/split`
-pub(super) async fn split(
-    State(console): State<Arc<Console>>,
-    Path(id): Path<String>,
-    Posted { visitor, fields }: Posted,
-) -> Result<Response, Failed> {
-    let story = person(&console, &visitor, &id).await?;
-    let records: Result<Vec<RecordRef>, _> = fields.all("record").map(str::parse).collect();
-    let records = records.map_err(|_| Failed::invalid("That is no record."))?;
-    let to = console.bridge.split_as(&visitor.actor, &story.firm, &records).await?;
-    Ok(Redirect::to(&format!("/people/{to}?done=split")).into_response())
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::Console;
 use super::failure::Failed;
 use super::form::Posted;
-use super::page::{moment, notice, page, pill, span, token};
+use super::page::{moment, page, pill, span, token};
 use super::session::Visitor;
 use crate::domain::{Difference, Resolution, ReviewAction, ReviewId, ReviewKind, Role, Shown, System};
 use crate::store::{ReviewFilter, ReviewRow, ReviewStory};
@@ -45,7 +45,10 @@ pub(super) async fn list(
     let next = rows.last().filter(|_| rows.len() == ROWS).map(|row| row.id);
     let body = html! {
         h1 { "Review" }
-        (notice(if asked.done.is_some() { "Decided. What waited for it goes on." } else { "" }))
+        @if let Some(done) = &asked.done {
+            p.notice role="status" { "Decided. What waited for it goes on. "
+                @if let Ok(id) = done.parse::<ReviewId>() { a href={ "/review/" (id) } { "Look at it again" } } }
+        }
         p.lead { "What only a person can decide. Nothing is written until somebody does; the rest of the firm's work goes on." }
         @if rows.is_empty() { p.empty { "Nothing to decide. Pairs that look alike, conflicting changes and unanswered creates will wait for you here." } }
         ul.tasks {
@@ -122,7 +125,7 @@ pub(super) async fn show(
                 (row.action.map_or("it answered itself", |action| verb(row.kind, action))) "." }
             @if row.kind == ReviewKind::AmbiguousMatch && row.action == Some(ReviewAction::Link) {
                 @if visitor.actor.may(Role::Operator, &row.firm) {
-                    form method="post" action={ "/review/" (row.id) "/undo" } {
+                    form.card method="post" action={ "/review/" (row.id) "/undo" } {
                         (token(&visitor))
                         p { "Was that wrong? They become two people again, and matching will not link them by itself." }
                         button type="submit" { "Undo" }
@@ -245,7 +248,7 @@ pub(super) async fn resolve(
         }
     }
     console.bridge.resolve_as(&visitor.actor, id, answer).await?;
-    Ok(Redirect::to("/review?done=1").into_response())
+    Ok(Redirect::to(&format!("/review?done={id}")).into_response())
 }
 
 /// `POST /review/{id}/undo`

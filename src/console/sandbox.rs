@@ -23,6 +23,10 @@ pub struct Sandbox {
     pub token: String,
     /// Its location.
     pub location: String,
+    /// The base URL of the simulated CASEpeer.
+    pub casepeer_url: String,
+    /// The folder where the demo keeps its secrets, each in a file.
+    pub secrets: String,
 }
 
 /// What can be broken: what a person reads, and what the simulation is told.

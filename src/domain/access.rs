@@ -58,6 +58,22 @@ closed_list! {
         Split = "split",
         /// An operation of the catalog was called by hand.
         Called = "called",
+        /// A token for a program was made.
+        TokenMade = "token_made",
+        /// A program's token was ended.
+        TokenRevoked = "token_revoked",
+        /// Everything that is kept about a person was handed out.
+        Exported = "exported",
+        /// A person was erased.
+        Erased = "erased",
+        /// Everything about a person is kept from now on.
+        Held = "held",
+        /// A person is no longer held.
+        Released = "released",
+        /// What is stored was sealed anew with another key.
+        Resealed = "resealed",
+        /// A firm's connection was tried.
+        Tested = "tested",
         /// A rule was made or changed.
         RuleSaved = "rule_saved",
         /// A rule was switched on.

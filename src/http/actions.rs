@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::Shared;
 use super::problem::Problem;
-use crate::bridge::{AskedCall, CallState, LONGEST_KEY, NotTaken};
+use crate::bridge::{AskedCall, CallState, LONGEST_KEY, NotTaken, TOKEN_START};
 use crate::domain::{EventId, EventState, FirmId};
 use crate::operations::catalog::{self, Kind, NotCallable, nearest_entry};
 use crate::store::{ApiToken, Recorded, StoreError};
@@ -24,8 +24,6 @@ use crate::store::{ApiToken, Recorded, StoreError};
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How often it is looked whether a call has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// What every token begins with, so that one that got lost is recognised.
-pub const TOKEN_START: &str = "cbt_";
 
 /// What a program asks for.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

@@ -28,7 +28,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::TraceLayer;
 
-pub use actions::TOKEN_START;
 pub use health::Readiness;
 pub use limits::Limits;
 pub use listener::Listener;

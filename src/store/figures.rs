@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::StoreError;
+use super::pipeline::{PipelineFilter, PipelineRow};
 use crate::crypto::Keyring;
 use crate::domain::FirmId;
 
@@ -20,6 +21,8 @@ pub trait Figures: Send + Sync {
     async fn count_hour(&self, hour: HourSpan) -> Result<(), StoreError>;
     /// What was counted, by hour or by longer.
     async fn activity(&self, filter: ActivityFilter) -> Result<Vec<ActivityRow>, StoreError>;
+    /// What became of leads, by month and source: read from the links and from what was achieved.
+    async fn pipeline(&self, filter: PipelineFilter) -> Result<Vec<PipelineRow>, StoreError>;
     /// Makes up to so many events findable by the people they speak of, in order of receipt; how many.
     async fn index_events(&self, most: usize) -> Result<usize, StoreError>;
 }

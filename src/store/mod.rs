@@ -29,6 +29,7 @@ mod keeping;
 mod lane_state;
 mod mappings;
 mod people;
+mod pipeline;
 pub mod postgres;
 mod quotas;
 mod review;
@@ -65,6 +66,7 @@ pub use keeping::{CannotErase, Erased, ErasedCounts, Hold, Keeping, Kept, LetGo,
 pub use lane_state::LaneState;
 pub use mappings::{MappingRow, Mappings};
 pub use people::{CannotSplit, People, PeopleFilter, PersonLink, PersonRow, PersonStory, Split, person_key};
+pub use pipeline::{PipelineFilter, PipelineRow};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
 pub use rules::{RanOnce, RuleRow, RuleRun, RuleSaved, RuleVersion, Rules};

@@ -5,10 +5,14 @@ import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const { CONSOLE_SETUP, TWIN, CASEPEER, CHROMIUM, SCREENSHOTS } = process.env;
+const { CHROMIUM, SCREENSHOTS } = process.env;
 
-export const setup = new URL(CONSOLE_SETUP);
+// The demo that has told its story, and the one without a firm.
+export const setup = new URL(process.env.CONSOLE_SETUP);
 export const base = setup.origin;
+export const empty = { setup: new URL(process.env.EMPTY_CONSOLE_SETUP), home: process.env.EMPTY_HOME };
+// How long something is waited for; a machine that builds meanwhile is slow.
+const PATIENCE = 90_000;
 export const PASSWORD = "correct horse battery";
 
 const browser = await chromium.launch({
@@ -21,12 +25,24 @@ const browser = await chromium.launch({
 export const person = async (options = {}) => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  // Generous: it is only ever waited so long for what does not come.
+  page.setDefaultTimeout(PATIENCE);
   page.on("pageerror", (error) => { throw error; });
   page.on("console", (message) => {
     if (message.type() === "error" && !/status of (4|5)\d\d/.test(message.text())) throw new Error(message.text());
   });
   return page;
+};
+
+// The first administrator, by the link that was printed.
+export const firstAdmin = async (page, link) => {
+  await page.goto(link.href);
+  await check(page);
+  await page.getByLabel("Name", { exact: true }).fill("maria.lopez");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByLabel("The password again").fill(PASSWORD);
+  await page.getByRole("button", { name: "Make the account" }).click();
+  await page.getByRole("heading", { name: "Home" }).waitFor();
 };
 
 export const signIn = async (page, name) => {
@@ -55,18 +71,17 @@ export const check = async (page) => {
   }
 };
 
-// A page at each width and in each scheme; kept if somebody wants to look.
-export const look = async (page, path, name) => {
-  for (const [width, height] of [[1280, 860], [390, 844]]) {
-    for (const colorScheme of ["light", "dark"]) {
-      await page.setViewportSize({ width, height });
-      await page.emulateMedia({ colorScheme });
-      await page.goto(`${base}${path}`);
-      await check(page);
-      if (SCREENSHOTS) {
-        if (path === "/") await page.locator(".uplot").waitFor();
-        await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${colorScheme}.png`, fullPage: width === 390 });
-      }
+// A page on a laptop and a phone, light and dark; kept, and in all four ways, if somebody wants to look.
+const LOOKS = [[1280, 860, "light"], [390, 844, "dark"], [1280, 860, "dark"], [390, 844, "light"]];
+export const look = async (page, path, name, at = base) => {
+  for (const [width, height, colorScheme] of SCREENSHOTS ? LOOKS : LOOKS.slice(0, 2)) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme });
+    await page.goto(`${at}${path}`);
+    await check(page);
+    if (SCREENSHOTS) {
+      if (path === "/") await page.locator(".uplot").first().waitFor();
+      await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${colorScheme}.png`, fullPage: width === 390 });
     }
   }
   await page.setViewportSize({ width: 1280, height: 860 });
@@ -84,22 +99,28 @@ const ask = async (url, method, body, headers = {}) => {
   assert.ok(answer.ok, `${method} ${url}: ${answer.status} ${text}`);
   return text ? JSON.parse(text) : null;
 };
-export const vendors = {
-  state: () => ask(`${TWIN}/twin/state`, "GET"),
-  fault: (fault) => ask(`${TWIN}/twin/faults`, "POST", fault),
-  lead: (fields) => ask(`${CASEPEER}/api/v1/leads`, "POST", fields, { "idempotency-key": String(Date.now()) }),
-  contact: async (fields) => {
-    const { highlevel } = await vendors.state();
-    return (await ask(`${TWIN}/contacts/`, "POST", { locationId: highlevel.location.id ?? highlevel.location, ...fields })).contact;
-  },
+const simulated = (twin, casepeer) => {
+  const vendors = {
+    state: () => ask(`${twin}/twin/state`, "GET"),
+    fault: (fault) => ask(`${twin}/twin/faults`, "POST", fault),
+    lead: (fields) => ask(`${casepeer}/api/v1/leads`, "POST", fields, { "idempotency-key": String(Date.now()) }),
+    contact: async (fields) => {
+      const { highlevel } = await vendors.state();
+      return (await ask(`${twin}/contacts/`, "POST", { locationId: highlevel.location.id ?? highlevel.location, ...fields })).contact;
+    },
+  };
+  return vendors;
 };
+export const vendors = simulated(process.env.TWIN, process.env.CASEPEER);
+empty.vendors = simulated(process.env.EMPTY_TWIN, process.env.EMPTY_CASEPEER);
 
 // Until something is so; the bridge works on its own time.
 export const eventually = async (what, isSo) => {
-  for (let tries = 0; tries < 150; tries += 1) {
+  const until = Date.now() + PATIENCE;
+  while (Date.now() < until) {
     const found = await isSo();
     if (found) return found;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error(`it never happened: ${what}`);
 };

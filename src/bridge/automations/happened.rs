@@ -61,27 +61,34 @@ impl Happened {
         self.records.first().map(ToString::to_string).unwrap_or_default()
     }
 
-    /// The same with what the bridge knows: the linked records, and what both sides agree on about the person.
-    pub(super) async fn occasion(
-        self,
-        store: &SharedStore,
-        firm: &Firm,
-        event: (&str, &str, Timestamp),
-    ) -> Result<Occasion, StoreError> {
-        let people = self.records.iter().filter(|record| {
-            matches!(record.kind, RecordKind::Contact | RecordKind::Lead | RecordKind::Case)
-        });
-        let people: Vec<RecordRef> = people.cloned().collect();
-        let links = if people.is_empty() { Vec::new() } else { store.links_of(&firm.id, &people).await? };
+    /// What rules see of it, but for what is linked; and the people it names, for [`look_up`].
+    pub(super) fn occasion(self, firm: &Firm, event: (&str, &str, Timestamp)) -> (Occasion, Vec<RecordRef>) {
+        let is_person =
+            |kind: RecordKind| matches!(kind, RecordKind::Contact | RecordKind::Lead | RecordKind::Case);
+        let people = self.records.into_iter().filter(|record| is_person(record.kind)).collect();
         let (id, kind, at) = event;
-        let mut known = Map::new();
-        known.insert("event.id".into(), id.into());
-        known.insert("event.type".into(), kind.into());
-        known.insert("event.received_at".into(), at.to_string().into());
-        known.insert("firm".into(), firm.id.as_str().into());
-        known.extend(person(&people, &links));
-        Ok(Occasion { trigger: self.trigger, data: self.data, known, at, zone: firm.rules.time_zone.clone() })
+        let known = [
+            ("event.id", id.to_owned()),
+            ("event.type", kind.to_owned()),
+            ("event.received_at", at.to_string()),
+            ("firm", firm.id.to_string()),
+        ];
+        let known = known.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let zone = firm.rules.time_zone.clone();
+        (Occasion { trigger: self.trigger, data: self.data, known, at, zone }, people)
     }
+}
+
+/// Adds the linked records, and what both sides agree on about the person.
+pub(super) async fn look_up(
+    occasion: &mut Occasion,
+    people: &[RecordRef],
+    store: &SharedStore,
+    firm: &Firm,
+) -> Result<(), StoreError> {
+    let links = if people.is_empty() { Vec::new() } else { store.links_of(&firm.id, people).await? };
+    occasion.known.extend(person(people, &links));
+    Ok(())
 }
 
 /// The linked records, and what was agreed on last.

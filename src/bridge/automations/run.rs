@@ -20,6 +20,8 @@ struct Ran {
     sent: usize,
     steps: Vec<PlannedRecord>,
     remarks: Vec<String>,
+    /// Rules whose conditions do not hold.
+    idle: Vec<String>,
     /// What was refused, where its rule stops.
     failed: Option<(Cause, String)>,
 }
@@ -60,8 +62,18 @@ impl Bridge {
         };
         let subject = happened.subject();
         let id = claim.lease.event.to_string();
-        let occasion = happened.occasion(session.store, firm, (&id, &claim.kind, claim.received_at)).await?;
+        let (mut occasion, people) = happened.occasion(firm, (&id, &claim.kind, claim.received_at));
         let mut ran = Ran::default();
+        // Most events are one rule's business or nobody's: what they tell themselves needs no look into the store.
+        let (candidates, idle): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|candidate| {
+            begun.iter().any(|run| run.rule == candidate.rule.id) || candidate.rule.may_hold(&occasion)
+        });
+        ran.idle.extend(idle.iter().map(|candidate| candidate.rule.id.clone()));
+        if candidates.is_empty() && begun.is_empty() {
+            note(made, &mut ran);
+            return Ok(outcome);
+        }
+        happened::look_up(&mut occasion, &people, session.store, firm).await?;
         let rules = self.rules_of(session, &candidates, &begun, &occasion, &subject, &mut ran).await?;
         let result = self.run(session, &rules, &occasion, (&id, &subject), &mut ran).await;
         note(made, &mut ran);
@@ -101,7 +113,7 @@ impl Bridge {
         for automation in candidates.iter().filter(|one| begun.iter().all(|run| run.rule != one.rule.id)) {
             let rule = &automation.rule;
             if !rule.holds(occasion) {
-                ran.remarks.push(format!("rule `{}`: its conditions do not hold", rule.id));
+                ran.idle.push(rule.id.clone());
             } else if budget::run_again(session, rule, subject).await? == Leave::Refused {
                 ran.remarks.push(format!("rule `{}`: a person said to leave it", rule.id));
             } else {
@@ -208,7 +220,11 @@ pub(in crate::bridge) fn system_of(action: &Entry) -> crate::domain::System {
 
 /// Adds what the rules did to what is kept of the turn.
 fn note(made: &mut Option<PlanRecord>, ran: &mut Ran) {
-    let (steps, remarks) = (std::mem::take(&mut ran.steps), std::mem::take(&mut ran.remarks));
+    let (steps, mut remarks) = (std::mem::take(&mut ran.steps), std::mem::take(&mut ran.remarks));
+    if !ran.idle.is_empty() {
+        let idle: Vec<String> = ran.idle.drain(..).map(|id| format!("`{id}`")).collect();
+        remarks.push(format!("the conditions of these rules do not hold: {}", idle.join(", ")));
+    }
     if steps.is_empty() && remarks.is_empty() {
         return;
     }

@@ -138,7 +138,8 @@ impl Bridge {
             return Ok(Err("its body cannot be read"));
         };
         let (subject, id) = (happened.subject(), row.id.to_string());
-        let occasion = happened.occasion(&self.store, firm, (&id, &row.kind, row.received_at)).await?;
+        let (mut occasion, people) = happened.occasion(firm, (&id, &row.kind, row.received_at));
+        happened::look_up(&mut occasion, &people, &self.store, firm).await?;
         Ok(Ok((occasion, subject)))
     }
 

@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use uuid::Uuid;
 
 use crate::cli::failure::Failure;
-use crate::config::{self, Config};
+use crate::config::Loaded;
 use crate::crypto::random_key;
 use crate::twin::{Twin, casepeer, highlevel};
 
@@ -47,8 +47,9 @@ impl Home {
         })
     }
 
-    /// Writes the secrets and the configuration for this twin, and reads it as `serve` would.
-    pub(super) fn configure(&self, twin: &Twin, port_base: u16) -> Result<Config, Failure> {
+    /// Writes the secrets and the configuration for this twin, without a firm if it is to be `empty`, and reads it as
+    /// `serve` would.
+    pub(super) fn configure(&self, twin: &Twin, port_base: u16, empty: bool) -> Result<Loaded, Failure> {
         let store = self.path.join("casebridge.db");
         if store.exists() {
             return Err(in_use(&store));
@@ -60,6 +61,7 @@ impl Home {
             ("INBOUND_TOKEN", "inbound-token", &self.inbound_token),
             ("WEBHOOK_SECRET", "webhook-secret", &self.webhook_secret),
             ("CASEPEER_TOKEN", "casepeer-token", casepeer::TOKEN),
+            ("CLIENT_SECRET", "client-secret", highlevel::CLIENT_SECRET),
         ];
         let mut values = vec![
             ("PUBLIC_PORT", port_base.to_string()),
@@ -69,18 +71,27 @@ impl Home {
             ("HIGHLEVEL_KEY", twin.highlevel.public_key()),
             ("LOCATION", twin.highlevel.location().to_owned()),
             ("CASEPEER_URL", twin.casepeer.url()),
+            ("CLIENT_ID", format!("{}-demo", highlevel::APP_ID)),
         ];
         for (name, file, secret) in files {
             let path = self.path.join(file);
             write_new(&path, secret)?;
             values.push((name, quoted(self.text(&path)?)));
         }
-        let text = fill(TEMPLATE, &values);
+        let template = match TEMPLATE.split_once("[[firms]]") {
+            Some((before, _)) if empty => before,
+            _ => TEMPLATE,
+        };
+        let text = fill(template, &values);
         let path = self.config();
         write_new(&path, &text)?;
         // Not the environment's overrides: they are meant for the installation that this machine may have.
-        config::parse(&path.display().to_string(), &text, &Vec::new())
-            .map_err(|error| Failure::configuration(error.to_string()))
+        Loaded::alone(&path).map_err(|error| Failure::configuration(error.to_string()))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The configuration file.

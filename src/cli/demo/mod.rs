@@ -12,6 +12,7 @@ use self::home::Home;
 use self::story::Story;
 use super::failure::Failure;
 use super::output::say;
+use super::reload::Reloader;
 use super::serve::{Running, Signals};
 use super::twin::random_seed;
 use crate::clock::SystemClock;
@@ -23,6 +24,9 @@ pub(super) struct Arguments {
     /// Play the story and end: 0 only if everything arrived.
     #[arg(long)]
     once: bool,
+    /// Without a firm and a story: set the firm up yourself, by the console's guide.
+    #[arg(long, conflicts_with = "once")]
+    empty: bool,
     /// The first of four ports: webhooks, administration, the simulated HighLevel, the simulated CASEpeer.
     #[arg(long, default_value_t = 4700, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_532))]
     port_base: u16,
@@ -34,6 +38,8 @@ pub(super) struct Arguments {
 /// Everything that runs.
 struct Stage {
     running: Running,
+    /// Takes over a changed configuration, once the story is told.
+    reloader: Option<Reloader>,
     twin: Twin,
     home: Home,
 }
@@ -41,6 +47,11 @@ struct Stage {
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let mut stage = Stage::build(&arguments).await?;
+    if arguments.empty {
+        say(&stage.places().await?)?;
+        stage.watch(&mut signals).await?;
+        return stage.strike().await;
+    }
     let story = Story::new(&stage.twin, &stage.running.bridge);
     let told = tokio::select! {
         told = story.tell() => told,
@@ -61,7 +72,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             say(&format!("\n✗ {failure}"))?;
         }
         say(&stage.places().await?)?;
-        signals.next().await;
+        stage.watch(&mut signals).await?;
     }
     stage.strike().await?;
     told
@@ -88,10 +99,22 @@ impl Stage {
             url: twin.highlevel.url(),
             token: crate::twin::highlevel::PRIVATE_TOKEN.into(),
             location: twin.highlevel.location().to_owned(),
+            casepeer_url: twin.casepeer.url(),
+            secrets: home.path().display().to_string(),
         };
-        let config = home.configure(&twin, base)?;
-        let running = Running::start(&config, Arc::new(SystemClock), Some(sandbox)).await?;
-        Ok(Self { running, twin, home })
+        let loaded = home.configure(&twin, base, arguments.empty)?;
+        let running = Running::start(&loaded.config, Arc::new(SystemClock), Some(sandbox)).await?;
+        let reloader = Some(Reloader::new(Arc::clone(&running.bridge), loaded));
+        Ok(Self { running, reloader, twin, home })
+    }
+
+    /// Stays up until a signal comes.
+    async fn watch(&mut self, signals: &mut Signals) -> Result<(), Failure> {
+        let Some(reloader) = self.reloader.take() else { return Ok(()) };
+        tokio::select! {
+            () = signals.next() => Ok(()),
+            failed = reloader.run() => failed,
+        }
     }
 
     /// Where to look while it is up.

@@ -3,13 +3,13 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-
-use serde_json::{Value, json};
+use std::sync::Arc;
 
 use super::super::failure::Failure;
 use super::super::output::{note, print_json, say};
-use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, StoreUrl};
+use crate::bridge::{erase_person, export_person};
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::Config;
 use crate::domain::PersonId;
 use crate::store::{CannotErase, Hold, SharedStore};
 
@@ -62,29 +62,8 @@ pub(super) async fn holds(store: &SharedStore, json: bool) -> Result<(), Failure
 
 /// Everything that is kept about a person, opened.
 pub(super) async fn export(store: &SharedStore, person: PersonId, out: Option<&Path>) -> Result<(), Failure> {
-    let mut story = store.person(person).await?.ok_or_else(|| gone(person))?;
-    let papers = store.papers(person).await?.ok_or_else(|| gone(person))?;
-    let mut bodies = Vec::new();
-    story.events.clear();
-    for id in &papers.events {
-        story.events.extend(store.event(*id).await?);
-        if let Some(body) = store.payload(*id).await? {
-            bodies.push(json!({ "event": id, "body": readable(&body) }));
-        }
-    }
-    let request = |request: &crate::store::SentRequest| {
-        let mut value = serde_json::to_value(request).expect("a request is JSON");
-        value["body"] = request.body.as_deref().map_or(Value::Null, readable);
-        value
-    };
-    let everything = json!({
-        "exported_at": SystemClock.now(),
-        "person": story,
-        "received": bodies,
-        "sent": papers.requests.iter().map(request).collect::<Vec<_>>(),
-        "questions": papers.reviews,
-        "holds": store.holds(Some(person)).await?,
-    });
+    let clock: SharedClock = Arc::new(SystemClock);
+    let everything = export_person(store, &clock, person).await?.ok_or_else(|| gone(person))?;
     let Some(path) = out else { return print_json(&everything) };
     let failed = |error: std::io::Error| {
         Failure::failed(format!("{}: {error}", path.display())).hint("name a file that is not there yet")
@@ -93,16 +72,7 @@ pub(super) async fn export(store: &SharedStore, person: PersonId, out: Option<&P
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     let text = serde_json::to_string_pretty(&everything).expect("it is JSON");
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    say(&format!("{}: everything about person {}, readable by you alone", path.display(), story.id))
-}
-
-/// A body as JSON, as text, or as what is neither.
-fn readable(body: &[u8]) -> Value {
-    use base64::Engine as _;
-    serde_json::from_slice(body).unwrap_or_else(|_| match std::str::from_utf8(body) {
-        Ok(text) => json!({ "text": text }),
-        Err(_) => json!({ "base64": base64::engine::general_purpose::STANDARD.encode(body) }),
-    })
+    say(&format!("{}: everything about person {person}, readable by you alone", path.display()))
 }
 
 /// Erases a person and prints the certificate, which is the only place that says whose records they were.
@@ -117,40 +87,13 @@ pub(super) async fn erase(
     if !yes && !confirmed(person)? {
         return say("nothing was erased");
     }
-    let erased = store.erase(person, by).await?.map_err(|why| match why {
+    let erased = erase_person(store, &config.store.url, person, by).await?;
+    let certificate = erased.map_err(|why| match why {
         CannotErase::NotThere => gone(person),
         CannotErase::Held(_) => Failure::failed(why.to_string())
             .hint("a hold wins over erasing: `casebridge people release` ends it once the law allows"),
         CannotErase::AtWork => Failure::try_again(why.to_string()).hint("try again in a moment"),
     })?;
-    store.wipe().await?;
-    let bytes = match &config.store.url {
-        StoreUrl::Sqlite(_) => "overwritten in the database's file, and the write-ahead log cut off",
-        StoreUrl::Postgres(_) => {
-            "taken out by VACUUM; what is left in free space of pages and in the database's own log is sealed and \
-             readable by nobody without crypto.keys; VACUUM FULL payload, event, effect, link, review rewrites the pages"
-        }
-    };
-    let certificate = json!({
-        "certificate": "casebridge erasure 1",
-        "id": erased.id,
-        "firm": erased.firm,
-        "person": erased.person,
-        "records": erased.records,
-        "erased_at": erased.erased_at,
-        "erased_by": erased.erased_by,
-        "erased": erased.erased,
-        "bytes": bytes,
-        "stays": [
-            "for each event: when it came, of which type, how it ended, and the key that keeps a delivery from being taken twice",
-            "keys of what was achieved, which name records of the two systems",
-            "this erasure's id, time and counts",
-        ],
-        "elsewhere": [
-            "backups made before this moment hold what was erased until they are deleted",
-            "HighLevel and CASEpeer hold their own records: while they do, their next webhook or the next sweep brings them back",
-        ],
-    });
     if let Some(path) = out {
         let text = serde_json::to_string_pretty(&certificate).expect("it is JSON");
         if let Err(error) = std::fs::write(&path, text) {
@@ -158,7 +101,11 @@ pub(super) async fn erase(
             note(&format!("{} cannot be written: {error}; this is the certificate", path.display()));
             return print_json(&certificate);
         }
-        return say(&format!("person {} is erased; the certificate is {}", erased.person, path.display()));
+        return say(&format!(
+            "person {} is erased; the certificate is {}",
+            certificate["person"],
+            path.display()
+        ));
     }
     print_json(&certificate)
 }

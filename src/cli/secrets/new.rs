@@ -3,6 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
+use crate::bridge::webhook_secret;
 use crate::cli::failure::Failure;
 use crate::cli::output::{note, say};
 use crate::crypto::random_key;
@@ -31,7 +32,7 @@ pub(super) fn run(kind: Kind) -> Result<(), Failure> {
             ],
         ),
         Kind::WebhookSecret => (
-            hex::encode(&key[..]),
+            webhook_secret().reveal().to_owned(),
             &[
                 "this is shown once: put it into a file or variable, and name that in firms.casepeer.webhook_secrets",
                 "give the same to whoever sends the webhooks; `casebridge secrets rotate webhook-secret FIRM` says in which order",

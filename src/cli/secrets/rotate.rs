@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
+use crate::bridge::{Resealing, reseal};
 use crate::cli::ConfigArgument;
 use crate::cli::failure::Failure;
 use crate::cli::output::say;
@@ -12,7 +13,6 @@ use crate::cli::serve::{keyring, open_store};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, StoreUrl};
 use crate::crypto::Keyring;
-use crate::store::SealedPlace;
 use crate::store::sqlite::ServeLock;
 
 #[derive(Debug, Args)]
@@ -48,9 +48,6 @@ enum What {
     },
 }
 
-/// Values that are sealed anew in one transaction: some milliseconds, in which the service waits to write.
-const STEP: usize = 100;
-
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.what {
         What::Key { config, restarted } => key(&config.load()?, restarted).await,
@@ -80,20 +77,8 @@ async fn key(config: &Config, restarted: bool) -> Result<(), Failure> {
     let active = keyring.active();
     let others = store.sealed_by().await?.into_iter().filter(|(id, _)| id != active);
     let total: u64 = others.map(|(_, values)| values).sum();
-    let mut done = 0;
-    for place in SealedPlace::ALL {
-        let mut next = None;
-        loop {
-            let step = store.reseal(place, next, STEP).await?;
-            done += step.values;
-            next = step.next;
-            show(done, total, next.is_none() && place == SealedPlace::ALL[SealedPlace::ALL.len() - 1]);
-            if next.is_none() {
-                break;
-            }
-        }
-    }
-    let forgotten = store.forget_keys().await?;
+    let Resealing { values: done, forgotten } =
+        reseal(&store, |done, is_end| show(done, total, is_end)).await?;
     say(&format!("{done} values are sealed anew with `{active}`"))?;
     match (&forgotten[..], keyring.ids().len()) {
         ([], 1) => say(&format!("`{active}` is the only key: nothing else is sealed with another")),

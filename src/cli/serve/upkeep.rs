@@ -137,17 +137,25 @@ pub(super) async fn keep_connections(bridge: Arc<Bridge>, stop: CancellationToke
     }
 }
 
-/// How often what the console shows is counted; more rarely, where counting takes long.
+/// How often what the console shows is counted, while nobody looks.
 const COUNT: Duration = Duration::from_secs(5);
+/// The shortest pause between two counts, however many look.
+const COUNT_AGAIN: Duration = Duration::from_millis(250);
 
-/// Keeps the console's figures, at a twentieth of the time at most.
+/// Keeps the console's figures, at a twentieth of the time at most, and soon when somebody looks at them.
 pub(super) async fn count_up(bridge: Arc<Bridge>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
+    loop {
         let begun = Instant::now();
         if let Err(error) = bridge.count_up().await {
             tracing::warn!("what happened could not be counted for the console: {error}");
         }
-        pause(&stop, COUNT.max(begun.elapsed() * 20)).await;
+        if !pause(&stop, COUNT_AGAIN.max(begun.elapsed() * 20)).await {
+            return;
+        }
+        tokio::select! {
+            () = bridge.is_looked_at() => {}
+            is_running = pause(&stop, COUNT) => if !is_running { return },
+        }
     }
 }
 

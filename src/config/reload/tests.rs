@@ -27,6 +27,7 @@ impl Home {
     fn new() -> Self {
         let home = Self(TempDir::new().unwrap());
         fs::write(home.0.path().join("secret"), "0123456789abcdef0123").unwrap();
+        fs::write(home.0.path().join("other"), "0123456789abcdef4567").unwrap();
         home.write(FILE);
         home
     }
@@ -36,8 +37,11 @@ impl Home {
     }
 
     fn write(&self, text: &str) {
-        let secret = self.0.path().join("secret").display().to_string();
-        fs::write(self.path(), text.replace("\"secret\"", &format!("{secret:?}"))).unwrap();
+        let text = ["secret", "other"].iter().fold(text.to_owned(), |text, name| {
+            let path = self.0.path().join(name).display().to_string();
+            text.replace(&format!("{name:?}"), &format!("{path:?}"))
+        });
+        fs::write(self.path(), text).unwrap();
     }
 
     fn load(&self) -> Loaded {
@@ -80,6 +84,20 @@ fn what_is_taken_out_of_the_file_goes_and_firms_stay() {
     assert_eq!(reloaded.needs_restart, ["firms.acme", "firms.bell"]);
     home.write(&FILE.replace("[firms.sync]\nname_filler = \"Unknown\"\n", ""));
     assert_eq!(loaded.reread().unwrap().changed, ["firms.acme.sync"]);
+}
+
+#[test]
+fn a_firm_that_is_added_is_taken_over() {
+    let home = Home::new();
+    let loaded = home.load();
+    let firm = FILE.split_once("[[firms]]").unwrap().1;
+    let token = "inbound_token = { file = \"secret\" }";
+    let other = firm.replace("acme", "bell").replace("loc-1", "loc-2");
+    let other = other.replace(token, &token.replace("secret", "other"));
+    home.write(&format!("{FILE}\n[[firms]]{other}"));
+    let reloaded = loaded.reread().unwrap();
+    assert_eq!((reloaded.changed, reloaded.needs_restart), (vec!["firms.bell".to_owned()], Vec::new()));
+    assert_eq!(reloaded.loaded.config.firms.len(), 2);
 }
 
 #[test]

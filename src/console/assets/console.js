@@ -79,7 +79,7 @@
   if (live && window.EventSource) {
     new EventSource(live.dataset.live).addEventListener("changed", async () => {
       if (live.contains(document.activeElement)) return;
-      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      const answer = await fetch(live.dataset.page ?? location.href, { headers: { accept: "text/html" } });
       if (!answer.ok || answer.redirected) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       live.replaceChildren(...page.getElementById("live").childNodes);
@@ -88,5 +88,8 @@
   }
 
   localTimes(document);
-  document.addEventListener("htmx:load", (event) => localTimes(event.detail.elt));
+  document.addEventListener("htmx:load", (event) => {
+    localTimes(event.detail.elt);
+    if (window.uPlot && event.detail.elt.querySelector("[data-chart]")) drawAll();
+  });
 })();

@@ -99,6 +99,11 @@ impl Rule {
         self.condition.holds(&occasion.facts(self.condition.fields()))
     }
 
+    /// Whether its conditions can hold, told by the event alone: true where they look at what is linked.
+    pub fn may_hold(&self, occasion: &Occasion) -> bool {
+        self.condition.fields().into_iter().any(trigger::is_linked) || self.holds(occasion)
+    }
+
     /// Its trigger's example, as if it had just happened.
     pub fn when_sample(&self, at: jiff::Timestamp, zone: super::TimeZone) -> Occasion {
         trigger::sample(self.when, at, zone)

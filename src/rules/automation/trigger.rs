@@ -38,6 +38,11 @@ const KNOWN: [(&str, &str, &str); 8] = [
 /// Where what both sides agree on about the person begins.
 const PERSON: &str = "person.";
 
+/// Whether a field is told by the records that are linked with what happened, and not by the event alone.
+pub(super) fn is_linked(field: &str) -> bool {
+    ["contact_id", "lead_id", "case_id"].contains(&field) || field.starts_with(PERSON)
+}
+
 /// The trigger of this id.
 pub fn find_trigger(id: &str) -> Option<&'static Entry> {
     catalog::find(id).filter(|entry| entry.kind == Kind::Trigger)

@@ -1,5 +1,7 @@
 //! What happened, counted by hour; and by what a person is found.
 
+mod pipeline;
+
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 use sqlx::{AssertSqlSafe, Row};
@@ -9,7 +11,7 @@ use super::rows::{Fault, count, event_id, text};
 use super::{NO_FIRM, PostgresStore, read, receive};
 use crate::domain::terms_of_payload;
 use crate::store::figures::{ALL_FIRMS, Counts, HOUR, MOST_NEW_HOURS, NEW_LEADS, RECOUNT, Tally, search_key};
-use crate::store::{ActivityFilter, ActivityRow, Figures, HourSpan, StoreError};
+use crate::store::{ActivityFilter, ActivityRow, Figures, HourSpan, PipelineFilter, PipelineRow, StoreError};
 
 /// What the task that makes events findable is called.
 const SEARCH: &str = "search";
@@ -182,6 +184,11 @@ impl Figures for PostgresStore {
             query.fetch_all(&self.core.pool).await?.iter().map(row).collect()
         };
         read(listing).await
+    }
+
+    async fn pipeline(&self, filter: PipelineFilter) -> Result<Vec<PipelineRow>, StoreError> {
+        // May read many links, so it has no deadline.
+        Ok(pipeline::read(&self.core.pool, &self.keyring, &filter).await?)
     }
 
     async fn index_events(&self, most: usize) -> Result<usize, StoreError> {

@@ -87,7 +87,7 @@ pub(super) fn read(row: &PgRow, keyring: &Keyring, firm: &FirmId) -> Result<Link
     Ok(Link { origin: word(row, "origin")?, base, revision: row.try_get("revision")?, highlevel, casepeer })
 }
 
-fn open(
+pub(super) fn open(
     keyring: &Keyring,
     firm: &str,
     highlevel: &RecordRef,

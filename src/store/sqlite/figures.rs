@@ -14,7 +14,7 @@ use super::rows::Id;
 use crate::crypto::Keyring;
 use crate::domain::terms_of_payload;
 use crate::store::figures::{Counts, HOUR, MOST_NEW_HOURS, RECOUNT, search_key};
-use crate::store::{ActivityFilter, ActivityRow, Figures, HourSpan, StoreError};
+use crate::store::{ActivityFilter, ActivityRow, Figures, HourSpan, PipelineFilter, PipelineRow, StoreError};
 
 /// What the task that makes events findable is called.
 const SEARCH: &str = "search";
@@ -142,6 +142,10 @@ impl Figures for SqliteStore {
 
     async fn activity(&self, filter: ActivityFilter) -> Result<Vec<ActivityRow>, StoreError> {
         self.read(move |connection, _| listing::activity(connection, &filter)).await
+    }
+
+    async fn pipeline(&self, filter: PipelineFilter) -> Result<Vec<PipelineRow>, StoreError> {
+        self.read(move |connection, keyring| listing::pipeline(connection, keyring, &filter)).await
     }
 
     async fn index_events(&self, most: usize) -> Result<usize, StoreError> {

@@ -62,7 +62,7 @@ pub(super) fn read(row: &Row<'_>, keyring: &Keyring, firm: &FirmId) -> Result<(i
     Ok((row.get(5)?, link))
 }
 
-fn open(
+pub(super) fn open(
     keyring: &Keyring,
     firm: &str,
     highlevel: &RecordRef,

@@ -51,7 +51,10 @@ async fn a_rule_that_does_not_hold_says_so_and_does_nothing() {
     let first = bridge.installation.events().await[0].id;
     let story = bridge.installation.store.event(first).await.unwrap().unwrap();
     let remarks = story.plan.unwrap().remarks;
-    assert!(remarks.contains(&"rule `google`: its conditions do not hold".to_owned()), "{remarks:?}");
+    assert!(
+        remarks.contains(&"the conditions of these rules do not hold: `google`".to_owned()),
+        "{remarks:?}"
+    );
     bridge.installation.store.switch_rule("google", false).await.unwrap();
     let other = bridge.highlevel.create_contact(NewContact {
         email: "b@example.com".into(),

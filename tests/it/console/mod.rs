@@ -1,8 +1,11 @@
 //! The console: signing in, who may do what, and what pages say.
 
 mod builder;
+mod desk;
+mod firms;
 mod matrix;
 mod pages;
+mod people;
 mod rules;
 mod sign_in;
 

@@ -1,15 +1,20 @@
 //! What happened, counted by hour; and by what a person is found.
 
-use casebridge::domain::{Cause, EventId, Outcome};
-use casebridge::store::{ActivityFilter, Arrival, EventFilter, Tally};
+use casebridge::domain::{
+    Base, Cause, EffectKey, EventId, Field, Fields, Link, Outcome, RecordKind, RecordRef, System,
+};
+use casebridge::store::{
+    ActivityFilter, Arrival, Begun, EventFilter, Intent, LinkChange, PipelineFilter, Tally,
+};
 use jiff::SignedDuration;
 
-use super::{TestStore, firm, on_both};
+use super::{TestStore, contact, firm, lead, on_both};
 
 on_both!(
     events_are_counted_by_hour_and_firm_and_counted_again_when_they_change,
     new_leads_are_counted_by_how_long_they_took,
     events_are_found_by_the_people_they_speak_of,
+    what_became_of_leads_is_counted_by_month_and_source,
 );
 
 async fn count(test: &TestStore) {
@@ -92,4 +97,45 @@ async fn events_are_found_by_the_people_they_speak_of(test: &TestStore) {
     assert!(find("bo@example.com", any()).await.is_empty());
     let elsewhere = EventFilter { within: Some(Vec::new()), ..any() };
     assert!(find("512-555-0100", elsewhere).await.is_empty(), "not in a firm that one may not see");
+}
+
+async fn what_became_of_leads_is_counted_by_month_and_source(test: &TestStore) {
+    test.update("c1").await;
+    let claim = test.claim_one().await;
+    let base = |source| Base::of_fields(Fields::default().with(Field::Source, source));
+    let case = RecordRef::casepeer(RecordKind::Case, "k1");
+    let link = |contact_id, matter, base| {
+        LinkChange::Link(Link::new(contact(contact_id), matter, System::HighLevel, base))
+    };
+    let links = vec![
+        link("c1", lead("l1"), base("Billboard")),
+        link("c1", case.clone(), Base::default()),
+        link("c2", lead("l2"), base("Web form")),
+        link("c3", lead("l3"), Base::default()),
+    ];
+    test.store.save_links(&claim.lease, links).await.unwrap();
+    for step in ["signed", "settled", "active"] {
+        let key = EffectKey(format!("milestone:{case}:{step}"));
+        let intent = Intent {
+            operation: "add-tags",
+            body: Vec::new(),
+            is_create: false,
+            idempotency_key: key.0.clone(),
+            match_keys: Vec::new(),
+        };
+        assert!(matches!(test.store.begin_effect(&claim.lease, &key, intent).await, Ok(Begun::Send { .. })));
+        test.store.complete_effect(&claim.lease, &key, None, Vec::new(), None).await.unwrap();
+    }
+    let since = test.now() - SignedDuration::from_hours(1);
+    let ask = async |firms| test.store.pipeline(PipelineFilter { firms, since }).await.unwrap();
+    let rows = ask(None).await;
+    let told: Vec<_> =
+        rows.iter().map(|row| (row.source.as_str(), row.leads, row.signed, row.settled)).collect();
+    assert_eq!(told, [("", 1, 0, 0), ("Billboard", 1, 1, 1), ("Web form", 1, 0, 0)]);
+    assert_eq!(rows[0].month, test.now().strftime("%Y-%m").to_string());
+    assert_eq!(ask(Some(vec![firm()])).await, rows);
+    assert!(ask(Some(Vec::new())).await.is_empty(), "of firms that one may not see");
+    test.pass(SignedDuration::from_hours(2));
+    let later = PipelineFilter { firms: None, since: test.now() };
+    assert!(test.store.pipeline(later).await.unwrap().is_empty());
 }

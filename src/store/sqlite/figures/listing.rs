@@ -3,8 +3,13 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
+use super::super::links;
+use super::super::rows::Word;
+use crate::crypto::Keyring;
+use crate::domain::{Field, RecordRef};
 use crate::store::figures::{ALL_FIRMS, Counts, NEW_LEADS, Tally};
-use crate::store::{ActivityFilter, ActivityRow, HourSpan, StoreError};
+use crate::store::pipeline::{Counting, MILESTONE, MOST_LINKS};
+use crate::store::{ActivityFilter, ActivityRow, HourSpan, PipelineFilter, PipelineRow, StoreError};
 
 /// The hours to count: those not over, those never counted, and of the rest those with something open that were not
 /// counted since.
@@ -85,4 +90,40 @@ pub(super) fn activity(
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What became of leads.
+pub(super) fn pipeline(
+    connection: &Connection,
+    keyring: &Keyring,
+    filter: &PipelineFilter,
+) -> Result<Vec<PipelineRow>, StoreError> {
+    let firms = filter.firms.as_ref().map(|firms| serde_json::to_string(firms).expect("names are JSON"));
+    let mut counting = Counting::since(filter.since);
+    let sql = "SELECT firm, key, completed_at FROM effect
+        WHERE key >= ?1 AND key < ?1 || char(1114111) AND completed_at >= ?2
+            AND (?3 IS NULL OR firm IN (SELECT value FROM json_each(?3)))";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query(params![MILESTONE, filter.since.as_millisecond(), firms])?;
+    while let Some(row) = rows.next()? {
+        counting.add_milestone(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?, row.get(2)?);
+    }
+    let sql = "SELECT firm, highlevel, casepeer, created_at, sealed_base FROM link
+        WHERE ?1 IS NULL OR firm IN (SELECT value FROM json_each(?1)) ORDER BY created_at DESC LIMIT ?2";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query(params![firms, MOST_LINKS])?;
+    while let Some(row) = rows.next()? {
+        let (firm, at): (String, i64) = (row.get(0)?, row.get(3)?);
+        let (highlevel, casepeer) =
+            (row.get::<_, Word<RecordRef>>(1)?.0, row.get::<_, Word<RecordRef>>(2)?.0);
+        let source = match counting.wants(&firm, &casepeer, at) {
+            true => {
+                let base = links::open(keyring, &firm, &highlevel, &casepeer, &row.get::<_, Vec<u8>>(4)?)?;
+                base.fields.get(Field::Source).map(str::to_owned)
+            }
+            false => None,
+        };
+        counting.add_link(&firm, &highlevel, &casepeer, at, source);
+    }
+    Ok(counting.rows())
 }

@@ -1,7 +1,9 @@
 //! Counting and finding, which are passed through.
 
 use async_trait::async_trait;
-use casebridge::store::{ActivityFilter, ActivityRow, Figures, HourSpan, StoreError};
+use casebridge::store::{
+    ActivityFilter, ActivityRow, Figures, HourSpan, PipelineFilter, PipelineRow, StoreError,
+};
 
 use super::Doomed;
 
@@ -17,6 +19,10 @@ impl Figures for Doomed {
 
     async fn activity(&self, filter: ActivityFilter) -> Result<Vec<ActivityRow>, StoreError> {
         self.inner.activity(filter).await
+    }
+
+    async fn pipeline(&self, filter: PipelineFilter) -> Result<Vec<PipelineRow>, StoreError> {
+        self.inner.pipeline(filter).await
     }
 
     async fn index_events(&self, most: usize) -> Result<usize, StoreError> {

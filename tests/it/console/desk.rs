@@ -1,0 +1,70 @@
+//! What administrators and operators do at the console beyond mending events: tokens, questions taken back.
+
+use casebridge::domain::{EventState, Reach, Role};
+use casebridge::store::AuditFilter;
+use casebridge::twin::Fault;
+
+use super::Person;
+use crate::story::ada;
+use crate::support::TestBridge;
+
+/// What was written down, the newest first: what, and on what.
+pub async fn deeds(bridge: &TestBridge) -> Vec<(String, String)> {
+    let filter = AuditFilter { limit: 100, ..AuditFilter::default() };
+    let rows = bridge.installation.store.audit_log(filter).await.unwrap();
+    rows.into_iter().map(|row| (row.what.to_string(), row.about.unwrap_or_default())).collect()
+}
+
+#[tokio::test]
+async fn a_token_is_made_shown_once_and_ended() {
+    let bridge = TestBridge::start().await;
+    let mut root = Person::signed_in(&bridge, "root", Role::Admin, Reach::Everywhere).await;
+    let form = [("name", "The intake Zap"), ("firm", "acme"), ("action", "contacts.*"), ("action", "hooks")];
+    let made = root.post("/tokens", &form).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let token = made.text.split("id=\"new-token\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    assert!(token.starts_with("cbt_"), "{token}");
+    let page = root.get("/tokens").await.text;
+    assert!(page.contains("The intake Zap") && !page.contains(&token), "{page}");
+    let call = |token: &str| {
+        let url = format!("{}/api/v1/actions/contacts.get-contact", bridge.installation.url);
+        let body = serde_json::json!({ "parameters": { "contactId": "nobody" } });
+        reqwest::Client::new().post(url).bearer_auth(token).json(&body).send()
+    };
+    assert_ne!(call(&token).await.unwrap().status(), 401);
+    let id = bridge.installation.store.tokens().await.unwrap().pop().unwrap().id;
+    assert_eq!(root.post(&format!("/tokens/{id}/revoke"), &[]).await.status, 303);
+    assert_eq!(call(&token).await.unwrap().status(), 401);
+    assert_eq!(root.post(&format!("/tokens/{id}/revoke"), &[]).await.status, 409);
+    let told = deeds(&bridge).await;
+    assert_eq!(told[0], ("token_revoked".into(), id.clone()));
+    assert_eq!(told[1], ("token_made".into(), format!("{id}, The intake Zap: contacts.* hooks")));
+    assert!(!told.iter().any(|(_, about)| about.contains(&token)));
+
+    for (field, value) in
+        [("name", ""), ("firm", "nobody"), ("action", "contactz.*"), ("more", "contacts.gt")]
+    {
+        let mut wrong = vec![("name", "x"), ("firm", "acme"), ("action", "hooks")];
+        wrong.retain(|(name, _)| *name != field);
+        wrong.push((field, value));
+        let answer = root.post("/tokens", &wrong).await;
+        assert_eq!(answer.status, 400, "{field} = {value}: {}", answer.text);
+    }
+    let of_no_firm = root.post("/tokens", &[("name", "x"), ("action", "hooks")]).await;
+    assert_eq!(of_no_firm.status, 400, "no firm is not every firm");
+    let mut some = Person::signed_in(&bridge, "op", Role::Operator, Reach::Everywhere).await;
+    assert_eq!((some.get("/tokens").await.status, some.post("/tokens", &form).await.status), (403, 403));
+}
+
+#[tokio::test]
+async fn what_came_just_now_is_found_by_its_phone_number() {
+    let bridge = TestBridge::start().await;
+    bridge.casepeer.fault(Fault::status(422).on("POST", "/leads").times(1));
+    bridge.highlevel.create_contact(ada());
+    bridge.settle().await;
+    let event = bridge.installation.events().await.pop().unwrap();
+    assert_eq!(event.state, EventState::Undelivered);
+    let mut person = Person::signed_in(&bridge, "mo", Role::Operator, Reach::Everywhere).await;
+    let found = person.post("/events", &[("word", "(512) 555-0100")]).await.text;
+    assert!(found.contains(&event.id.to_string()), "without waiting for what is counted at leisure: {found}");
+}
