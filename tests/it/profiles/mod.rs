@@ -2,6 +2,7 @@
 //! JSON:API. A scenario says which operations and which webhooks it needs, and a profile's file which it has: what it
 //! cannot play follows from the two, and is asserted, so that nothing goes missing unseen.
 
+mod poll;
 mod scenarios;
 mod stage;
 mod words;
