@@ -1,5 +1,7 @@
 //! The firms, and how an incoming webhook finds its own.
 
+mod settled;
+
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -7,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
+pub(super) use self::settled::Settled;
 use super::breaker::Breaker;
 use super::connections::{Accounts, Connections, FirmTokens};
 use super::pace::Pace;
@@ -36,12 +39,14 @@ pub struct Firm {
     pub account: Option<Holder>,
     /// What is synced, and how.
     pub rules: SyncRules,
+    /// The same as the configuration has it; what was settled in the console stands in its place.
+    pub configured: Arc<SyncRules>,
     /// What stands at the end of the address that CASEpeer's webhooks come to: a secret.
     pub(super) inbound_token: Secret,
     /// Its side of HighLevel.
     pub highlevel: HighLevelClient,
     /// Its side of CASEpeer.
-    pub casepeer: CasePeerClient,
+    pub casepeer: Arc<CasePeerClient>,
     pub(super) workflow_header: Option<(String, Secret)>,
     pub(super) webhook_secrets: Vec<Secret>,
     pub(super) breaker: Arc<Breaker>,
@@ -62,6 +67,8 @@ pub struct Firms(RwLock<Arc<Index>>);
 
 struct Index {
     all: Vec<Arc<Firm>>,
+    /// What was settled in the console, in place of the configuration.
+    settled: Settled,
     accounts: Accounts,
     by_location: HashMap<String, Arc<Firm>>,
     // By digest, so that the time of a look-up says nothing about a token.
@@ -134,6 +141,7 @@ impl Index {
         let own = config.server.public_url.as_deref().map(OwnAddress::new);
         let mut firms = Self {
             all: Vec::new(),
+            settled: before.map(|index| index.settled.clone()).unwrap_or_default(),
             accounts: HashMap::new(),
             by_location: HashMap::new(),
             by_workflow_token: HashMap::new(),
@@ -148,7 +156,11 @@ impl Index {
             if let Some(account) = &casepeer.account {
                 firms.accounts.insert(FirmId::new(&settings.id), account.clone());
             }
-            let firm = Arc::new(Firm::new(settings, highlevel, casepeer, before.map(|firm| &**firm)));
+            let mut firm = Firm::new(settings, highlevel, casepeer, before.map(|firm| &**firm));
+            if let Some(rules) = firms.settled.get(&firm.id) {
+                firm.rules = firm.configured.settled_by(rules);
+            }
+            let firm = Arc::new(firm);
             if let Some(token) = &settings.highlevel.workflow_token {
                 firms.by_workflow_token.insert(digest(token.reveal()), Arc::clone(&firm));
             }
@@ -210,8 +222,9 @@ impl Firm {
             inbound_token: settings.casepeer.inbound_token.clone(),
             is_connected_by_browser: settings.highlevel.oauth,
             rules: settings.sync.clone(),
+            configured: Arc::new(settings.sync.clone()),
             highlevel,
-            casepeer,
+            casepeer: Arc::new(casepeer),
             workflow_header: settings
                 .highlevel
                 .workflow_header

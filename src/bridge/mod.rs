@@ -16,6 +16,7 @@ mod desk;
 mod file;
 mod firms;
 mod hooks;
+mod mapping;
 mod pace;
 mod papers;
 mod people;
@@ -38,7 +39,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
@@ -50,6 +51,7 @@ pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Re
 pub use desk::NotDone;
 pub use file::FileState;
 pub use firms::{Firm, Firms, casepeer_client};
+pub use mapping::{MappingSeen, Met, Values, WhatIf};
 pub use papers::{erase_person, export_person};
 pub use people::{CannotLink, link};
 pub use receive::{CasePeerSender, Refused};
@@ -98,6 +100,8 @@ pub struct Bridge {
     /// The pace of locations that no firm has, all together.
     strangers: pace::Pace,
     automations: automations::Automations,
+    /// By which state of the store the mappings were read last.
+    mappings: Mutex<Option<u64>>,
     hooks: hooks::HookIndex,
     /// What reaches hooks' receivers; exchanged with the configuration.
     http: RwLock<HttpClient>,
@@ -158,6 +162,7 @@ impl Bridge {
             firm_per_second: config.server.firm_per_second,
             strangers: pace::Pace::default(),
             automations: automations::Automations::default(),
+            mappings: Mutex::default(),
             hooks: hooks::HookIndex::default(),
             http: RwLock::new(http),
             retention: config.retention,
@@ -175,6 +180,8 @@ impl Bridge {
     pub fn reload(&self, config: &Config) -> Result<(), String> {
         let http = firms::client(config, &self.clock);
         self.firms.replace(config, &http, &self.connections)?;
+        // A mapping that was settled while the firms were replaced is looked for again.
+        *self.mappings.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let secrets = SecretInUse::all(config, &self.keyring);
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets.into();
         *self.http.write().unwrap_or_else(PoisonError::into_inner) = http;
@@ -193,8 +200,9 @@ impl Bridge {
         self.probe_key.sign(body)
     }
 
-    /// Reads the rules and the hooks anew if somebody changed one, in this process or another.
+    /// Reads the mappings, the rules and the hooks anew if somebody changed one, in this process or another.
     pub async fn refresh_rules(&self) -> Result<(), crate::store::StoreError> {
+        self.refresh_mappings().await?;
         self.automations.refresh(&self.store).await?;
         self.hooks.refresh(&self.store).await
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::session::{Session, Stop};
 use super::{Bridge, Firm, process};
 use crate::domain::{EffectKey, Event, EventId, FirmId, Plan, Priority};
-use crate::store::{Lease, PlanRecord, StoreError};
+use crate::store::{EventStory, Lease, PlanRecord, StoreError};
 use crate::webhook::Reading;
 
 /// What a replay of an event would do now.
@@ -91,9 +91,14 @@ impl Bridge {
         let story = self.store.event(id).await?.ok_or(NoPreview::NoEvent)?;
         let firm = self.firms.find(&story.row.firm);
         let firm = firm.ok_or_else(|| NoPreview::NotReadable("no configured firm has this event".into()))?;
+        self.plan_again_by(&firm, story).await
+    }
+
+    /// The same by the rules of this firm, which need not be those in force.
+    pub(super) async fn plan_again_by(&self, firm: &Firm, story: EventStory) -> Result<Again, NoPreview> {
+        let id = story.row.id;
         let payload = self.store.payload(id).await?;
         let payload = payload.ok_or_else(|| NoPreview::NotReadable("its body is no longer kept".into()))?;
-        let firm = &*firm;
         let (source, kind) = (story.row.source, story.row.kind.as_str());
         let fact = match process::read(firm, source, kind, &payload) {
             Err(why) => return Err(NoPreview::NotReadable(format!("cannot be read: {why}"))),

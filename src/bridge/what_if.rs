@@ -1,9 +1,10 @@
 //! What a changed map or rule would have done: stored events are planned anew by both configurations, on the records as
 //! they are now, and nothing is carried out.
 
-use super::Bridge;
-use super::replay::NoPreview;
+use super::replay::{Again, NoPreview};
+use super::{Bridge, Firm};
 use crate::domain::{Command, EventId, Plan};
+use crate::store::StoreError;
 
 /// The calls that would be other ones.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -20,8 +21,28 @@ impl Bridge {
     /// The difference in calls that another configuration would make for a stored event; none if there is none. What
     /// was carried out already counts for neither.
     pub async fn what_if(&self, other: &Self, id: EventId) -> Result<Option<Difference>, NoPreview> {
+        let (now, then) = (self.plan_again(id).await?, other.plan_again(id).await?);
+        Ok(self.difference(id, &now, &then).await?)
+    }
+
+    /// The same with other rules for the event's firm.
+    pub(super) async fn what_if_by(
+        &self,
+        other: &Firm,
+        id: EventId,
+    ) -> Result<Option<Difference>, NoPreview> {
         let now = self.plan_again(id).await?;
-        let then = other.plan_again(id).await?;
+        let story = self.store.event(id).await?.ok_or(NoPreview::NoEvent)?;
+        let then = self.plan_again_by(other, story).await?;
+        Ok(self.difference(id, &now, &then).await?)
+    }
+
+    async fn difference(
+        &self,
+        id: EventId,
+        now: &Again,
+        then: &Again,
+    ) -> Result<Option<Difference>, StoreError> {
         let done = (self.done(&now.firm, &now.plan).await?, self.done(&then.firm, &then.plan).await?);
         let calls = |plan: &Plan, is_done: &dyn Fn(&Command) -> bool| -> Vec<Command> {
             let commands = plan.commands.iter().map(|planned| &planned.command);

@@ -41,6 +41,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let keyring = keyring(&config)?;
     let store = open_store(&config, &keyring, &clock).await?;
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
+    bridge.refresh_rules().await?;
     let options = BackfillOptions { since: arguments.since, is_dry_run: arguments.dry_run };
     let mut shown = Shown { began: Instant::now(), waited: 0 };
     let firm = FirmId::new(&arguments.firm);

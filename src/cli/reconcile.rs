@@ -61,6 +61,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         return if arguments.json { print_json(&rows) } else { say(&table(&rows)) };
     }
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
+    bridge.refresh_rules().await?;
     let options = SweepOptions { since: arguments.since, is_dry_run: arguments.dry_run };
     let mut reports = Vec::new();
     for firm in &firms {

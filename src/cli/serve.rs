@@ -120,6 +120,7 @@ impl Running {
         }
         let store = open_store(config, &keyring, &clock).await?;
         let bridge = Bridge::new(config, store, keyring, clock).map_err(Failure::configuration)?;
+        bridge.refresh_rules().await?;
         let bridge = Arc::new(bridge);
         warn_of_old(&bridge).await;
         let readiness = Readiness::default();

@@ -252,23 +252,6 @@ impl FirmConfig {
             return at("casepeer.webhook_secrets", "no secret: no webhook could be accepted".into());
         }
         self.casepeer.check()?;
-        let mut keys = std::collections::BTreeSet::new();
-        for task in &self.sync.initial_tasks {
-            if !keys.insert((&task.key, &task.case_type)) {
-                return at(
-                    "sync.initial_tasks",
-                    format!("two tasks of `{}` have the key `{}`", task.case_type, task.key),
-                );
-            }
-        }
-        for (name, status) in &self.sync.statuses {
-            if status.pipeline.is_some() != status.stage.is_some() {
-                return at(
-                    "sync.statuses",
-                    format!("`{name}` needs both a pipeline and a stage, or neither"),
-                );
-            }
-        }
-        Ok(())
+        self.sync.check().map_err(|(key, why)| (format!("sync.{key}"), why))
     }
 }

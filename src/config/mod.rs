@@ -37,7 +37,7 @@ pub use retention::RetentionConfig;
 pub use secret::{Secret, SecretKey};
 pub use secrets::NamedSecret;
 pub use server::{ServerConfig, TlsConfig};
-pub use source::{ConfigError, Environment, check_url, load, parse};
+pub use source::{ConfigError, Environment, check_url, line_of, load, parse};
 pub use store::{StoreConfig, StoreUrl};
 pub use telemetry::TelemetryConfig;
 

@@ -161,8 +161,8 @@ fn line_at(text: &str, offset: usize) -> usize {
     text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-/// The line of a key, or of the nearest section around it that stands in the file.
-fn line_of(text: &str, key: &str) -> Option<usize> {
+/// The line of a key such as `firms.0.id`, or of the nearest section around it that stands in the file.
+pub fn line_of(text: &str, key: &str) -> Option<usize> {
     let document = toml::de::DeTable::parse(text).ok()?;
     let mut span = None;
     let mut place: Option<&toml::de::DeValue<'_>> = None;

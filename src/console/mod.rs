@@ -86,7 +86,7 @@ impl Console {
 }
 
 /// The largest form, in bytes.
-const LARGEST_FORM: usize = 64 * 1024;
+const LARGEST_FORM: usize = 256 * 1024;
 
 /// The pages.
 pub fn router<Outer: Clone + Send + Sync + 'static>(
@@ -139,6 +139,7 @@ pub fn router<Outer: Clone + Send + Sync + 'static>(
         .route("/firms/{id}/connect", post(firms::connect))
         .route("/mapping", get(mapping::first))
         .route("/mapping/{firm}", get(mapping::show))
+        .route("/mapping/{firm}/edit", get(mapping::edit).post(mapping::change))
         .route("/rules", get(rules::list))
         .route("/rules/{id}", get(rules::show))
         .route("/rules/{id}/export", get(rules::export))

@@ -161,6 +161,12 @@ pub(super) fn span(length: SignedDuration) -> String {
     }
 }
 
+/// A text that begins with a capital.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+}
+
 /// A count with its thousands told apart.
 pub(super) fn number(count: u64) -> String {
     let digits = count.to_string();

@@ -1,7 +1,7 @@
 //! A span of time as people write it.
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A span of time: `2d`, `36h`, `1w`. A day is 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,23 @@ impl Default for Period {
     }
 }
 
+impl std::fmt::Display for Period {
+    /// In the largest unit that says it whole.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = self.0.as_secs();
+        let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+        let fits = |(length, _): &&(i64, &str)| seconds % length == 0;
+        let (length, unit) = units.iter().find(fits).expect("a second fits");
+        write!(out, "{}{unit}", seconds / length)
+    }
+}
+
+impl Serialize for Period {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         let text = String::deserialize(source)?;
@@ -51,6 +68,9 @@ mod tests {
     fn spans_read_as_people_write_them() {
         let read = |text: &str| serde_json::from_value::<Period>(text.into());
         assert_eq!(read("2d").unwrap(), Period(SignedDuration::from_hours(48)));
+        for text in ["2d", "36h", "5m", "1s", "0d"] {
+            assert_eq!(read(text).unwrap().to_string(), text);
+        }
         assert_eq!(read("1w").unwrap(), Period(SignedDuration::from_hours(7 * 24)));
         for wrong in ["soon", "-1d", "", "90000d", "1mo"] {
             assert!(read(wrong).unwrap_err().to_string().contains("span of time"), "{wrong}");

@@ -1,6 +1,6 @@
 //! `leads_from`: which contacts become leads. The others stay linked where CASEpeer knows them, and quiet where not.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::condition::{Condition, Facts};
@@ -33,6 +33,15 @@ impl TryFrom<Value> for LeadsFrom {
         let is_custom = |field: &str| field.strip_prefix("custom.").is_some_and(|key| !key.is_empty());
         condition.check_fields(&known, is_custom)?;
         Ok(Self::When(condition))
+    }
+}
+
+impl Serialize for LeadsFrom {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::All => "all".serialize(serializer),
+            Self::When(condition) => condition.serialize(serializer),
+        }
     }
 }
 

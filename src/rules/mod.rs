@@ -10,9 +10,9 @@ mod status;
 mod suggest;
 mod zone;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use crate::domain::Period as DueIn;
 pub use condition::{Condition, Facts, Operator, Test};
@@ -24,7 +24,7 @@ pub use status::{Milestone, StatusRule};
 pub use zone::TimeZone;
 
 /// `[firms.sync]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SyncRules {
     /// Which contacts become leads.
@@ -44,6 +44,7 @@ pub struct SyncRules {
     /// What becomes of appointments.
     pub appointments: AppointmentRules,
     /// Where a case is opened in CASEpeer: an address with `{id}` in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub case_url: Option<String>,
     /// Tasks that a new lead of a case type starts with, in HighLevel.
     pub initial_tasks: Vec<InitialTask>,
@@ -79,6 +80,65 @@ impl Default for SyncRules {
 }
 
 impl SyncRules {
+    /// Checks what one value alone cannot show: below which key, and what is wrong.
+    ///
+    /// # Errors
+    /// The first finding.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let mut keys = BTreeSet::new();
+        for task in &self.initial_tasks {
+            if !keys.insert((&task.key, &task.case_type)) {
+                let why = format!("two tasks of `{}` have the key `{}`", task.case_type, task.key);
+                return Err(("initial_tasks", why));
+            }
+        }
+        let half =
+            self.statuses.iter().find(|(_, status)| status.pipeline.is_some() != status.stage.is_some());
+        match half {
+            Some((name, _)) => {
+                Err(("statuses", format!("`{name}` needs both a pipeline and a stage, or neither")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Reads what [`Self::to_json`] wrote, or a form says, and checks it.
+    ///
+    /// # Errors
+    /// What is wrong, with its key.
+    pub fn from_json(value: serde_json::Value) -> Result<Self, String> {
+        let rules: Self = serde_path_to_error::deserialize(value)
+            .map_err(|wrong| format!("{}: {}", wrong.path(), wrong.inner()))?;
+        rules.check().map_err(|(key, why)| format!("{key}: {why}"))?;
+        Ok(rules)
+    }
+
+    /// These rules, with what the console settles taken from others: all but where leads come from and what else is the
+    /// installation's.
+    pub fn settled_by(&self, settled: &Self) -> Self {
+        Self {
+            leads_from: self.leads_from.clone(),
+            name_filler: self.name_filler.clone(),
+            hop_budget: self.hop_budget,
+            time_zone: self.time_zone.clone(),
+            case_url: self.case_url.clone(),
+            initial_tasks_on_backfill: self.initial_tasks_on_backfill,
+            ..settled.clone()
+        }
+    }
+
+    /// As JSON, without what says nothing.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("settings have names that are texts")
+    }
+
+    /// As it stands in a configuration file, below its firm.
+    pub fn to_toml(&self) -> String {
+        let firm = serde_json::json!({ "firms": [{ "sync": self.to_json() }] });
+        let text = toml::to_string_pretty(&firm).expect("settings have no values that TOML lacks");
+        text.replacen("[[firms]]\n", "", 1).trim_start().to_owned()
+    }
+
     /// The initial tasks of a case type: those made for it and those made for every type (`*`).
     pub fn initial_tasks_of<'a>(
         &'a self,
@@ -112,7 +172,7 @@ impl SyncRules {
 }
 
 /// `[[firms.sync.initial_tasks]]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct InitialTask {
     /// The case type it is for, or `*`.
@@ -122,17 +182,19 @@ pub struct InitialTask {
     /// What to do.
     pub title: String,
     /// More about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// How long after the lead it is due.
     #[serde(default)]
     pub due_in: DueIn,
     /// Who is to do it: a HighLevel user by id or e-mail, or `role:case_manager` for whoever has that role in the
     /// matter and works under the same e-mail in HighLevel.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub assignee: Option<String>,
 }
 
 /// `[firms.sync.businesses]`.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BusinessRules {
     /// CASEpeer's general sources, such as "Attorney Referral", whose particular source is a business: contacts are
@@ -141,7 +203,7 @@ pub struct BusinessRules {
 }
 
 /// `[firms.sync.appointments]`.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AppointmentRules {
     /// What a HighLevel appointment becomes in CASEpeer.
@@ -149,7 +211,7 @@ pub struct AppointmentRules {
 }
 
 /// What a HighLevel appointment becomes in CASEpeer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AppointmentAs {
     /// A note, and another for each change.
@@ -162,7 +224,7 @@ pub enum AppointmentAs {
 }
 
 /// `[firms.sync.notes]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NoteRules {
     /// CASEpeer categories whose notes are copied to HighLevel. Notes are free text about an injured person, so
@@ -171,6 +233,7 @@ pub struct NoteRules {
     /// Whether HighLevel's notes are copied to CASEpeer.
     pub to_casepeer: bool,
     /// The category they get there.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
 }
 
@@ -181,7 +244,7 @@ impl Default for NoteRules {
 }
 
 /// `[firms.sync.tasks]`.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TaskRules {
     /// When a copied task without a due date is due.

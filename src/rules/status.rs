@@ -1,28 +1,32 @@
 //! What a CASEpeer status means. Statuses are the firm's own words, so none is known to the code.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::OpportunityStatus;
 
 /// `[firms.sync.statuses."Treating"]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatusRule {
     /// The step of a case's life that this status shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub milestone: Option<Milestone>,
     /// The HighLevel pipeline the case's opportunity is in, by name or id. Without one there is no opportunity.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<String>,
     /// The stage it is put in, by name or id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
     /// What the opportunity's status becomes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub opportunity: Option<OpportunityStatus>,
     /// Tags that the contact has as long as the case has this status.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
 }
 
 /// A step of a case's life that marketing wants to know of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Milestone {
     /// At intake.
@@ -48,6 +52,20 @@ pub enum Milestone {
 }
 
 impl Milestone {
+    /// Every one, in the order of a case's life.
+    pub const ALL: [Self; 10] = [
+        Self::LeadOpen,
+        Self::Signed,
+        Self::Rejected,
+        Self::Active,
+        Self::AtRisk,
+        Self::Litigation,
+        Self::Settled,
+        Self::Closed,
+        Self::ReferredOut,
+        Self::Withdrawn,
+    ];
+
     /// The word used in tags and effect keys.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 use jiff::civil::{Date, DateTime};
 use jiff::tz;
 use jiff::{Timestamp, ZonedDateTime};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A time zone of the IANA database, which is built in.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +40,12 @@ impl TimeZone {
 impl Default for TimeZone {
     fn default() -> Self {
         Self(tz::TimeZone::UTC)
+    }
+}
+
+impl Serialize for TimeZone {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.iana_name().unwrap_or("UTC").serialize(serializer)
     }
 }
 

@@ -1,6 +1,7 @@
 // What each person would do at the console, one story after another.
 import assert from "node:assert/strict";
 import { PASSWORD, base, check, end, eventually, firstAdmin, look, person, setup, signIn, vendors } from "./stage.mjs";
+import { tell as tellOfRules } from "./rules.mjs";
 import { tell as tellOfSettingUp } from "./set-up.mjs";
 
 const stories = [];
@@ -245,6 +246,7 @@ story("each page is well on a laptop and a phone, light and dark", async () => {
   }
 });
 
+tellOfRules(story, () => admin);
 tellOfSettingUp(story);
 
 let failed = 0;

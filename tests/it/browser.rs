@@ -29,7 +29,7 @@ fn equipment() -> Result<(PathBuf, PathBuf, PathBuf), String> {
         chromium.ok_or("there is no `chromium` (install it, or name one by CASEBRIDGE_CHROMIUM)")?;
     let folder = workshop();
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    for file in ["package.json", "run.mjs", "set-up.mjs", "stage.mjs"] {
+    for file in ["package.json", "rules.mjs", "run.mjs", "set-up.mjs", "stage.mjs"] {
         let text = crate::house::source(&format!("tests/browser/{file}"));
         std::fs::write(folder.join(file), text).map_err(|error| error.to_string())?;
     }

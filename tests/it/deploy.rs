@@ -74,22 +74,18 @@ fn the_dashboard_and_the_rules_name_metrics_that_there_are() {
     assert!(dashboard["panels"].as_array().unwrap().len() > 15);
 }
 
-/// nginx at work, with the site as it is shipped but for addresses and certificates.
-struct Nginx {
+/// A proxy at work, with the site as it is shipped but for addresses and certificates.
+struct Proxy {
     process: Process,
     url: String,
 }
 
-impl Nginx {
-    async fn start(directory: &Path, receivers: &[&str]) -> Self {
-        let port = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+impl Proxy {
+    async fn nginx(directory: &Path, receivers: &[&str]) -> Self {
+        let port = free_port();
         let servers: String = receivers
             .iter()
-            .map(|url| format!("server {} max_fails=1 fail_timeout=5s; ", url.trim_start_matches("http://")))
+            .map(|url| format!("server {} max_fails=1 fail_timeout=5s; ", host(url)))
             .collect();
         let mut site = String::new();
         for line in source("deploy/nginx.conf").lines() {
@@ -119,29 +115,96 @@ impl Nginx {
         );
         let file = directory.join("nginx.conf");
         std::fs::write(&file, whole).unwrap();
-        let process = Command::new("nginx")
-            .arg("-p")
-            .arg(directory)
-            .arg("-c")
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let url = format!("http://127.0.0.1:{port}");
-        let (http, asked) =
-            (reqwest::Client::builder().no_proxy().build().unwrap(), format!("{url}/nothing"));
-        let look = async || http.get(&asked).send().await.ok().map(|_| ());
-        eventually("nginx answers", PATIENCE, look).await;
-        Self { process, url }
+        Self::start(Command::new("nginx").arg("-p").arg(directory).arg("-c").arg(&file), port).await
+    }
+
+    async fn caddy(directory: &Path, receiver: &str) -> Self {
+        let port = free_port();
+        let site = source("deploy/Caddyfile")
+            .replacen("\n{\n", "\n{\n\tadmin off\n", 1)
+            .replace("bridge.example.com {", &format!("http://127.0.0.1:{port} {{"))
+            .replace("reverse_proxy 127.0.0.1:8080", &format!("reverse_proxy {}", host(receiver)));
+        let file = directory.join("Caddyfile");
+        std::fs::write(&file, site).unwrap();
+        let log = std::fs::File::create(directory.join("access.log")).unwrap();
+        let mut command = Command::new("caddy");
+        command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file);
+        Self::start(command.env("HOME", directory).stderr(log), port).await
+    }
+
+    async fn start(command: &mut Command, port: u16) -> Self {
+        let process = command.stdout(Stdio::null()).spawn().unwrap();
+        let this = Self { process, url: format!("http://127.0.0.1:{port}") };
+        let (http, asked) = (client(), format!("{}/nothing", this.url));
+        eventually("the proxy answers", PATIENCE, async || http.get(&asked).send().await.ok().map(|_| ()))
+            .await;
+        this
+    }
+
+    /// Only the public routes are there.
+    async fn hides_what_is_not_public(&self) {
+        for path in ["/metrics", "/api/v1/events", "/openapi.json", "/", "/api/v1/secrets"] {
+            let answer = client().get(format!("{}{path}", self.url)).send().await.unwrap();
+            assert_eq!(answer.status(), 404, "{path}");
+        }
+    }
+
+    /// With no bridge behind it, HighLevel's routes are answered with what it retries. Secrets in addresses stay out of
+    /// the log.
+    async fn has_highlevel_come_again(&self, directory: &Path) {
+        let post =
+            async |path: &str| client().post(format!("{}{path}", self.url)).body("{}").send().await.unwrap();
+        for path in
+            ["/webhooks/highlevel", "/webhooks/highlevel/token", "/webhooks/crm", "/webhooks/crm/token"]
+        {
+            let answer = post(path).await;
+            assert_eq!(answer.status(), 429, "{path}");
+            assert_eq!(answer.headers()["retry-after"], "10", "{path}");
+            assert_eq!(answer.headers()["content-type"], "application/problem+json", "{path}");
+        }
+        let casepeer = post("/webhooks/casepeer/token").await;
+        assert!(casepeer.status().is_server_error(), "{}", casepeer.status());
+        let log = std::fs::read_to_string(directory.join("access.log")).unwrap();
+        assert!(log.contains("/webhooks/highlevel/-") && !log.contains("/token"), "{log}");
     }
 }
 
-impl Drop for Nginx {
+impl Drop for Proxy {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn free_port() -> u16 {
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    TcpListener::bind(any).unwrap().local_addr().unwrap().port()
+}
+
+fn host(url: &str) -> &str {
+    url.trim_start_matches("http://")
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// The two vendors as a bridge of this test is told of them.
+fn vendors<'a>(twin: &'a Twin, (highlevel, casepeer): (&'a str, &'a str), key: &'a str) -> Vendors<'a> {
+    Vendors {
+        highlevel_url: highlevel,
+        highlevel_key: key,
+        location: twin.highlevel.location(),
+        highlevel_token: "twin-token",
+        casepeer_url: casepeer,
+        casepeer_token: "twin-token",
+        inbound_token: "inbound-token-of-acme-0001",
+        webhook_secret: "webhook-secret-of-acme-0001",
+    }
+}
+
+async fn unlimited_twin() -> Twin {
+    Twin::start(TwinConfig { unlimited: true, ..TwinConfig::new(Arc::new(SystemClock)) }).await.unwrap()
 }
 
 /// How many webhooks are sent, and after how many one receiver is killed.
@@ -156,20 +219,10 @@ async fn behind_nginx_a_receiver_may_be_killed_and_the_bridge_stopped() {
     let Some(database) = PostgresDatabase::create().await else { return };
     let url = database.url.clone();
     let database = Database::Postgres(database);
-    let twin =
-        Twin::start(TwinConfig { unlimited: true, ..TwinConfig::new(Arc::new(SystemClock)) }).await.unwrap();
+    let twin = unlimited_twin().await;
     let key = Arc::new(SigningKey::from_seed(&[7; 32]));
     let (highlevel, casepeer, public) = (twin.highlevel.url(), twin.casepeer.url(), key.public_key());
-    let vendors = Vendors {
-        highlevel_url: &highlevel,
-        highlevel_key: &public,
-        location: twin.highlevel.location(),
-        highlevel_token: "twin-token",
-        casepeer_url: &casepeer,
-        casepeer_token: "twin-token",
-        inbound_token: "inbound-token-of-acme-0001",
-        webhook_secret: "webhook-secret-of-acme-0001",
-    };
+    let vendors = vendors(&twin, (&highlevel, &casepeer), &public);
     let directories =
         [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let home = |index: usize| Home {
@@ -180,9 +233,9 @@ async fn behind_nginx_a_receiver_may_be_killed_and_the_bridge_stopped() {
     };
     let mut one = Child::start(&home(0), &vendors, SYNC).await;
     let mut two = Child::start(&home(1), &vendors, SYNC).await;
-    let nginx = Nginx::start(directories[2].path(), &[&one.url, &two.url]).await;
+    let nginx = Proxy::nginx(directories[2].path(), &[&one.url, &two.url]).await;
 
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = client();
     let (sent, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
     let location = twin.highlevel.location().to_owned();
     let senders: Vec<_> = (0..8)
@@ -229,23 +282,35 @@ async fn behind_nginx_a_receiver_may_be_killed_and_the_bridge_stopped() {
     let lost: Vec<_> = accepted.iter().filter(|id| !keys.contains(&format!("id:{id}"))).collect();
     assert!(lost.is_empty() && keys.len() == WEBHOOKS, "{} lost, {} stored", lost.len(), keys.len());
 
-    // Only the public routes are there.
-    for path in ["/metrics", "/api/v1/events", "/openapi.json", "/", "/api/v1/secrets"] {
-        assert_eq!(http.get(format!("{}{path}", nginx.url)).send().await.unwrap().status(), 404, "{path}");
-    }
-    // The bridge is stopped: HighLevel's routes are answered with what it retries.
+    nginx.hides_what_is_not_public().await;
     two.kill();
-    for path in ["/webhooks/highlevel", "/webhooks/highlevel/token", "/webhooks/crm", "/webhooks/crm/token"] {
-        let answer = http.post(format!("{}{path}", nginx.url)).body("{}").send().await.unwrap();
-        assert_eq!(answer.status(), 429, "{path}");
-        assert_eq!(answer.headers()["retry-after"], "10", "{path}");
-        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{path}");
+    nginx.has_highlevel_come_again(directories[2].path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_caddy_a_webhook_arrives_and_the_bridge_may_be_stopped() {
+    if !is_installed("caddy", "caddy") {
+        return;
     }
-    let casepeer =
-        http.post(format!("{}/webhooks/casepeer/token", nginx.url)).body("{}").send().await.unwrap();
-    assert!(casepeer.status().is_server_error(), "{}", casepeer.status());
-    let log = std::fs::read_to_string(directories[2].path().join("access.log")).unwrap();
-    assert!(log.contains("/webhooks/highlevel/-") && !log.contains("/token"), "{log}");
+    let (twin, key) = (unlimited_twin().await, SigningKey::from_seed(&[7; 32]));
+    let (highlevel, casepeer, public) = (twin.highlevel.url(), twin.casepeer.url(), key.public_key());
+    let vendors = vendors(&twin, (&highlevel, &casepeer), &public);
+    let (home, proxy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let database = Database::Sqlite;
+    let home = Home { directory: home.path(), data: home.path(), database: &database, drain_seconds: 0 };
+    let mut bridge = Child::start(&home, &vendors, SYNC).await;
+    let caddy = Proxy::caddy(proxy.path(), &bridge.url).await;
+
+    let body =
+        json!({ "type": "InboundMessage", "locationId": vendors.location, "webhookId": "1" }).to_string();
+    for (signature, answered) in [(key.sign(body.as_bytes()), 202), (key.sign(b"another"), 401)] {
+        let request =
+            client().post(format!("{}/webhooks/highlevel", caddy.url)).header(SIGNATURE_HEADER, signature);
+        assert_eq!(request.body(body.clone()).send().await.unwrap().status(), answered);
+    }
+    caddy.hides_what_is_not_public().await;
+    bridge.kill();
+    caddy.has_highlevel_come_again(proxy.path()).await;
 }
 
 #[test]

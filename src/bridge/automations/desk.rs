@@ -54,6 +54,11 @@ impl RuleSeen {
         keeps(actor, &self.firms)
     }
 
+    /// Whether somebody may see every firm it names, and so its text.
+    pub fn is_wholly_seen_by(&self, actor: &Actor) -> bool {
+        self.firms.iter().all(|firm| actor.reach.covers(firm))
+    }
+
     fn is_seen_by(&self, actor: &Actor) -> bool {
         self.firms.is_empty() || self.firms.iter().any(|firm| actor.reach.covers(firm))
     }

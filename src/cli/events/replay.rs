@@ -38,6 +38,7 @@ pub(super) async fn run(
     // In the order they came: a lane takes them as they are put there.
     ids.reverse();
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
+    bridge.refresh_rules().await?;
     if dry_run {
         return preview(&bridge, &ids).await;
     }

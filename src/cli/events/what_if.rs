@@ -29,6 +29,8 @@ pub(super) async fn run(
     let rows = store.events(filter).await?;
     let bridge = |config| Bridge::new(config, Arc::clone(&store), Arc::clone(&keyring), Arc::clone(&clock));
     let now = bridge(&config).map_err(Failure::configuration)?;
+    // Now: with what the console settled. Then: by the changed file alone.
+    now.refresh_rules().await?;
     let then = bridge(&changed).map_err(Failure::configuration)?;
     let (mut differ, mut unsaid) = (0_usize, 0_usize);
     // In the order they came.

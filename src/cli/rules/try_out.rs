@@ -56,6 +56,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let ring = keyring(&config)?;
     let store = open_store(&config, &ring, &clock).await?;
     let bridge = Bridge::new(&config, store, ring, clock).map_err(Failure::configuration)?;
+    bridge.refresh_rules().await?;
     let firm = arguments.firm.clone().map(FirmId::new);
     if let Some(firm) = firm.as_ref().filter(|firm| bridge.firms.iter().all(|one| one.id != **firm)) {
         return Err(Failure::failed(format!("there is no firm `{firm}`"))

@@ -152,13 +152,16 @@ async fn shown(
     let firm = console.firms(visitor).find(|firm| of_rule.as_ref().is_none_or(|id| *id == firm.id));
     let occasion = match (draft.when, chosen) {
         (None, _) => None,
-        (Some(when), Some(event)) => {
-            console.note_look(visitor, event).await?;
-            match bridge.occasion_for(&visitor.actor, when, event).await {
-                Err(NotDone::NotThere) => None,
-                other => other?,
+        (Some(when), Some(event)) => match bridge.occasion_for(&visitor.actor, when, event).await {
+            Err(NotDone::NotThere) => None,
+            other => {
+                let occasion = other?;
+                if occasion.is_some() {
+                    console.note_look(visitor, event).await?;
+                }
+                occasion
             }
-        }
+        },
         (Some(when), None) => {
             let zone = firm.as_ref().map(|firm| firm.rules.time_zone.clone()).unwrap_or_default();
             Some(crate::rules::automation::sample(when, bridge.clock.now(), zone))

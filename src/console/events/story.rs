@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::kind_words;
-use crate::console::page::{moment, notice, pill, span, state, token};
+use crate::console::page::{capital, moment, notice, pill, span, state, token};
 use crate::console::session::Visitor;
 use crate::domain::{CallClass, EventState, PersonId, Role};
 use crate::store::{CallRecord, EventStory};
@@ -109,11 +109,6 @@ fn reveal(visitor: &Visitor, story: &EventStory) -> Markup {
             p.hint { "What it carried holds personal data; an operator can show it." }
         }
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
 }
 
 /// How the sender was proven, in words.

@@ -32,6 +32,7 @@ const RUNS: usize = 20;
 pub(super) struct Asked {
     done: Option<String>,
     version: Option<u32>,
+    firm: Option<String>,
 }
 
 impl Asked {
@@ -54,7 +55,11 @@ pub(super) async fn list(
     visitor: Visitor,
     Query(asked): Query<Asked>,
 ) -> Result<Html<String>, Failed> {
-    let rules = console.bridge.rules_for(&visitor.actor).await?;
+    let mut rules = console.bridge.rules_for(&visitor.actor).await?;
+    let firm = asked.firm.as_deref().filter(|firm| !firm.is_empty());
+    if let Some(firm) = firm {
+        rules.retain(|rule| rule.firms.is_empty() || rule.firms.iter().any(|one| one.as_str() == firm));
+    }
     let within = visitor.actor.reach.firms();
     let mut rows = Vec::with_capacity(rules.len());
     for rule in &rules {
@@ -68,10 +73,19 @@ pub(super) async fn list(
         }
         (asked.notice())
         p.lead { "When something happens, if something holds, then these actions. Rules add to what is kept in step anyway." }
+        @if console.firms(&visitor).count() > 1 {
+            form.line method="get" action="/rules" {
+                div { label for="firm" { "Those that run for" } select #firm name="firm" {
+                    option value="" { "any firm" }
+                    @for one in console.firms(&visitor) { option value=(one.id.as_str()) selected[firm == Some(one.id.as_str())] { (one.id) } }
+                } }
+                button type="submit" { "Show" }
+            }
+        }
         @if rows.is_empty() { p.empty { "There is no rule yet. Start from a ready-made one: a tag when a case is signed, or a task when an appointment is booked." } }
         @else {
             div.table tabindex="0" role="region" aria-label="Rules" { table.stack {
-                thead { tr { @for name in ["Rule", "", "When", "For", "Version", "Last run"] { th scope="col" { (name) } } } }
+                thead { tr { @for name in ["Rule", "State", "When", "For", "Version", "Last run"] { th scope="col" { (name) } } } }
                 tbody { @for (rule, last) in &rows { (row(&visitor, rule, last.as_ref())) } }
             } }
         }
@@ -123,8 +137,10 @@ pub(super) async fn show(
     let runs = console.bridge.rule_runs_for(&visitor.actor, &id, RUNS).await?;
     let keeps = seen.is_kept_by(&visitor.actor);
     let chosen = match asked.version {
-        Some(version) => Some(version_shown(&console, &seen, version, keeps).await?),
-        None => None,
+        Some(version) if seen.is_wholly_seen_by(&visitor.actor) => {
+            Some(version_shown(&console, &seen, version, keeps).await?)
+        }
+        _ => None,
     };
     let body = html! {
         p.back { a href="/rules" { "All rules" } }
@@ -141,7 +157,7 @@ pub(super) async fn show(
             h2 #versions { "Versions" }
             @if let Some(chosen) = chosen { (chosen) }
             (version_table(&seen, &versions))
-            p.actions { a.button href={ "/rules/" (seen.row.id) "/export" } { "Export as a file" } }
+            @if seen.is_wholly_seen_by(&visitor.actor) { p.actions { a.button href={ "/rules/" (seen.row.id) "/export" } { "Export as a file" } } }
         }
     };
     Ok(page(&visitor, "/rules", "A rule", body))
@@ -175,7 +191,7 @@ fn runs_shown(runs: &[RuleRan]) -> Markup {
             h2 #runs { "Last runs" }
             @if runs.is_empty() { p.empty { "It has not run yet." } }
             @else {
-                div.table tabindex="0" role="region" aria-label="Last runs" { table.stack {
+                div.table tabindex="0" role="region" aria-label="Each run" { table.stack {
                     thead { tr { @for name in ["When", "Firm", "By version", "Calls", "Event"] { th scope="col" { (name) } } } }
                     tbody { @for ran in runs { tr {
                         td data-label="When" { (moment(ran.run.begun_at)) }
@@ -202,7 +218,7 @@ fn runs_shown(runs: &[RuleRan]) -> Markup {
 
 fn version_table(seen: &RuleSeen, versions: &[RuleVersion]) -> Markup {
     html! {
-        div.table tabindex="0" role="region" aria-label="Versions" { table {
+        div.table tabindex="0" role="region" aria-label="Each version" { table {
             thead { tr { @for name in ["Version", "Saved", "By"] { th scope="col" { (name) } } } }
             tbody { @for one in versions { tr {
                 th scope="row" {
@@ -256,6 +272,9 @@ pub(super) async fn export(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failed> {
     let seen = console.bridge.rule_for(&visitor.actor, &id).await?;
+    if !seen.is_wholly_seen_by(&visitor.actor) {
+        return Err(Failed::not_allowed("It names firms that you may not see."));
+    }
     let text = text_of(&console, &id, asked.version.unwrap_or(seen.row.version)).await?;
     let headers = [
         (CONTENT_TYPE, "application/toml; charset=utf-8".to_owned()),

@@ -10,8 +10,9 @@ use maud::{Markup, html};
 use super::super::Console;
 use super::super::failure::Failed;
 use super::super::form::{Fields, Posted};
-use super::super::page::{page, token};
+use super::super::page::{capital, page, token};
 use super::super::session::Visitor;
+use crate::config::line_of;
 use crate::domain::Role;
 use crate::rules::automation::{ReadyMade, Rule, Wrong, from_toml, ready_made};
 use crate::store::RuleSaved;
@@ -41,9 +42,9 @@ fn body(console: &Console, visitor: &Visitor, given: Option<&Fields>, wrong: &[W
             h2 #ready { "Start from a ready-made rule" }
             div.grid { @for one in &ready_made::ALL {
                 div.card {
-                    h3 { (capital(one.name)) }
+                    h3 { (one.title()) }
                     p { (one.help()) }
-                    @if one.name == chosen { (wrong_list(wrong)) }
+                    @if one.name == chosen { (wrong_list(wrong, None)) }
                     form method="post" action="/builder/start" {
                         (token(visitor))
                         input type="hidden" name="ready" value=(one.name);
@@ -67,7 +68,7 @@ fn body(console: &Console, visitor: &Visitor, given: Option<&Fields>, wrong: &[W
                 (token(visitor))
                 label for="pick" { "Choose a file, or paste it below" }
                 input #pick type="file" accept=".toml,text/plain" data-into="text";
-                @if is_file { (wrong_list(wrong)) }
+                @if is_file { (wrong_list(wrong, given.map(|given| given.raw("text")))) }
                 label for="text" { "The rule" }
                 textarea #text.code name="text" rows="14" required spellcheck="false" autocomplete="off"
                     aria-invalid=[is_file.then_some("true")] { @if let Some(given) = given { (given.raw("text")) } }
@@ -97,21 +98,26 @@ fn firms(console: &Console, visitor: &Visitor, of: &str) -> Markup {
 }
 
 /// What is wrong, each with its place, its reason and what was probably meant.
-fn wrong_list(wrong: &[Wrong]) -> Markup {
+fn wrong_list(wrong: &[Wrong], text: Option<&str>) -> Markup {
     html! {
         @if !wrong.is_empty() {
             div.alarm role="alert" {
                 p { strong { "It does not check. What is in force stays as it is." } }
-                ul { @for one in wrong { li { code { (one.at) } " " (one.why) } } }
+                ul { @for one in wrong { li { @if let Some(line) = text.and_then(|text| line(text, &one.at)) { "Line " (line) ", " } code { (one.at) } ": " (one.why) } } }
             }
         }
     }
 }
 
-fn capital(text: &str) -> String {
-    let text = text.replace('-', " ");
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+/// The line of a place of the language: steps are counted from 1, the parts of a condition from 0.
+fn line(text: &str, at: &str) -> Option<usize> {
+    let mut key = at.replace('[', ".").replace(']', "");
+    if let Some((step, rest)) =
+        key.strip_prefix("then.").map(|rest| rest.split_once('.').unwrap_or((rest, "")))
+    {
+        key = format!("then.{}.{rest}", step.parse::<usize>().ok()?.checked_sub(1)?);
+    }
+    line_of(text, key.trim_end_matches('.'))
 }
 
 /// The rule that was chosen or given.

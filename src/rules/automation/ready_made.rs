@@ -27,6 +27,12 @@ impl ReadyMade {
         ALL.iter().find(|one| one.name == name)
     }
 
+    /// What it is called, for people.
+    pub fn title(&self) -> &'static str {
+        let name = self.text.lines().find_map(|line| line.strip_prefix("name = "));
+        name.map_or(self.name, |name| name.trim_matches('"'))
+    }
+
     /// What it does, in a line.
     pub fn help(&self) -> &'static str {
         self.text.lines().next().unwrap_or_default().trim_start_matches("# ")

@@ -6,7 +6,7 @@ mod standard;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use policy::{Direction, Owner, Owners, Policy, Stage, WriteRule};
 pub use protected::why_protected;
@@ -20,22 +20,29 @@ use crate::domain::{Contact, Field, FieldName, Fields, Matter, RecordKind};
 pub struct FieldRules(BTreeMap<FieldName, FieldRule>);
 
 /// `[firms.sync.fields.city]`.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FieldSettings {
     /// Where changes may go.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
     /// When a value may be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub write: Option<WriteRule>,
     /// Whose value stands where both sides changed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owners>,
     /// The key of the HighLevel custom field that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub highlevel_key: Option<String>,
     /// The key among CASEpeer's `custom` values that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub casepeer_key: Option<String>,
     /// What HighLevel's values are called in CASEpeer.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, String>,
     /// Tags of the contact that stand for a value, in CASEpeer's words, where HighLevel has no other.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
 }
 
@@ -72,7 +79,65 @@ impl TryFrom<BTreeMap<String, FieldSettings>> for FieldRules {
     }
 }
 
+impl Serialize for FieldRules {
+    /// What differs from `standard`, as a firm would write it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let written = self.all().filter_map(|(name, settings)| {
+            let usual = match name {
+                FieldName::Known(field) => standard::rule(*field).settings(),
+                FieldName::Custom(_) => standard::own().settings(),
+            };
+            let settings = settings.without(&usual);
+            let is_own = matches!(name, FieldName::Custom(_));
+            (is_own || settings != FieldSettings::default()).then(|| (written_name(name), settings))
+        });
+        serializer.collect_map(written)
+    }
+}
+
+impl FieldSettings {
+    /// What says something else than these.
+    fn without(self, usual: &Self) -> Self {
+        fn other<T: PartialEq>(one: Option<T>, usual: &Option<T>) -> Option<T> {
+            if one == *usual { None } else { one }
+        }
+        Self {
+            direction: other(self.direction, &usual.direction),
+            write: other(self.write, &usual.write),
+            owner: other(self.owner, &usual.owner),
+            highlevel_key: other(self.highlevel_key, &usual.highlevel_key),
+            casepeer_key: other(self.casepeer_key, &usual.casepeer_key),
+            ..self
+        }
+    }
+}
+
+impl FieldRule {
+    /// All that is settled about it.
+    fn settings(&self) -> FieldSettings {
+        FieldSettings {
+            direction: Some(self.direction),
+            write: Some(self.write),
+            owner: Some(self.owner),
+            highlevel_key: self.highlevel_key.clone(),
+            casepeer_key: self.casepeer_key.clone(),
+            values: self.values.clone(),
+            tags: self.tags.clone(),
+        }
+    }
+}
+
 impl FieldRules {
+    /// Every field with all that is settled about it.
+    pub fn all(&self) -> impl Iterator<Item = (&FieldName, FieldSettings)> {
+        self.0.iter().map(|(name, rule)| (name, rule.settings()))
+    }
+
+    /// The same by what each is called among a firm's settings.
+    pub fn written(&self) -> impl Iterator<Item = (&str, FieldSettings)> {
+        self.all().map(|(name, settings)| (written_name(name), settings))
+    }
+
     fn add(&mut self, name: &str, settings: FieldSettings) -> Result<(), String> {
         for word in [Some(name), settings.highlevel_key.as_deref(), settings.casepeer_key.as_deref()] {
             if let Some(why) = word.and_then(why_protected) {
@@ -213,6 +278,14 @@ impl FieldRules {
             }
         }
         (own, custom)
+    }
+}
+
+/// What a field is called among a firm's settings.
+fn written_name(name: &FieldName) -> &str {
+    match name {
+        FieldName::Known(field) => field.as_str(),
+        FieldName::Custom(name) => name,
     }
 }
 

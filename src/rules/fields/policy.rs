@@ -1,9 +1,11 @@
 //! What may be done with a field: direction, write rule, owner.
 
-use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Where changes of a field may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Both ways.
@@ -39,7 +41,7 @@ impl Direction {
 }
 
 /// When a value may be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteRule {
     /// Whenever the merge says so.
@@ -53,10 +55,19 @@ pub enum WriteRule {
 impl WriteRule {
     /// Each of them.
     pub const ALL: [Self; 3] = [Self::Always, Self::IfEmpty, Self::Never];
+
+    /// The word in a configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::IfEmpty => "if_empty",
+            Self::Never => "never",
+        }
+    }
 }
 
 /// Whose value stands where both sides changed a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Owner {
     /// HighLevel's.
@@ -72,6 +83,16 @@ pub enum Owner {
 impl Owner {
     /// Each of them.
     pub const ALL: [Self; 4] = [Self::HighLevel, Self::CasePeer, Self::Newest, Self::Manual];
+
+    /// The word in a configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HighLevel => "highlevel",
+            Self::CasePeer => "casepeer",
+            Self::Newest => "newest",
+            Self::Manual => "manual",
+        }
+    }
 }
 
 /// How far a case is.
@@ -109,6 +130,15 @@ impl Owners {
             Stage::Open => self.open,
             Stage::Signed => self.signed,
         }
+    }
+}
+
+impl Serialize for Owners {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.open == self.signed {
+            return self.open.serialize(serializer);
+        }
+        BTreeMap::from([("open", self.open), ("signed", self.signed)]).serialize(serializer)
     }
 }
 

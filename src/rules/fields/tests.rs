@@ -111,3 +111,19 @@ fn a_case_says_what_it_is_called() {
         assert_eq!(case.fields.get(field), Some(value));
     }
 }
+
+#[test]
+fn what_is_written_says_what_differs_and_reads_the_same() {
+    let text = "[city]\nwrite = \"if_empty\"\nowner = { open = \"newest\", signed = \"manual\" }\n\
+        [case_type.values]\nMVA = \"Auto Accident\"\n[tier]\ncasepeer_key = \"tier\"\ntags = { gold = \"Gold\" }\n\
+        [code]\nhighlevel_key = \"ref\"\ncasepeer_key = \"code\"\ndirection = \"both\"\n";
+    let rules = read(text).unwrap();
+    let written = toml::to_string(&rules).unwrap();
+    assert_eq!(read(&written), Ok(rules), "{written}");
+    assert!(!written.contains("state") && !written.contains("direction = \"to_casepeer\""), "{written}");
+    assert_eq!(toml::to_string(&FieldRules::default()).unwrap(), "");
+    // Every field with all that is settled about it says the same, too.
+    let all: BTreeMap<String, FieldSettings> =
+        FieldRules::default().written().map(|(name, settings)| (name.to_owned(), settings)).collect();
+    assert_eq!(FieldRules::try_from(all), Ok(FieldRules::default()));
+}

@@ -3,6 +3,7 @@
 mod builder;
 mod desk;
 mod firms;
+mod mapping;
 mod matrix;
 mod pages;
 mod people;
@@ -95,4 +96,40 @@ impl Person {
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method.parse().unwrap(), format!("{}{path}", self.url))
     }
+}
+
+/// The fields of a page's form that begins so, with their values as a browser would send them.
+pub fn form(page: &str, begins: &str) -> Vec<(String, String)> {
+    let inside = page.split(begins).nth(1).unwrap_or_else(|| panic!("no {begins}: {page}"));
+    let inside = inside.split("</form>").next().unwrap();
+    let attribute = |tag: &str, name: &str| {
+        let rest = tag.split(&format!(" {name}=\"")).nth(1)?;
+        Some(plain(rest.split('"').next()?))
+    };
+    let mut fields = Vec::new();
+    for (at, _) in inside.match_indices('<') {
+        let tag = &inside[at..at + inside[at..].find('>').unwrap()];
+        let Some(name) = attribute(tag, "name") else { continue };
+        let after = &inside[at + tag.len() + 1..];
+        match tag[1..].split(' ').next().unwrap() {
+            "input" if tag.contains("checkbox") && !tag.contains(" checked") => {}
+            "input" => fields.push((name, attribute(tag, "value").unwrap_or_default())),
+            "textarea" => fields.push((name, plain(after.split("</textarea>").next().unwrap()))),
+            "select" => {
+                let options = after.split("</select>").next().unwrap();
+                let options: Vec<&str> = options.split("<option").skip(1).collect();
+                let chosen = options.iter().find(|one| one.split('>').next().unwrap().contains(" selected"));
+                let chosen = chosen.or(options.first()).unwrap();
+                fields.push((name, attribute(chosen.split('>').next().unwrap(), "value").unwrap()));
+            }
+            _ => {}
+        }
+    }
+    fields.retain(|(name, _)| name != "page_token" && name != "do");
+    fields
+}
+
+/// Text without the marks of HTML.
+pub fn plain(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
 }

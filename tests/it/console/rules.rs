@@ -68,13 +68,17 @@ async fn a_wrong_file_is_told_its_places_and_kept_in_the_page() {
     let text = TAG.replace("\"source\"", "\"sourse\"").replace("contacts.add-tags", "contacts.add-tag");
     let answer = admin.post("/builder/start", &[("text", &text)]).await.text;
     assert!(
-        answer.contains("then[1].action") && answer.contains("did you mean `contacts.add-tags`?"),
+        answer.contains("Line 6, <code>then[1].action</code>")
+            && answer.contains("did you mean `contacts.add-tags`?"),
         "{answer}"
     );
     assert!(answer.contains("sourse"), "what was written is not lost");
     let answer =
         admin.post("/builder/start", &[("text", &TAG.replace("\"source\"", "\"sourse\""))]).await.text;
-    assert!(answer.contains("if.field") && answer.contains("did you mean `source`?"), "{answer}");
+    assert!(
+        answer.contains("Line 4, <code>if.field</code>") && answer.contains("did you mean `source`?"),
+        "{answer}"
+    );
     let ready = [("ready", "rejected")];
     assert_eq!(
         admin.post("/builder/start", &ready).await.location.as_deref(),
@@ -104,6 +108,11 @@ async fn a_rule_is_its_firms_administrators() {
         "{list}"
     );
     assert_eq!(other.post("/rules/google/switch", &[("to", "on")]).await.status, 404);
+    let both = TAG.replace("\"google\"\nwhen", "\"both\"\nfirms = [\"acme\", \"other\"]\nwhen");
+    import(&bridge.installation, &both).await;
+    let shown = other.get("/rules/both?version=1").await.text;
+    assert!(shown.contains("other and others") && !shown.contains("acme"), "{shown}");
+    assert_eq!(other.get("/rules/both/export").await.status, 403);
     let mut viewer = Person::signed_in(&bridge, "vi", Role::Viewer, Reach::Everywhere).await;
     assert_eq!(viewer.get("/rules/google").await.status, 200);
     for (path, fields) in [
