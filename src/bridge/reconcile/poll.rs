@@ -1,6 +1,7 @@
 //! Polling: the lists of an account that does not tell of its changes, read on a schedule of their own. What changed goes
 //! through the same door as what a sweep finds, and by the same watermark.
 
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::stream::Stream;
@@ -21,13 +22,16 @@ impl Bridge {
     /// from theirs.
     pub async fn poll_due(&self) {
         for firm in self.firms.iter() {
-            let mut due = Vec::new();
+            let (mut due, mut turns) = (Vec::new(), Vec::new());
             for (stream, kind) in LISTS {
                 let Some(every) = polled_every(firm.casepeer.profile(), kind) else { continue };
                 let (turn, owner) = (format!("poll {}", stream.kind()), Uuid::now_v7().to_string());
                 // Timers are not exact: a turn may come a little early.
                 match self.store.hold_sweep(&firm.id, &turn, &owner, every * 9 / 10).await {
-                    Ok(true) => due.push(stream),
+                    Ok(true) => {
+                        due.push(stream);
+                        turns.push((turn, owner));
+                    }
                     Ok(false) => {}
                     Err(error) => tracing::error!(firm = %firm.id, "no polling: {error}"),
                 }
@@ -40,8 +44,15 @@ impl Bridge {
                 Ok(report) => {
                     tracing::warn!(firm = %firm.id, "polling ended early: {}", report.remarks.join("; "));
                 }
-                // Which reads the same lists.
-                Err(NoSweep::UnderWay) => {}
+                // Somebody else is at it, perhaps with another list: the turn is given back.
+                Err(NoSweep::UnderWay) => {
+                    for (turn, owner) in &turns {
+                        let given = self.store.hold_sweep(&firm.id, turn, owner, SignedDuration::ZERO).await;
+                        if let Err(error) = given {
+                            tracing::warn!(firm = %firm.id, "a list is polled a turn later: {error}");
+                        }
+                    }
+                }
                 Err(error) => tracing::error!(firm = %firm.id, "no polling: {error}"),
             }
         }
