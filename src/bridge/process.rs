@@ -152,6 +152,11 @@ impl Bridge {
         let mut made = None;
         let result = match Box::pin(self.plan_and_act(&session, &event, &mut made)).await {
             Ok(outcome) => Box::pin(self.automate(&session, claim, outcome, &mut made)).await,
+            // If this was its last turn, the person's later events must know what it sent.
+            Err(stop @ Stop::Vendor { .. }) => match self.store.recall(&claim.lease).await {
+                Ok(()) => Err(stop),
+                Err(error) => Err(error.into()),
+            },
             stopped => stopped,
         };
         let outcome = match &result {
@@ -234,6 +239,10 @@ impl Bridge {
         event: &Event,
         made: &mut Option<PlanRecord>,
     ) -> Result<Outcome, Stop> {
+        // An earlier turn may have broken off after it sent something.
+        if session.lease.claim > 1 {
+            self.store.recall(session.lease).await?;
+        }
         let mut plan = Box::pin(self.plan_for(session, event)).await?;
         *made = Some(settle::plan_record(&plan));
         let acted = Box::pin(act::act(session, &plan, event.source)).await?;

@@ -89,7 +89,22 @@ pub struct Base {
     /// Whether HighLevel's record was deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_deleted: bool,
+    /// What was sent to either side, while nobody knows whether it arrived; the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<Sent>,
 }
+
+/// Values of the other side that were sent to this one. The answer never came: they may have arrived or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The system they were sent to.
+    pub to: System,
+    /// The values.
+    pub fields: Fields,
+}
+
+/// How many unanswered writes are kept in mind: as many as an event has attempts.
+const MOST_SENT: usize = 10;
 
 /// Why two records were taken for one person's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -144,9 +159,39 @@ impl Base {
         Self { status: Some(status.into()), ..Self::default() }
     }
 
+    /// Keeps in mind what was sent without an answer.
+    pub fn note_sent(&mut self, sent: Sent) {
+        self.sent.retain(|known| *known != sent);
+        self.sent.push(sent);
+        self.sent.drain(..self.sent.len().saturating_sub(MOST_SENT));
+    }
+
+    /// The fields that both sides had last, as far as what they have now shows. A value that was sent to a side and is
+    /// there has arrived, although the answer did not come: nobody has changed it there since, so that it must not stand
+    /// against what the side it came from says by now. Where both still have it, that has yet to be agreed on.
+    pub fn had_last(&self, highlevel: &Fields, casepeer: &Fields) -> Fields {
+        let mut fields = self.fields.clone();
+        for Sent { to, fields: sent } in &self.sent {
+            let (side, other) = match to {
+                System::HighLevel => (highlevel, casepeer),
+                System::CasePeer => (casepeer, highlevel),
+            };
+            for (name, value) in sent.iter() {
+                if side.value(name) == Some(value) && other.value(name) != Some(value) {
+                    fields.put(name.clone(), value.to_owned());
+                }
+            }
+        }
+        fields
+    }
+
     /// Takes over what `newer` knows and keeps the rest.
     pub fn overlay(&mut self, newer: &Self) {
         self.fields.overlay(&newer.fields);
+        for sent in &mut self.sent {
+            sent.fields.retain(|name, _| newer.fields.value(name).is_none());
+        }
+        self.sent.retain(|sent| !sent.fields.is_empty());
         if newer.is_completed.is_some() {
             self.is_completed = newer.is_completed;
         }

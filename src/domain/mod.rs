@@ -28,7 +28,7 @@ pub use command::{
 pub use event::{Event, Fact};
 pub use field::{Field, FieldName, Scope};
 pub use ids::{EventId, FirmId, PersonId, RecordId, RecordKind, RecordRef, ReviewId, System, UnknownWord};
-pub use link::{Base, Link, Matched, counterpart};
+pub use link::{Base, Link, Matched, Sent, counterpart};
 pub use outcome::{CallClass, Cause, EventState, Outcome, ParkCause};
 pub use period::Period;
 pub use person::{Email, Fields, MAY_BE_REACHED, Phone, split_name};

@@ -29,7 +29,7 @@ pub(super) fn merge_pair(
 ) -> Told {
     let Pair { link, matter, .. } = pair;
     let mut here = with_consent(contact, &link.base.fields);
-    let mut base = link.base.fields.clone();
+    let mut base = link.base.had_last(&here, &matter.fields);
     if matter.is_told {
         // Of what the webhook does not mention nothing is known.
         here.retain(|name, _| matter.fields.value(name).is_some());

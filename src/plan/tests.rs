@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::domain::{
-    Base, Contact, EventId, Field, Fields, FirmId, Link, Matter, Note, RecordKind, RecordRef, Users,
-    external_ref,
+    Base, Command, Contact, EventId, Field, Fields, FirmId, Link, Matter, Note, RecordKind, RecordRef, Sent,
+    Users, external_ref,
 };
 
 const LOCATION: &str = "loc";
@@ -180,4 +180,39 @@ fn by_default_no_note_leaves_casepeer() {
 fn what_is_gone_is_no_fault() {
     let plan = decide(Fact::ContactUpdated { contact: contact_ref("c") }, View::Gone);
     assert_eq!(plan, Plan::nothing("highlevel:contact:c, or what it is linked to, has been deleted"));
+}
+
+/// What is written, and what agreed on. Both sides had agreed on Austin, and `arrived` was sent to a side, unanswered.
+fn after_unanswered(to: System, arrived: &str, here: &str, there: &str) -> Vec<(Option<System>, String)> {
+    let city = |city: &str| Fields::default().with(Field::City, city);
+    let mut base = Base::of_fields(city("Austin"));
+    base.note_sent(Sent { to, fields: city(arrived) });
+    let link = Link::new(contact_ref("c"), lead_ref("L"), System::HighLevel, base);
+    let pair = Pair { link, matter: lead(city(there)), standing: Standing::Only };
+    let View::Contact(mut view) = stranger(contact(city(here)), Vec::new()) else { unreachable!() };
+    view.pairs = vec![pair];
+    let plan = decide(Fact::ContactUpdated { contact: contact_ref("c") }, View::Contact(view));
+    let writes = plan.commands.iter().filter_map(|planned| match &planned.command {
+        Command::UpdateContact { fields, .. } => Some((Some(System::HighLevel), fields)),
+        Command::UpdateMatter { fields, .. } => Some((Some(System::CasePeer), fields)),
+        Command::Agree { base, .. } => Some((None, &base.fields)),
+        _ => None,
+    });
+    writes.map(|(to, fields)| (to, fields.get(Field::City).unwrap().to_owned())).collect()
+}
+
+#[test]
+fn a_value_of_ours_that_arrived_unheard_does_not_win_over_what_was_said_since() {
+    let (here, there) = (System::HighLevel, System::CasePeer);
+    let to = |side, city: &str| vec![(Some(side), city.to_owned())];
+    // HighLevel owns the field until the client has signed.
+    assert_eq!(after_unanswered(here, "Dallas", "Dallas", "Houston"), to(here, "Houston"));
+    // It did not arrive, or somebody has changed it since: that is a conflict, and the owner's value stands.
+    assert_eq!(after_unanswered(here, "Dallas", "Austin", "Houston"), to(here, "Houston"));
+    assert_eq!(after_unanswered(here, "Dallas", "El Paso", "Houston"), to(there, "El Paso"));
+    assert_eq!(after_unanswered(there, "Dallas", "Houston", "Dallas"), to(there, "Houston"));
+    // Where both still have it, they agree on it: else the next change would stand against Austin.
+    assert_eq!(after_unanswered(there, "Dallas", "Dallas", "Dallas"), [(None, "Dallas".to_owned())]);
+    // What was sent to the other side says nothing of this one.
+    assert_eq!(after_unanswered(there, "Dallas", "Dallas", "Houston"), to(there, "Dallas"));
 }

@@ -34,6 +34,7 @@ pub mod postgres;
 mod quotas;
 mod review;
 mod rules;
+mod said;
 mod secrets;
 pub mod sqlite;
 mod sweeps;
@@ -70,6 +71,7 @@ pub use pipeline::{PipelineFilter, PipelineRow};
 pub use quotas::{Block, CallsAsked, Quota, Quotas, Unspent};
 pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
 pub use rules::{RanOnce, RuleRow, RuleRun, RuleSaved, RuleVersion, Rules};
+pub use said::Said;
 pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
 pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
 pub use types::{
@@ -236,6 +238,8 @@ pub trait Store:
     /// Writes down that an ambiguous create, which was looked for and is certain not to have been carried out, is about
     /// to be sent again.
     async fn send_again(&self, lease: &Lease, key: &EffectKey) -> Result<Settled, StoreError>;
+    /// Lets the links know what earlier turns of this event sent to update a person, and never heard whether it arrived.
+    async fn recall(&self, lease: &Lease) -> Result<(), StoreError>;
     /// Whether one of our own calls created this record.
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError>;
     /// Which of these effects have been carried out.

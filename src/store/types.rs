@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Said;
 use crate::crypto::CannotOpen;
 use crate::domain::{
-    Base, CallClass, Cause, EventId, EventState, FirmId, Link, Outcome, ParkCause, RecordRef, ReviewId,
-    System,
+    Base, CallClass, Cause, EventId, EventState, Fields, FirmId, Link, Outcome, ParkCause, RecordRef,
+    ReviewId, System,
 };
 use crate::telemetry::TraceId;
 
@@ -206,6 +207,8 @@ pub struct Intent {
     pub idempotency_key: String,
     /// Blind keys of the person it creates: while one create holds them, a rival's waits.
     pub match_keys: Vec<[u8; 32]>,
+    /// What the body says of a person.
+    pub said: Said,
 }
 
 /// What is known of a create that may or may not have been carried out.
@@ -241,6 +244,8 @@ pub enum Begun {
         idempotency_key: String,
         /// What is known if an earlier attempt may have been carried out.
         ambiguity: Option<Ambiguity>,
+        /// What the body says of a person.
+        fields: Fields,
     },
     /// Another create of the same person is under way.
     Rival,

@@ -29,7 +29,7 @@ impl fmt::Debug for Intent {
 impl fmt::Debug for Begun {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Send { body, idempotency_key, ambiguity } => {
+            Self::Send { body, idempotency_key, ambiguity, .. } => {
                 write!(out, "Send({idempotency_key}, {} bytes, {ambiguity:?})", body.len())
             }
             Self::Rival => out.write_str("Rival"),

@@ -9,10 +9,10 @@ use casebridge::bridge::{Bridge, Refused};
 use casebridge::clock::{Clock, SystemClock};
 use casebridge::config;
 use casebridge::domain::{
-    EventId, FirmId, Opportunity, OpportunityStatus, RecordKind, RecordRef, System, Target,
+    EventId, Fields, FirmId, Opportunity, OpportunityStatus, RecordKind, RecordRef, System, Target,
 };
 use casebridge::store::sqlite::ServeLock;
-use casebridge::store::{Arrival, Begun, DeliveryKey, Intent, SealedPlace};
+use casebridge::store::{Arrival, Begun, DeliveryKey, Intent, Said, SealedPlace};
 use casebridge::twin::{Twin, TwinConfig};
 use casebridge::webhook::Headers;
 use casebridge::webhook::casepeer::sign::sign;
@@ -183,8 +183,14 @@ fn debug_shows_neither_bodies_nor_names_nor_secrets() {
         is_create: true,
         idempotency_key: "acme/lead-of:c1".into(),
         match_keys: Vec::new(),
+        said: Said::default(),
     };
-    let begun = Begun::Send { body: body.clone(), idempotency_key: "k".into(), ambiguity: None };
+    let begun = Begun::Send {
+        body: body.clone(),
+        idempotency_key: "k".into(),
+        ambiguity: None,
+        fields: Fields::default(),
+    };
     let claim = casebridge::store::Claim {
         lease: casebridge::store::Lease { event: EventId(Uuid::nil()), firm: FirmId::new("acme"), claim: 1 },
         source: System::HighLevel,

@@ -20,7 +20,7 @@ use crate::domain::{
 };
 use crate::operations::casepeer::CannotSend;
 use crate::operations::{Effect, Request, highlevel};
-use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, LinkChange, Settled};
+use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, LinkChange, Said, Settled};
 use crate::vendors::{Exchange, Failure};
 
 /// The longest pause between writing an intent down and sending it: far shorter than a lease, and longer than any look
@@ -74,12 +74,14 @@ async fn carry_out(
     let (system, request) = request::build(session, command).await?;
     session.spend(system).await?;
     let begun_at = session.now();
-    let (body, idempotency_key, ambiguity) = match session
+    let (body, idempotency_key, ambiguity, said) = match session
         .store
         .begin_effect(session.lease, &key, intent(session, command, &request, &key))
         .await?
     {
-        Begun::Send { body, idempotency_key, ambiguity } => (body, idempotency_key, ambiguity),
+        Begun::Send { body, idempotency_key, ambiguity, fields } => {
+            (body, idempotency_key, ambiguity, fields)
+        }
         Begun::AlreadyDone(_) => return Ok(false),
         Begun::Rival => return Err(Stop::Rival),
         Begun::LeaseLost => return Err(Stop::LeaseLost),
@@ -97,7 +99,9 @@ async fn carry_out(
         (None, System::HighLevel) => None,
     };
     if let Some(found) = earlier {
-        complete(session, command, &key, Some(found), Fields::default(), None).await?;
+        // What is found without an attempt of ours was not made of what we would have said.
+        let said = ambiguity.map(|_| said).unwrap_or_default();
+        complete(session, command, &key, Some(found), said, None).await?;
         return Ok(true);
     }
     if ambiguity.is_some() && !again::answers_the_same(session, system, &request) {
@@ -114,8 +118,8 @@ async fn carry_out(
     }
     let failure = match result::read(command, &exchange) {
         Ok(Some(result)) => {
-            let is_current = request.bytes().as_deref() == Some(&body);
-            let fields = result::agreed_fields(command, &exchange, is_current, &session.firm.rules);
+            // What was sent is what the other side has, unless it says that it had the record before.
+            let fields = exchange.result.is_ok().then_some(said).unwrap_or_default();
             let lost = verify::dropped(session, command, result.as_ref()).await;
             // As if it had been refused: a replay writes them again. What an event of HighLevel wrote counts as done, or
             // HighLevel's echo of each try would be the next one's cause.
@@ -158,7 +162,7 @@ async fn carry_out(
             if session.store.begin_effect(session.lease, &key, again).await? == Begun::LeaseLost {
                 return Err(Stop::LeaseLost);
             }
-            complete(session, command, &key, Some(record), Fields::default(), None).await?;
+            complete(session, command, &key, Some(record), said, None).await?;
             return Ok(true);
         }
     }
@@ -182,7 +186,21 @@ fn intent(session: &Session<'_>, command: &Command, request: &Request, key: &Eff
         is_create: request.effect == Effect::Create,
         idempotency_key: format!("{}/{key}", session.firm.id),
         match_keys: person.map(|fields| match_keys(session, fields)).unwrap_or_default(),
+        said: said(command),
     }
+}
+
+/// What a command says of a person.
+fn said(command: &Command) -> Said {
+    let (fields, between) = match command {
+        Command::CreateLead(new) => (&new.fields, None),
+        Command::CreateContact(new) => (&new.fields, None),
+        Command::UpdateContact { contact, matter, fields, .. } => (fields, Some((contact, matter))),
+        Command::UpdateMatter { matter, contact, fields, .. } => (fields, Some((matter, contact))),
+        _ => return Said::default(),
+    };
+    let between = between.map(|(to, from)| (to.clone(), from.clone()));
+    Said { fields: fields.clone(), between }
 }
 
 /// What a person is recognised by, without the values themselves.

@@ -7,7 +7,7 @@ use super::super::session::{Session, Stop};
 use super::{LONGEST_PAUSE, held, send, what_is_known};
 use crate::domain::{Details, EffectKey, Question, ReviewAction, ReviewKind, System};
 use crate::operations::{Carrier, Effect, Request, Response};
-use crate::store::{Ambiguity, Begun, Intent};
+use crate::store::{Ambiguity, Begun, Intent, Said};
 
 /// What became of a call.
 pub(in crate::bridge) enum Called {
@@ -32,10 +32,11 @@ pub(in crate::bridge) async fn call(
         is_create: request.effect == Effect::Create,
         idempotency_key: format!("{}/{key}", session.firm.id),
         match_keys: Vec::new(),
+        said: Said::default(),
     };
     let (body, idempotency_key, ambiguity) =
         match session.store.begin_effect(session.lease, key, intent).await? {
-            Begun::Send { body, idempotency_key, ambiguity } => (body, idempotency_key, ambiguity),
+            Begun::Send { body, idempotency_key, ambiguity, .. } => (body, idempotency_key, ambiguity),
             Begun::AlreadyDone(_) => return Ok(Called::Before),
             Begun::Rival => return Err(Stop::Rival),
             Begun::LeaseLost => return Err(Stop::LeaseLost),

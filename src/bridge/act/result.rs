@@ -2,7 +2,6 @@
 
 use crate::domain::{Base, Command, Details, Fields, Link, RecordKind, RecordRef, Shown, System};
 use crate::operations::{Response, Unexpected, casepeer, highlevel};
-use crate::rules::SyncRules;
 use crate::store::LinkChange;
 use crate::vendors::Exchange;
 
@@ -12,33 +11,6 @@ pub(super) fn read(command: &Command, exchange: &Exchange) -> Result<Option<Opti
     match &exchange.result {
         Ok(answer) => created(command, answer).map(Some),
         Err(failure) => Ok(failure.answer.as_ref().and_then(|answer| existing(command, answer)).map(Some)),
-    }
-}
-
-/// The person's fields that both sides are known to have now. What was sent is what the other side has, unless an
-/// earlier attempt's bytes were sent: then the answer says.
-pub(super) fn agreed_fields(
-    command: &Command,
-    exchange: &Exchange,
-    is_current: bool,
-    rules: &SyncRules,
-) -> Fields {
-    let answer = exchange.result.as_ref().ok();
-    match command {
-        Command::CreateLead(new) if is_current && answer.is_some() => new.fields.clone(),
-        Command::CreateContact(new) if is_current && answer.is_some() => new.fields.clone(),
-        Command::CreateLead(_) => answer
-            .and_then(|answer| casepeer::read_matter(answer, RecordKind::Lead, &rules.name_filler).ok())
-            .map(|mut matter| {
-                rules.fields.complete_matter(&mut matter, rules.case_url.as_deref());
-                matter.fields
-            })
-            .unwrap_or_default(),
-        Command::CreateContact(_) => answer
-            .and_then(|answer| highlevel::read_contact(answer, &highlevel::CustomFields::default()).ok())
-            .map(|contact| contact.fields)
-            .unwrap_or_default(),
-        _ => Fields::default(),
     }
 }
 

@@ -65,7 +65,8 @@ impl<'a> Asker<'a> {
     pub(in crate::bridge) async fn plan(&self, event: &Event) -> Result<Plan, Stop> {
         let mut waits = 0;
         loop {
-            match self.bridge.plan_for(&self.session(), event).await {
+            // Boxed: whoever asks is deep in steps of its own, and a build that is not optimised would keep this in each.
+            match Box::pin(self.bridge.plan_for(&self.session(), event)).await {
                 Err(Stop::Quota { wait, .. }) if waits < MOST_WAITS && wait <= LONGEST_WAIT => {
                     waits += 1;
                     pause(wait).await;

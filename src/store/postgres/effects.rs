@@ -7,11 +7,13 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::calls::add_calls;
+use super::core::{Core, in_transaction};
 use super::rows::{Fault, moment, moment_if_any, small, text, word_if_any};
-use super::{claims, hand_offs};
+use super::{claims, hand_offs, links};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EffectKey, FirmId, RecordRef};
-use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, Lease, Settled};
+use crate::store::said::split;
+use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, Lease, Settled, StoreError};
 
 pub(super) fn place(row: &str) -> Place<'_> {
     Place { table: "effect", column: "sealed_request", row }
@@ -69,20 +71,21 @@ pub(super) async fn begin(
     }
     match known {
         Some(known) if intent.is_create => {
-            let body = keyring.open(place(&row), &known.sealed)?;
+            let (body, said) = split(keyring.open(place(&row), &known.sealed)?);
             if known.ambiguity.is_none() {
                 mark_sent(connection, firm, key, now).await?;
             }
-            Ok(Begun::Send { body, idempotency_key: known.idempotency_key, ambiguity: known.ambiguity })
+            let Known { idempotency_key, ambiguity, .. } = known;
+            Ok(Begun::Send { body, idempotency_key, ambiguity, fields: said.fields })
         }
         open => {
-            let sealed = keyring.seal(place(&row), &intent.body);
+            let sealed = keyring.seal(place(&row), &intent.plain());
             let idempotency_key =
                 open.map_or_else(|| intent.idempotency_key.clone(), |known| known.idempotency_key);
             let sql =
                 "INSERT INTO effect (firm, key, event, operation, idempotency_key, sealed_request, begun_at,
                     ambiguous_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-                ON CONFLICT (firm, key) DO UPDATE SET sealed_request = excluded.sealed_request";
+                ON CONFLICT (firm, key) DO UPDATE SET sealed_request = excluded.sealed_request, event = excluded.event";
             sqlx::query(sql)
                 .bind(firm)
                 .bind(text(&key.0))
@@ -94,7 +97,8 @@ pub(super) async fn begin(
                 .bind(intent.is_create.then_some(now.as_millisecond()))
                 .execute(connection)
                 .await?;
-            Ok(Begun::Send { body: intent.body.clone(), idempotency_key, ambiguity: None })
+            let (body, fields) = (intent.body.clone(), intent.said.fields.clone());
+            Ok(Begun::Send { body, idempotency_key, ambiguity: None, fields })
         }
     }
 }
@@ -218,6 +222,28 @@ pub(super) async fn fail(
         EffectFailure::Unknown => mark_sent(connection, firm, key, now).await?,
     }
     Ok(Settled::Yes)
+}
+
+/// Tells the links what open updates of this event said.
+pub(super) async fn recall(core: &Core, keyring: &Keyring, lease: &Lease) -> Result<(), StoreError> {
+    Ok(in_transaction!(core, &[lease.firm.as_str()], |connection, _now| recall_in(
+        connection, keyring, lease
+    ))?)
+}
+
+async fn recall_in(connection: &mut PgConnection, keyring: &Keyring, lease: &Lease) -> Result<(), Fault> {
+    let firm = lease.firm.as_str();
+    let sql = "SELECT key, sealed_request FROM effect WHERE event = $1 AND completed_at IS NULL AND firm = $2
+        AND length(sealed_request) > 0";
+    let rows = sqlx::query(sql).bind(lease.event.0).bind(firm).fetch_all(&mut *connection).await?;
+    for row in &rows {
+        let key = EffectKey(row.try_get("key")?);
+        let (_, said) = split(keyring.open(place(&row_name(firm, &key)), row.try_get("sealed_request")?)?);
+        if let Some((to, from)) = said.between {
+            links::note_sent(connection, keyring, firm, (&to, &from), said.fields).await?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn note_look(pool: &PgPool, lease: &Lease, key: &EffectKey) -> Result<(), Fault> {

@@ -25,14 +25,15 @@ pub(super) struct First {
 
 impl First {
     pub(super) fn new(keyring: &Keyring, lease: &Lease, key: &EffectKey, intent: Intent) -> Self {
-        let sealed = keyring.seal(place(&row_name(lease.firm.as_str(), key)), &intent.body);
+        let sealed = keyring.seal(place(&row_name(lease.firm.as_str(), key)), &intent.plain());
         let match_keys = intent.match_keys.iter().copied().collect();
         Self { lease: lease.clone(), effect: text(&key.0), intent, match_keys, sealed }
     }
 
     fn begun(&self) -> Begun {
         let (body, idempotency_key) = (self.intent.body.clone(), self.intent.idempotency_key.clone());
-        Begun::Send { body, idempotency_key, ambiguity: None }
+        let fields = self.intent.said.fields.clone();
+        Begun::Send { body, idempotency_key, ambiguity: None, fields }
     }
 }
 

@@ -10,7 +10,7 @@ use super::rows::{Fault, PostgresQuery, text, word};
 use super::writer::{Guard, Job};
 use super::{claims, lanes, review};
 use crate::crypto::{Keyring, Place};
-use crate::domain::{Base, FirmId, Link, RecordRef, System};
+use crate::domain::{Base, Fields, FirmId, Link, RecordRef, Sent, System};
 use crate::store::people::{is_match, new_keys};
 use crate::store::{Lease, LinkChange, Settled, StoreError};
 
@@ -233,6 +233,23 @@ fn seal(keyring: &Keyring, firm: &str, highlevel: &RecordRef, casepeer: &RecordR
     keyring.seal(place(&row_name(firm, highlevel, casepeer)), &plain)
 }
 
+/// Remembers what a call made of links. What is found to be carried out is not carried out again, so nobody else would
+/// link it: such news is kept although the lease was lost.
+pub(super) async fn apply_what_came(
+    connection: &mut PgConnection,
+    keyring: &Keyring,
+    lease: &Lease,
+    changes: &[LinkChange],
+    is_news: bool,
+    now: Timestamp,
+) -> Result<Settled, Fault> {
+    let held = claims::held(connection, lease).await?.is_some();
+    if held || is_news {
+        apply(connection, keyring, &lease.firm, changes, now).await?;
+    }
+    Ok(if held { Settled::Yes } else { Settled::LeaseLost })
+}
+
 /// Remembers links, whoever holds the lease.
 pub(super) async fn apply(
     connection: &mut PgConnection,
@@ -285,6 +302,30 @@ pub(super) async fn apply(
             (None, None) => {}
         }
     }
+    Ok(())
+}
+
+/// Remembers what was sent to the first of two linked records. It moves no base: nobody knows whether it arrived.
+pub(super) async fn note_sent(
+    connection: &mut PgConnection,
+    keyring: &Keyring,
+    firm: &str,
+    (to, from): (&RecordRef, &RecordRef),
+    fields: Fields,
+) -> Result<(), Fault> {
+    let (highlevel, casepeer) = match to.system {
+        System::HighLevel => (to, from),
+        System::CasePeer => (from, to),
+    };
+    let (here, there) = (text(&highlevel.to_string()), text(&casepeer.to_string()));
+    let sql = "SELECT sealed_base FROM link WHERE firm = $1 AND highlevel = $2 AND casepeer = $3";
+    let select = sqlx::query(sql).bind(firm).bind(&here).bind(&there);
+    let Some(row) = select.fetch_optional(&mut *connection).await? else { return Ok(()) };
+    let mut base = open(keyring, firm, highlevel, casepeer, row.try_get("sealed_base")?)?;
+    base.note_sent(Sent { to: to.system, fields });
+    let sql = "UPDATE link SET sealed_base = $1 WHERE firm = $2 AND highlevel = $3 AND casepeer = $4";
+    let update = sqlx::query(sql).bind(seal(keyring, firm, highlevel, casepeer, &base)).bind(firm);
+    update.bind(&here).bind(&there).execute(connection).await?;
     Ok(())
 }
 

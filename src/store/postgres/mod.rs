@@ -273,12 +273,7 @@ impl Store for PostgresStore {
         Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| async {
             let is_news =
                 effects::complete(connection, lease, key, result.as_ref(), call.as_ref(), now).await?;
-            let held = claims::held(connection, lease).await?.is_some();
-            // What is found to be carried out is not carried out again, so nobody else would link it.
-            if held || is_news {
-                links::apply(connection, &self.keyring, &lease.firm, &links, now).await?;
-            }
-            Ok::<_, Fault>(if held { Settled::Yes } else { Settled::LeaseLost })
+            links::apply_what_came(connection, &self.keyring, lease, &links, is_news, now).await
         })?)
     }
 
@@ -302,6 +297,10 @@ impl Store for PostgresStore {
         Ok(in_transaction!(&self.core, &[lease.firm.as_str()], |connection, now| {
             effects::send_again(connection, lease, key, now)
         })?)
+    }
+
+    async fn recall(&self, lease: &Lease) -> Result<(), StoreError> {
+        effects::recall(&self.core, &self.keyring, lease).await
     }
 
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {

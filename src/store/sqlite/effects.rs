@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{Id, Millis, Word};
-use super::{claims, hand_offs};
+use super::{claims, hand_offs, links};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EffectKey, FirmId, RecordRef};
+use crate::store::said::split;
 use crate::store::{Ambiguity, Begun, CallRecord, EffectFailure, Intent, Lease, Settled, StoreError};
 
 fn place(row: &str) -> Place<'_> {
@@ -59,19 +60,19 @@ pub(super) fn begin(
     }
     match known {
         Some((_, _, idempotency_key, sealed, ambiguity)) if intent.is_create => {
-            let body = keyring.open(place(&row), &sealed)?;
+            let (body, said) = split(keyring.open(place(&row), &sealed)?);
             if ambiguity.is_none() {
                 mark_sent(connection, firm, key, now)?;
             }
-            Ok(Begun::Send { body, idempotency_key, ambiguity })
+            Ok(Begun::Send { body, idempotency_key, ambiguity, fields: said.fields })
         }
         open => {
-            let sealed = keyring.seal(place(&row), &intent.body);
+            let sealed = keyring.seal(place(&row), &intent.plain());
             let idempotency_key = open.map_or(intent.idempotency_key, |(_, _, key, ..)| key);
             let sql =
                 "INSERT INTO effect (firm, key, event, operation, idempotency_key, sealed_request, begun_at, ambiguous_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (firm, key) DO UPDATE SET sealed_request = excluded.sealed_request";
+                ON CONFLICT (firm, key) DO UPDATE SET sealed_request = excluded.sealed_request, event = excluded.event";
             connection.prepare_cached(sql)?.execute(params![
                 firm,
                 key.0,
@@ -82,7 +83,8 @@ pub(super) fn begin(
                 Millis(now),
                 intent.is_create.then_some(Millis(now)),
             ])?;
-            Ok(Begun::Send { body: intent.body, idempotency_key, ambiguity: None })
+            let (body, fields) = (intent.body, intent.said.fields);
+            Ok(Begun::Send { body, idempotency_key, ambiguity: None, fields })
         }
     }
 }
@@ -197,6 +199,23 @@ pub(super) fn fail(
         EffectFailure::Unknown => mark_sent(connection, firm, key, now)?,
     }
     Ok(Settled::Yes)
+}
+
+/// Tells the links what open updates of this event said.
+pub(super) fn recall(connection: &Connection, keyring: &Keyring, lease: &Lease) -> Result<(), StoreError> {
+    let firm = lease.firm.as_str();
+    let sql = "SELECT key, sealed_request FROM effect WHERE event = ? AND completed_at IS NULL AND firm = ?
+        AND length(sealed_request) > 0";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query(params![Id(lease.event), firm])?;
+    while let Some(row) = rows.next()? {
+        let key = EffectKey(row.get(0)?);
+        let (_, said) = split(keyring.open(place(&row_name(firm, &key)), &row.get::<_, Vec<u8>>(1)?)?);
+        if let Some((to, from)) = said.between {
+            links::note_sent(connection, keyring, firm, (&to, &from), said.fields)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn note_look(connection: &Connection, lease: &Lease, key: &EffectKey) -> Result<(), StoreError> {

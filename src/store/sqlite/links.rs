@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::rows::{Millis, Word};
 use super::{claims, lanes, review};
 use crate::crypto::{Keyring, Place};
-use crate::domain::{Base, FirmId, Link, RecordRef, System};
+use crate::domain::{Base, Fields, FirmId, Link, RecordRef, Sent, System};
 use crate::store::people::{is_match, new_keys};
 use crate::store::{Lease, LinkChange, Settled, StoreError};
 
@@ -159,6 +159,34 @@ pub(super) fn apply(
             (None, None) => {}
         }
     }
+    Ok(())
+}
+
+/// Remembers what was sent to the first of two linked records. It moves no base: nobody knows whether it arrived.
+pub(super) fn note_sent(
+    connection: &Connection,
+    keyring: &Keyring,
+    firm: &str,
+    (to, from): (&RecordRef, &RecordRef),
+    fields: Fields,
+) -> Result<(), StoreError> {
+    let (highlevel, casepeer) = match to.system {
+        System::HighLevel => (to, from),
+        System::CasePeer => (from, to),
+    };
+    let names = (highlevel.to_string(), casepeer.to_string());
+    let sql = "SELECT sealed_base FROM link WHERE firm = ? AND highlevel = ? AND casepeer = ?";
+    let known: Option<Vec<u8>> = connection
+        .prepare_cached(sql)?
+        .query_row(params![firm, names.0, names.1], |row| row.get(0))
+        .optional()?;
+    let Some(sealed) = known else { return Ok(()) };
+    let mut base = open(keyring, firm, highlevel, casepeer, &sealed)?;
+    base.note_sent(Sent { to: to.system, fields });
+    let plain = serde_json::to_vec(&base).expect("a base is JSON");
+    let sealed = keyring.seal(place(&row_name(firm, highlevel, casepeer)), &plain);
+    let sql = "UPDATE link SET sealed_base = ? WHERE firm = ? AND highlevel = ? AND casepeer = ?";
+    connection.prepare_cached(sql)?.execute(params![sealed, firm, names.0, names.1])?;
     Ok(())
 }
 

@@ -273,6 +273,11 @@ impl Store for SqliteStore {
         self.write(move |connection| effects::send_again(connection, &lease, &key, now)).await
     }
 
+    async fn recall(&self, lease: &Lease) -> Result<(), StoreError> {
+        let (lease, keyring) = (lease.clone(), Arc::clone(&self.keyring));
+        self.write(move |connection| effects::recall(connection, &keyring, &lease)).await
+    }
+
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {
         let (firm, record) = (firm.clone(), record.clone());
         self.read(move |connection, _| effects::is_ours(connection, &firm, &record)).await

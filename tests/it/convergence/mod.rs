@@ -49,9 +49,8 @@ to_highlevel = ["Intake"]
 text_to_highlevel = true
 "#;
 
-/// Seeds that are played each time. Known and not mended: seed 106 (`CASEBRIDGE_SEED=106`) fails in some runs, where both
-/// sides agree in the end on a value that neither was given last.
-const KEPT: [u64; 2] = [1, 2];
+/// Seeds that are played each time. At 106 a value that had arrived unheard won over what was said since.
+const KEPT: [u64; 3] = [1, 2, 106];
 /// Rounds of edits for each seed, and edits in each.
 const ROUNDS: usize = 6;
 const EDITS: usize = 120;

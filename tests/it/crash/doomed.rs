@@ -221,6 +221,10 @@ impl Store for Doomed {
         self.inner.note_look(lease, key).await
     }
 
+    async fn recall(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.inner.recall(lease).await
+    }
+
     async fn is_ours(&self, firm: &FirmId, record: &RecordRef) -> Result<bool, StoreError> {
         self.inner.is_ours(firm, record).await
     }

@@ -10,7 +10,7 @@ use casebridge::domain::{
 use casebridge::store::copy::{CannotCopy, copy};
 use casebridge::store::{
     ActionAnswer, AuditEntry, Begun, CallsAsked, ConnectLink, Credentials, EventFilter, Holder, Intent,
-    LinkChange, NewToken, RuleRun, SharedStore, Store, Tokens,
+    LinkChange, NewToken, RuleRun, Said, SharedStore, Store, Tokens,
 };
 use jiff::SignedDuration;
 
@@ -31,6 +31,7 @@ async fn lived_in() -> TestStore {
         is_create: true,
         idempotency_key: "key".into(),
         match_keys: vec![[1; 32]],
+        said: Said::default(),
     };
     let key = casebridge::domain::EffectKey("lead-of:c0".into());
     test.store.begin_effect(&claims[0].lease, &key, intent).await.unwrap();
@@ -185,6 +186,7 @@ async fn a_copy_is_complete_and_goes_on() {
         is_create: true,
         idempotency_key: "other".into(),
         match_keys: vec![[1; 32]],
+        said: Said::default(),
     };
     let sent = test.store.begin_effect(&begun.lease, &key, intent).await.unwrap();
     assert!(matches!(sent, Begun::Send { body, .. } if body == b"{\"name\":\"Ada\"}"));

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use casebridge::domain::{Base, CallClass, Cause, EffectKey, FirmId, Link, Outcome, RecordRef, System};
-use casebridge::store::{Ambiguity, Begun, CallRecord, Claim, EffectFailure, Intent, LinkChange, Settled};
+use casebridge::domain::{
+    Base, CallClass, Cause, EffectKey, Field, Fields, FirmId, Link, Outcome, RecordRef, Sent, System,
+};
+use casebridge::store::{
+    Ambiguity, Begun, CallRecord, Claim, EffectFailure, Intent, LinkChange, Said, Settled,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{TestStore, contact, firm, lead, on_both};
@@ -12,6 +16,7 @@ on_both!(
     an_intent_is_sent_again_to_the_byte,
     a_create_that_was_begun_may_have_been_carried_out_until_its_failure_is_known,
     an_update_is_sent_as_it_is_now,
+    what_an_update_said_and_nobody_answered_is_known_to_its_link,
     what_was_done_is_not_done_again,
     what_was_done_is_remembered_although_the_lease_was_lost,
     what_was_refused_may_be_corrected,
@@ -33,6 +38,7 @@ fn create(body: &str, match_keys: &[u8]) -> Intent {
         is_create: true,
         idempotency_key: format!("key of {body}"),
         match_keys: match_keys.iter().map(|byte| [*byte; 32]).collect(),
+        said: Said::default(),
     }
 }
 
@@ -65,7 +71,7 @@ async fn fail(test: &TestStore, claim: &Claim, name: &str, failure: EffectFailur
 
 fn send(body: &str, idempotency_key: &str, ambiguity: Option<Ambiguity>) -> Begun {
     let idempotency_key = format!("key of {idempotency_key}");
-    Begun::Send { body: body.into(), idempotency_key, ambiguity }
+    Begun::Send { body: body.into(), idempotency_key, ambiguity, fields: Fields::default() }
 }
 
 /// A claimed event.
@@ -116,6 +122,41 @@ async fn an_update_is_sent_as_it_is_now(test: &TestStore) {
     let update = |body| Intent { is_create: false, ..create(body, &[]) };
     assert_eq!(begin(test, &claim, "k", update("one")).await, send("one", "one", None));
     assert_eq!(begin(test, &claim, "k", update("two")).await, send("two", "one", None));
+}
+
+async fn what_an_update_said_and_nobody_answered_is_known_to_its_link(test: &TestStore) {
+    let claim = claimed(test, "c1").await;
+    let fields = |city: &str| Fields::default().with(Field::City, city);
+    let base = Base::of_fields(fields("Austin"));
+    let link = Link::new(contact("c1"), lead("l1"), System::HighLevel, base);
+    test.store.save_links(&claim.lease, vec![LinkChange::Link(link)]).await.unwrap();
+    let update = |city: &str| {
+        let said = Said { fields: fields(city), between: Some((contact("c1"), lead("l1"))) };
+        Intent { is_create: false, said, ..create(city, &[]) }
+    };
+    let link = async || test.store.links_of(&firm(), &[lead("l1")]).await.unwrap().remove(0);
+    begin(test, &claim, "k", update("Dallas")).await;
+    test.store.recall(&claim.lease).await.unwrap();
+    fail(test, &claim, "k", EffectFailure::NotDone).await;
+    // Another event of the person wants the same, and breaks off.
+    test.settle(&claim, Outcome::Done).await;
+    let next = claimed(test, "c1").await;
+    begin(test, &next, "k", update("Houston")).await;
+    test.store.recall(&claim.lease).await.unwrap();
+    test.store.recall(&next.lease).await.unwrap();
+    test.store.recall(&next.lease).await.unwrap();
+    let known = link().await;
+    let sent = ["Dallas", "Houston"].map(|city| Sent { to: System::HighLevel, fields: fields(city) });
+    assert_eq!(known.base.sent, sent);
+    assert_eq!((known.revision, known.base.fields), (0, fields("Austin")), "no base has moved");
+    // Once both sides agree, nothing is open.
+    let (highlevel, casepeer) = (contact("c1"), lead("l1"));
+    let agreed = LinkChange::Agree { highlevel, casepeer, base: Base::of_fields(fields("Houston")) };
+    let done = test.store.complete_effect(&next.lease, &key("k"), None, vec![agreed], None).await.unwrap();
+    assert_eq!(done, Settled::Yes);
+    test.store.recall(&next.lease).await.unwrap();
+    let known = link().await;
+    assert_eq!((known.base.sent, known.base.fields), (Vec::new(), fields("Houston")));
 }
 
 async fn what_was_done_is_not_done_again(test: &TestStore) {

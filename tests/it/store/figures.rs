@@ -4,7 +4,7 @@ use casebridge::domain::{
     Base, Cause, EffectKey, EventId, Field, Fields, Link, Outcome, RecordKind, RecordRef, System,
 };
 use casebridge::store::{
-    ActivityFilter, Arrival, Begun, EventFilter, Intent, LinkChange, PipelineFilter, Tally,
+    ActivityFilter, Arrival, Begun, EventFilter, Intent, LinkChange, PipelineFilter, Said, Tally,
 };
 use jiff::SignedDuration;
 
@@ -122,6 +122,7 @@ async fn what_became_of_leads_is_counted_by_month_and_source(test: &TestStore) {
             is_create: false,
             idempotency_key: key.0.clone(),
             match_keys: Vec::new(),
+            said: Said::default(),
         };
         assert!(matches!(test.store.begin_effect(&claim.lease, &key, intent).await, Ok(Begun::Send { .. })));
         test.store.complete_effect(&claim.lease, &key, None, Vec::new(), None).await.unwrap();

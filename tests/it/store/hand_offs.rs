@@ -3,7 +3,7 @@
 use casebridge::domain::{
     Base, EffectKey, EventState, Field, Fields, FirmId, Outcome, RecordKind, RecordRef, System,
 };
-use casebridge::store::{Begun, Claim, Confirmed, HandOver, Intent, Lease, Settled};
+use casebridge::store::{Begun, Claim, Confirmed, HandOver, Intent, Lease, Said, Settled};
 use jiff::SignedDuration;
 
 use super::{TestStore, contact, firm, lead, on_both};
@@ -33,6 +33,7 @@ fn create() -> Intent {
         is_create: true,
         idempotency_key: "acme/lead-of:highlevel:contact:c1".into(),
         match_keys: Vec::new(),
+        said: Said::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use casebridge::domain::{
     Question, RecordRef, ReviewKind, Shown, System,
 };
 use casebridge::store::{
-    Arrival, Begun, CallRecord, CannotErase, Intent, Kept, LinkChange, Settled, StoreError,
+    Arrival, Begun, CallRecord, CannotErase, Intent, Kept, LinkChange, Said, Settled, StoreError,
 };
 use jiff::SignedDuration;
 
@@ -61,6 +61,7 @@ fn intent(body: &str) -> Intent {
         is_create: true,
         idempotency_key: format!("key of {body}"),
         match_keys: vec![[9; 32]],
+        said: Said::default(),
     }
 }
 

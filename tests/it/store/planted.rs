@@ -3,7 +3,7 @@
 use casebridge::domain::{
     Base, Cause, Details, EffectKey, Field, Fields, Link, Outcome, Question, ReviewKind, Shown, System,
 };
-use casebridge::store::{Arrival, Intent, LinkChange, PlanRecord, Settlement};
+use casebridge::store::{Arrival, Intent, LinkChange, PlanRecord, Said, Settlement};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{TestStore, contact, firm, lead, on_both, settlement};
@@ -31,6 +31,7 @@ async fn live(test: &TestStore) {
         is_create: true,
         idempotency_key: "k".into(),
         match_keys: vec![[3; 32]],
+        said: Said::default(),
     };
     test.store.begin_effect(&claim.lease, &EffectKey("lead-of:c1".into()), intent).await.unwrap();
     let fields = Fields::default().with(Field::FirstName, PLANTED[2]);

@@ -10,7 +10,7 @@ use casebridge::domain::{
 };
 use casebridge::store::{
     ActionAnswer, AuditEntry, AuditFilter, Begun, HandOver, Holder, Intent, LinkChange, PlanRecord,
-    ReviewFilter, SealedPlace, Settlement, SharedStore, Tokens,
+    ReviewFilter, Said, SealedPlace, Settlement, SharedStore, Tokens,
 };
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
@@ -52,6 +52,7 @@ async fn live_in(test: &TestStore) {
             is_create: true,
             idempotency_key: "key".into(),
             match_keys: Vec::new(),
+            said: Said::default(),
         };
         let key = EffectKey(format!("lead-of:{}", claim.lease.event));
         test.store.begin_effect(&claim.lease, &key, intent).await.unwrap();
@@ -198,6 +199,7 @@ async fn what_is_written_meanwhile_stays(test: &TestStore) {
                     is_create: true,
                     idempotency_key: "key".into(),
                     match_keys: Vec::new(),
+                    said: Said::default(),
                 };
                 let key = EffectKey(format!("lead-of:{}", claim.lease.event));
                 let begun = store.begin_effect(&claim.lease, &key, intent).await.unwrap();

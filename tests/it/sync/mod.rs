@@ -8,3 +8,4 @@ mod fields;
 mod leads;
 mod loops;
 mod readback;
+mod unanswered;

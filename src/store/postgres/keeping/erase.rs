@@ -16,6 +16,7 @@ use crate::crypto::{Keyring, Place};
 use crate::domain::{EventId, FirmId, PersonId, RecordRef};
 use crate::store::keeping::OVER;
 use crate::store::review::MOOT;
+use crate::store::said::split;
 use crate::store::{CannotErase, Erased, ErasedCounts, Papers, SentRequest};
 
 /// A person with everything that hangs on them.
@@ -71,7 +72,9 @@ pub(super) async fn papers(
             begun_at: moment(row, "begun_at")?,
             completed_at: moment_if_any(row, "completed_at")?,
             result: row.try_get("result")?,
-            body: (!sealed.is_empty()).then(|| keyring.open(place, sealed)).transpose()?,
+            body: (!sealed.is_empty())
+                .then(|| keyring.open(place, sealed).map(|plain| split(plain).0))
+                .transpose()?,
             effect,
         });
     }

@@ -16,6 +16,7 @@ use crate::crypto::{Keyring, Place};
 use crate::domain::{EventId, FirmId, PersonId, RecordRef};
 use crate::store::keeping::OVER;
 use crate::store::review::MOOT;
+use crate::store::said::split;
 use crate::store::{CannotErase, Erased, ErasedCounts, Papers, SentRequest, StoreError};
 
 /// A person with everything that hangs on them.
@@ -79,7 +80,9 @@ pub(super) fn papers(
             begun_at: row.get::<_, Millis>(1)?.0,
             completed_at: row.get::<_, Option<Millis>>(2)?.map(|at| at.0),
             result: row.get(3)?,
-            body: (!sealed.is_empty()).then(|| keyring.open(place, &sealed)).transpose()?,
+            body: (!sealed.is_empty())
+                .then(|| keyring.open(place, &sealed).map(|plain| split(plain).0))
+                .transpose()?,
         });
     }
     let reviews = showing(connection, keyring, &found.firm, &found.records)?;
