@@ -97,6 +97,7 @@ export const tell = (story, admin) => {
     const negotiation = page.getByRole("group", { name: "Negotiation" });
     await negotiation.getByLabel("Pipeline").fill("Intake");
     await negotiation.getByLabel("Stage").fill("Signed");
+    await page.locator("summary", { hasText: /^Fields$/ }).click();
     await page.getByLabel("City: goes", { exact: true }).selectOption("to_highlevel");
     await page.getByRole("button", { name: "See what it would have done" }).click();
     await page.getByText("Of the last events of").waitFor();

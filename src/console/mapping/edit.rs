@@ -34,6 +34,8 @@ struct Sheet<'a> {
     met: &'a Met,
     wrong: Option<String>,
     what_if: Option<&'a WhatIf>,
+    /// Where one more row was asked for.
+    grown: &'a str,
 }
 
 /// `/mapping/{firm}/edit`
@@ -46,7 +48,7 @@ pub(in crate::console) async fn edit(
     console.bridge.known_firm(&visitor.actor, Role::Admin, &id)?;
     let seen = console.bridge.mapping_for(&visitor.actor, &id).await?;
     let draft = Draft::of(&seen.firm.rules, seen.version());
-    shown(&console, &visitor, &seen, &draft, None).await
+    shown(&console, &visitor, &seen, &draft, (None, "")).await
 }
 
 /// `POST /mapping/{firm}/edit`
@@ -74,7 +76,8 @@ pub(in crate::console) async fn change(
         }
         _ => {}
     }
-    Ok(shown(&console, visitor, &seen, &draft, what_if.as_ref()).await?.into_response())
+    let grown = posted.fields.raw("do").strip_prefix("look ").unwrap_or_default();
+    Ok(shown(&console, visitor, &seen, &draft, (what_if.as_ref(), grown)).await?.into_response())
 }
 
 async fn shown(
@@ -82,7 +85,7 @@ async fn shown(
     visitor: &Visitor,
     seen: &MappingSeen,
     draft: &Draft,
-    what_if: Option<&WhatIf>,
+    (what_if, grown): (Option<&WhatIf>, &str),
 ) -> Result<Html<String>, Failed> {
     let id = &seen.firm.id;
     let asked = console.bridge.values_for(&visitor.actor, id);
@@ -95,7 +98,7 @@ async fn shown(
     };
     let met = console.bridge.values_met(&visitor.actor, id).await?;
     let wrong = draft.rules().err();
-    let sheet = Sheet { seen, draft, values: &values, met: &met, wrong, what_if };
+    let sheet = Sheet { seen, draft, values: &values, met: &met, wrong, what_if, grown };
     Ok(page(visitor, "/mapping", "Change the mapping", sheet.form(visitor)))
 }
 
@@ -190,8 +193,8 @@ impl Sheet<'_> {
         let none = serde_json::Map::new();
         let rows = self.draft.json["fields"].as_object().unwrap_or(&none);
         html! {
-            section.card aria-labelledby="fields" {
-                h2 #fields { "Fields" }
+            details.card open[self.is_open(&["fields"], &["f."])] {
+                summary { h2 #fields { "Fields" } }
                 p.hint { "Statute dates, SSN, medical, insurance and settlement data are never written, whatever is set." }
                 // In the usual order; the firm's own come last.
                 div.table tabindex="0" role="region" aria-label="Each field" { table.stack {
@@ -259,8 +262,8 @@ impl Sheet<'_> {
     fn words(&self) -> Markup {
         let json = &self.draft.json;
         html! {
-            section.card aria-labelledby="people" {
-                h2 #people { "People and reasons" }
+            details.card open[self.is_open(&["lost_reasons", "tasks"], &["assignees", "lost", "priorities"])] {
+                summary { h2 #people { "People and reasons" } }
                 h3 { "People whose e-mails differ" }
                 p.hint { "Those with the same e-mail in both need not be listed." }
                 (map("assignees", &json["tasks"]["assignees"], ("E-mail in CASEpeer", "casepeer-users"), ("E-mail in HighLevel", "highlevel-users")))
@@ -280,8 +283,8 @@ impl Sheet<'_> {
             items.filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
         };
         html! {
-            section.card aria-labelledby="notes" {
-                h2 #notes { "Notes and businesses" }
+            details.card open[self.is_open(&["notes", "businesses"], &[])] {
+                summary { h2 #notes { "Notes and businesses" } }
                 label for="categories" { "Categories of CASEpeer's notes that HighLevel may see, one on a line" }
                 textarea #categories name="categories" rows="3" aria-describedby="categories-help" { (lines(&json["notes"]["to_highlevel"])) }
                 p.hint #categories-help { "Notes are free text about an injured person: none crosses unless it is listed."
@@ -293,19 +296,27 @@ impl Sheet<'_> {
         }
     }
 
+    /// Whether a part is open: where something was changed, is wrong, or has just got a row.
+    fn is_open(&self, keys: &[&str], rows: &[&str]) -> bool {
+        let now = self.seen.firm.rules.to_json();
+        let differs = |then: &Value| keys.iter().any(|key| now[*key] != then[*key]);
+        let has_row = rows.iter().any(|begin| self.grown.starts_with(begin));
+        has_row || self.draft.rules().map_or(true, |rules| differs(&rules.to_json()))
+    }
+
     fn tasks(&self) -> Markup {
         let json = &self.draft.json;
         let rows = json["initial_tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
         let appointments = json["appointments"]["create"].as_str().unwrap_or_default();
         let crossing = &json["tasks"];
         html! {
-            section.card aria-labelledby="tasks" {
-                h2 #tasks { "Tasks and appointments" }
+            details.card open[self.is_open(&["initial_tasks", "tasks", "appointments"], &["t"])] {
+                summary { h2 #tasks { "Tasks and appointments" } }
                 h3 { "First tasks of a new lead" }
                 p.hint { "A lead gets each once, in HighLevel. Without a title it is taken out." }
                 @for (index, one) in rows.iter().enumerate() { (task(index, one)) }
                 (task(rows.len(), &Value::Null))
-                button.small type="submit" name="do" value="look" { "One more task" }
+                button.small type="submit" name="do" value="look t" { "One more task" }
                 h3 { "Copied tasks" }
                 label for="due" { "Due after, where a copied task says nothing" }
                 input #due name="default_due_in" value=(crossing["default_due_in"].as_str().unwrap_or_default()) autocomplete="off";

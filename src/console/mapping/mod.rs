@@ -226,12 +226,12 @@ fn versions(seen: &MappingSeen, may: bool) -> Markup {
         @if may && !seen.versions.is_empty() {
             section aria-labelledby="versions" {
                 h2 #versions { "Who changed it" }
-                div.table tabindex="0" role="region" aria-label="Each version" { table {
+                div.table tabindex="0" role="region" aria-label="Each version" { table.stack {
                     thead { tr { @for name in ["Version", "Saved", "By", "What"] { th scope="col" { (name) } } } }
                     tbody { @for row in &seen.versions { tr {
-                        th scope="row" { (row.version) }
-                        td { (moment(row.saved_at)) }
-                        td { (row.saved_by) }
+                        th scope="row" { "Version " (row.version) }
+                        td data-label="Saved" { (moment(row.saved_at)) }
+                        td data-label="By" { (row.saved_by) }
                         td { @if row.json.is_some() { "settled in the console" } @else { "back to the file" } }
                     } } }
                 } }

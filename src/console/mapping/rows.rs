@@ -62,7 +62,7 @@ pub(super) fn map(name: &str, value: &Value, key: (&str, &str), to: (&str, &str)
     html! {
         @for (from, into) in value.as_object().into_iter().flatten() { (row(from, into.as_str().unwrap_or_default())) }
         (row("", ""))
-        button.small type="submit" name="do" value="look" { "One more row" span.unseen { " for " (key.0) } }
+        button.small type="submit" name="do" value={ "look " (name) } { "One more row" span.unseen { " for " (key.0) } }
     }
 }
 

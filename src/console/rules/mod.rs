@@ -218,15 +218,15 @@ fn runs_shown(runs: &[RuleRan]) -> Markup {
 
 fn version_table(seen: &RuleSeen, versions: &[RuleVersion]) -> Markup {
     html! {
-        div.table tabindex="0" role="region" aria-label="Each version" { table {
+        div.table tabindex="0" role="region" aria-label="Each version" { table.stack {
             thead { tr { @for name in ["Version", "Saved", "By"] { th scope="col" { (name) } } } }
             tbody { @for one in versions { tr {
                 th scope="row" {
                     a href={ "/rules/" (seen.row.id) "?version=" (one.version) "#versions" } { "Version " (one.version) }
                     @if one.version == seen.row.version { " " (pill("calm", "in force")) }
                 }
-                td { (moment(one.saved_at)) }
-                td { (one.saved_by) }
+                td data-label="Saved" { (moment(one.saved_at)) }
+                td data-label="By" { (one.saved_by) }
             } } }
         } }
     }
