@@ -48,7 +48,7 @@ pub use automations::{NotSaved, RuleRan, RuleSeen, Tried, TriedStep, save_rule, 
 pub use backfill::{BACKFILL_PAUSE, BackfillOptions, BackfillReport, Example, Expected, Watch};
 pub use by_hand::{AskedCall, CallState, LONGEST_KEY, NotTaken};
 pub use connections::{Begun, Connected, Connections, LINK_LIFE, NotConnected, Return};
-pub use desk::NotDone;
+pub use desk::{NotDone, Undoing, Undone, undoing};
 pub use file::FileState;
 pub use firms::{Firm, Firms, casepeer_client};
 pub use mapping::{MappingSeen, Met, Values, WhatIf};

@@ -131,7 +131,8 @@ impl Bridge {
         };
         match self.change_installation(&change).await {
             Ok(outcome) => outcome,
-            Err(later) => settle::again(later.0, claim.failed_attempts, random_fraction()),
+            Err(later) if later.counts => settle::again(later.why, claim.failed_attempts, random_fraction()),
+            Err(later) => settle::wait_for_quota(later.why, random_fraction()),
         }
     }
 

@@ -41,6 +41,8 @@ struct State {
     /// What the vendor said last, and when.
     heard: Option<(Timestamp, Announced)>,
     closed_until: Option<Timestamp>,
+    /// Calls that were made and not taken out.
+    owed: u64,
     /// How often the store was asked in the tenth of an interval that ends then.
     asks: (Option<Timestamp>, u32),
 }
@@ -115,6 +117,11 @@ impl Meter {
         Ok(Spent::Wait(SignedDuration::ZERO))
     }
 
+    /// Takes note of calls that were made without being taken out, such as a list's further pages.
+    pub(super) fn owe(&self, calls: u64) {
+        self.state().owed += calls;
+    }
+
     /// Takes note of what an answer's headers said.
     pub(super) fn heard(&self, announced: Announced, now: Timestamp) {
         if announced.is_silent() {
@@ -168,12 +175,19 @@ impl State {
             return Some(Spent::Wait(until.duration_since(now)));
         }
         if self.allowance.is_none() {
+            self.owed = 0;
             return Some(Spent::Yes);
         }
         let usable = self.blocks.iter_mut().take(priority.index() + 1).flatten();
-        let held = usable.into_iter().find(|held| held.left > 0 && held.is_live(now))?;
-        held.left -= 1;
-        Some(Spent::Yes)
+        for held in usable.filter(|held| held.is_live(now)) {
+            let paid = self.owed.min(held.left);
+            (self.owed, held.left) = (self.owed - paid, held.left - paid);
+            if held.left > 0 {
+                held.left -= 1;
+                return Some(Spent::Yes);
+            }
+        }
+        None
     }
 
     fn ask(&mut self, priority: Priority, assumed: Option<Allowance>, now: Timestamp) -> CallsAsked {
@@ -184,7 +198,7 @@ impl State {
         if self.asks.0.is_some_and(|until| until <= now) {
             self.asks = (None, 0);
         }
-        let wanted = (1_u64 << self.asks.1.min(32)).clamp(smallest, largest);
+        let wanted = (1_u64 << self.asks.1.min(32)).max(self.owed + 1).clamp(smallest, largest);
         let mut unspent = Vec::new();
         for slot in &mut self.blocks {
             if let Some(held) = slot.take_if(|held| !held.is_live(now) || held.left == 0)

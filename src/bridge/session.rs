@@ -213,6 +213,8 @@ impl<'a> Session<'a> {
     ) -> CallRecord {
         let calls = self.firm.calls(system);
         calls.heard(exchange.announced, self.clock.now());
+        // One was taken out before; what else it took is paid by whoever calls next.
+        calls.owe(exchange.calls.saturating_sub(1));
         if let Err(failure) = &exchange.result
             && failure.class == CallClass::RateLimited
             && let Err(error) = calls

@@ -127,6 +127,12 @@ impl Circumstances {
     }
 }
 
+/// Again when the vendor may allow it; uses no attempt.
+pub(super) fn wait_for_quota(why: String, jitter: f64) -> Outcome {
+    let pause = QUOTA_SPAN + SignedDuration::from_secs(1).mul_f64(jitter);
+    Outcome::RetryIn { pause, why, counts: false }
+}
+
 fn after_failure(system: System, failure: &Failure, why: String, at: Circumstances) -> Outcome {
     match failure.class {
         CallClass::RateLimited => at.wait(failure.retry_after.unwrap_or(QUOTA_SPAN), why, false),

@@ -23,6 +23,9 @@ const MASK: &str = "***";
 const SECRET_WORDS: [&str; 7] =
     ["authorization", "token", "secret", "password", "cookie", "api-key", "api_key"];
 
+/// The kinds of records that webhooks may tell of.
+const KINDS: [&str; 5] = ["lead", "case", "task", "note", "contact"];
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -142,8 +145,11 @@ fn show(profile: &Profile, json: bool) -> Result<(), Failure> {
             json!({ "operation": id, "transport": transport.as_str(), "request": line })
         })
         .collect();
+    let tells_of: Vec<_> = KINDS.into_iter().filter(|kind| profile.events().tells_of(kind)).collect();
     if json {
-        return print_json(&json!({ "name": profile.name(), "about": profile.about(), "operations": rows }));
+        let (name, about) = (profile.name(), profile.about());
+        let shown = json!({ "name": name, "about": about, "operations": rows, "tells_of": tells_of });
+        return print_json(&shown);
     }
     let mut text = format!("{}: {}\n", profile.name(), profile.about());
     for row in &rows {
@@ -155,6 +161,7 @@ fn show(profile: &Profile, json: bool) -> Result<(), Failure> {
             word("request")
         ));
     }
+    text.push_str(&format!("\n\nIts webhooks tell of: {}", tells_of.join(", ")));
     say(&text)
 }
 

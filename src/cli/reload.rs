@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::failure::Failure;
 use crate::bridge::{Bridge, FileState};
@@ -74,10 +74,7 @@ impl Reloader {
     }
 
     /// Watches until the task is dropped.
-    pub(super) async fn run(mut self) -> Result<(), Failure> {
-        let failed =
-            |error: std::io::Error| Failure::failed(format!("signals cannot be listened for: {error}"));
-        let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
+    pub(super) async fn run(mut self, mut hang_up: Signal) {
         let mut ticks = tokio::time::interval(EVERY);
         loop {
             tokio::select! {
@@ -86,6 +83,12 @@ impl Reloader {
             }
         }
     }
+}
+
+/// Listens for SIGHUP. From then on it does not end the program, so that this comes first.
+pub(super) fn hang_up() -> Result<Signal, Failure> {
+    signal(SignalKind::hangup())
+        .map_err(|error| Failure::failed(format!("signals cannot be listened for: {error}")))
 }
 
 fn listed(keys: &[String]) -> String {

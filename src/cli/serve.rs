@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use self::upkeep::{count_up, keep_connections, retain, sweep};
+use self::upkeep::{count_up, keep_connections, poll, retain, sweep};
 use super::ConfigArgument;
 use super::failure::Failure;
 use super::output::note;
-use super::reload::Reloader;
+use super::reload::{Reloader, hang_up};
 use crate::bridge::{Bridge, Worker, WorkerOptions};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Secret, StoreUrl};
@@ -52,15 +52,16 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let loaded = arguments.config.load_watched()?;
     let config = &loaded.config;
     let drain = Duration::from_secs(config.server.drain_seconds);
+    let hang_up = hang_up()?;
     let running = Running::start_as(arguments.role, config, Arc::new(SystemClock), None).await?;
     let public = running.public.as_ref().map(|public| public.address().to_string());
     tracing::info!(public = public.unwrap_or_default(), admin = %running.admin.address(), "ready");
     running.offer_setup().await;
     let mut signals = Signals::new()?;
-    let watching = Reloader::new(Arc::clone(&running.bridge), loaded).run();
+    let watching = Reloader::new(Arc::clone(&running.bridge), loaded).run(hang_up);
     tokio::select! {
         () = signals.next() => {}
-        failed = watching => return failed,
+        () = watching => {}
     }
     tracing::info!("stopping: draining for {} s; a second signal stops at once", drain.as_secs());
     tokio::select! {
@@ -204,8 +205,9 @@ impl Working {
             let keep = keep_connections(Arc::clone(&kept), stopped.clone());
             let count = count_up(Arc::clone(&kept), stopped.clone());
             let retain = retain(Arc::clone(&kept), stopped.clone());
+            let poll = poll(Arc::clone(&kept), stopped.clone());
             let sweep = sweep(kept, stopped.clone());
-            tokio::join!(running.run(stopped), keep, sweep, retain, count);
+            tokio::join!(running.run(stopped), keep, poll, sweep, retain, count);
         });
         Self { worker, task, stop }
     }

@@ -134,8 +134,9 @@ impl CasePeerConfig {
         };
         self.check_inbound(&profile)?;
         let is_used = |transport| profile.operations().any(|(_, used)| used == transport);
+        let calls = profile.operations().any(|(_, used)| used.is_call());
         match self.base_url.as_str() {
-            "" if profile.base_url().is_empty() && is_used(Transport::Rest) => {
+            "" if profile.base_url().is_empty() && calls => {
                 let why =
                     format!("missing: the profile `{}` does not know the account's address", profile.name());
                 return at("base_url", why);

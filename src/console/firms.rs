@@ -5,6 +5,7 @@ mod parts;
 mod rotate;
 mod set_up;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
@@ -14,13 +15,13 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use self::draft::Draft;
+pub(super) use self::draft::{check as draft, start};
 use self::set_up::Progress;
 use super::Console;
 use super::failure::Failed;
 use super::form::Posted;
 use super::live;
-use super::page::{moment, notice, number, page, pill, span};
+use super::page::{moment, notice, page, pill, span};
 use super::session::Visitor;
 use crate::bridge::{Firm, webhook_secret};
 use crate::domain::{FirmId, Role, System};
@@ -51,6 +52,16 @@ impl Health {
         };
         is_good(self.firm.is_connected_by_browser, &self.connection)
             && is_good(self.firm.account.is_some(), &self.account)
+    }
+
+    /// Whether nobody needs to look at its connections.
+    fn is_well(&self) -> bool {
+        self.parked.is_none() && self.is_connected()
+    }
+
+    /// The agency that its location is one of, as far as that is known.
+    fn agency(&self) -> Option<String> {
+        self.connection.as_ref().and_then(|row| row.company.clone())
     }
 
     /// In a word, with its colour.
@@ -94,7 +105,17 @@ pub(super) async fn list(
     State(console): State<Arc<Console>>,
     visitor: Visitor,
 ) -> Result<Html<String>, Failed> {
-    let healths = healths(&console, &visitor).await?;
+    let mut healths = healths(&console, &visitor).await?;
+    let mut undelivered: BTreeMap<FirmId, u64> = BTreeMap::new();
+    for row in console.bridge.store.causes().await? {
+        *undelivered.entry(row.firm).or_default() += row.events;
+    }
+    // What needs a person comes first.
+    healths.sort_by_key(|one| (one.is_well(), !undelivered.contains_key(&one.firm.id)));
+    let mut agencies: BTreeMap<Option<String>, Vec<&Health>> = BTreeMap::new();
+    for one in &healths {
+        agencies.entry(one.agency()).or_default().push(one);
+    }
     let body = html! {
         div.between {
             h1 { "Firms" }
@@ -103,21 +124,14 @@ pub(super) async fn list(
         p.lead { "Each firm is a HighLevel location and a CASEpeer account that are kept in step." }
         @if healths.is_empty() { p.empty { "There is no firm yet. " @if visitor.actor.governs() { a href="/firms/new" { "Set up the first" } " in a few minutes." } @else { "An administrator of all firms can add one." } } }
         @else {
-            div.table tabindex="0" role="region" aria-label="Firms" {
-                table.stack {
-                    thead { tr { th scope="col" { "Firm" } th scope="col" { "Health" } th scope="col" { "HighLevel" } th scope="col" { "Calls today" } } }
-                    tbody {
-                        @for one in &healths {
-                            tr {
-                                th scope="row" { a href={ "/firms/" (one.firm.id) } { (one.firm.title) } div.ids { (one.firm.id) } }
-                                td { (one.pill()) }
-                                td.ids data-label="HighLevel" { (one.firm.location) }
-                                td data-label="Calls today" {
-                                    @for quota in &one.quotas { div { (quota.system.title()) ": " (number(quota.spent_today)) } }
-                                }
-                            }
+            @for (agency, firms) in &agencies {
+                section aria-labelledby={ "agency-" (agency.as_deref().unwrap_or("none")) } {
+                    @if agencies.len() > 1 || agency.is_some() {
+                        h2 id={ "agency-" (agency.as_deref().unwrap_or("none")) } {
+                            @match agency { Some(id) => { "Agency " (id) }, None => "Without an agency" } " (" (firms.len()) ")"
                         }
-                    }
+                    } @else { h2.unseen #agency-none { "All" } }
+                    (parts::table(firms, &undelivered))
                 }
             }
         }
@@ -138,35 +152,6 @@ pub(super) async fn show(
         _ => "",
     };
     render(&console, &visitor, &FirmId::new(id), said, None).await
-}
-
-/// `/firms/new`
-pub(super) async fn start(
-    State(console): State<Arc<Console>>,
-    visitor: Visitor,
-) -> Result<Html<String>, Failed> {
-    visitor.must_govern()?;
-    Ok(draft_page(&console, &visitor, &Draft::start(&console), true))
-}
-
-/// `POST /firms/new`: nothing is changed by it.
-pub(super) async fn draft(
-    State(console): State<Arc<Console>>,
-    Posted { visitor, fields }: Posted,
-) -> Result<Html<String>, Failed> {
-    visitor.must_govern()?;
-    Ok(draft_page(&console, &visitor, &Draft::of(&console, &fields), false))
-}
-
-fn draft_page(console: &Console, visitor: &Visitor, draft: &Draft, is_first: bool) -> Html<String> {
-    let body = html! {
-        p.back { a href="/firms" { "All firms" } }
-        h1 { "Add a firm" }
-        p.lead { "From nothing to the first synced lead. "
-            @if console.sandbox.is_some() { "Both vendors are simulated here, so nothing can be harmed: try it before the real one." } }
-        (draft.render(console, visitor, is_first))
-    };
-    page(visitor, "/firms", "Add a firm", body)
 }
 
 /// `/firms/{id}/set-up`

@@ -1,13 +1,14 @@
 //! What becomes of leads: from a lead to a signed and a settled case, by month and by where they came from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::civil::Date;
-use jiff::{SignedDuration, ToSpan};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -53,7 +54,7 @@ pub(super) async fn show(
     let body = html! {
         p.back { a href="/" { "Home" } }
         h1 { "Pipeline" }
-        (section(&rows, &query))
+        (section(&rows, &query, console.bridge.clock.now()))
     };
     Ok(page(&visitor, "/", "Pipeline", body))
 }
@@ -101,19 +102,15 @@ fn by(rows: &[PipelineRow], word: fn(&PipelineRow) -> &String) -> BTreeMap<Strin
     sums
 }
 
-/// The months from the first with anything to the last, those without anything too.
-fn months(sums: &BTreeMap<String, PipelineRow>) -> BTreeSet<Date> {
-    let date = |month: &String| format!("{month}-01").parse::<Date>().ok();
-    let (Some(first), Some(last)) =
-        (sums.keys().next().and_then(date), sums.keys().next_back().and_then(date))
-    else {
-        return BTreeSet::new();
-    };
-    first.series(1.month()).take_while(|month| *month <= last).collect()
+/// The months that are looked at, those without anything too.
+fn months(now: Timestamp) -> impl Iterator<Item = Date> {
+    let last = TimeZone::UTC.to_datetime(now).date().first_of_month();
+    let first = last.checked_sub(12.months()).unwrap_or(last);
+    first.series(1.month()).take_while(move |month| *month <= last)
 }
 
 /// The chart, its table, and the sources. `query` is what a link to the same figures ends with.
-fn section(rows: &[PipelineRow], query: &str) -> Markup {
+fn section(rows: &[PipelineRow], query: &str, now: Timestamp) -> Markup {
     let of_months = by(rows, |row| &row.month);
     let mut sources: Vec<_> = by(rows, |row| &row.source).into_iter().collect();
     sources.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.leads + sum.signed));
@@ -130,9 +127,9 @@ fn section(rows: &[PipelineRow], query: &str) -> Markup {
                         summary { "The same as a table" }
                         div.table tabindex="0" role="region" aria-label="Leads and cases by month" { table #pipeline-table {
                             thead { tr { th scope="col" { "Month" } th scope="col" { "Leads" } th scope="col" { "Signed" } th scope="col" { "Settled" } } }
-                            tbody { @for month in months(&of_months) {
+                            tbody { @for month in months(now) {
                                 @let sum = of_months.get(&month.strftime("%Y-%m").to_string()).cloned().unwrap_or_default();
-                                @let at = jiff::tz::TimeZone::UTC.to_timestamp(month.at(0, 0, 0, 0)).map_or(0, |at| at.as_second());
+                                @let at = TimeZone::UTC.to_timestamp(month.at(0, 0, 0, 0)).map_or(0, |at| at.as_second());
                                 tr data-at=(at) { th scope="row" { (month.strftime("%b %Y")) } td.number { (sum.leads) } td.number { (sum.signed) } td.number { (sum.settled) } }
                             } }
                         } }
@@ -162,10 +159,9 @@ mod tests {
 
     #[test]
     fn months_without_anything_are_shown_and_cells_are_no_formulas() {
-        let row = |month: &str| PipelineRow { month: month.into(), leads: 1, ..PipelineRow::default() };
-        let sums = by(&[row("2025-11"), row("2026-02")], |row| &row.month);
-        assert_eq!(months(&sums).len(), 4);
-        assert!(months(&BTreeMap::new()).is_empty());
+        let now = "2026-02-28T23:00:00Z".parse().unwrap();
+        let shown: Vec<_> = months(now).map(|month| month.to_string()).collect();
+        assert_eq!((shown.len(), &*shown[0], &*shown[12]), (13, "2025-02-01", "2026-02-01"));
         assert_eq!(cell("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
     }
 }

@@ -12,6 +12,7 @@ use super::failure::Failed;
 use super::form::Posted;
 use super::page::{moment, page, pill, span, token};
 use super::session::Visitor;
+use crate::bridge::{Undoing, Undone, undoing};
 use crate::domain::{Difference, Resolution, ReviewAction, ReviewId, ReviewKind, Role, Shown, System};
 use crate::store::{ReviewFilter, ReviewRow, ReviewStory};
 
@@ -123,15 +124,7 @@ pub(super) async fn show(
         @if let Some(at) = row.resolved_at {
             p.notice { "Decided by " (row.resolved_by.as_deref().unwrap_or_default()) ", " (moment(at)) ": "
                 (row.action.map_or("it answered itself", |action| verb(row.kind, action))) "." }
-            @if row.kind == ReviewKind::AmbiguousMatch && row.action == Some(ReviewAction::Link) {
-                @if visitor.actor.may(Role::Operator, &row.firm) {
-                    form.card method="post" action={ "/review/" (row.id) "/undo" } {
-                        (token(&visitor))
-                        p { "Was that wrong? They become two people again, and matching will not link them by itself." }
-                        button type="submit" { "Undo" }
-                    }
-                }
-            }
+            @if visitor.actor.may(Role::Operator, &row.firm) { (take_back(&visitor, row)) }
         }
         @if !visitor.actor.may(Role::Operator, &row.firm) { p.hint { "The values are personal data; an operator sees them." } }
         @else if !story.details.differences.is_empty() { (differences(&story.details.differences)) }
@@ -150,6 +143,23 @@ pub(super) async fn show(
         }
     };
     Ok(page(&visitor, "/review", "A question", body))
+}
+
+/// How the answer is taken back, or what to do instead.
+fn take_back(visitor: &Visitor, row: &ReviewRow) -> Markup {
+    html! {
+        @match undoing(row.kind, row.action) {
+            Ok(how) => form.card method="post" action={ "/review/" (row.id) "/undo" } {
+                (token(visitor))
+                p { "Was that wrong? " @match how {
+                    Undoing::Split => "They become two people again, and matching will not link them by itself.",
+                    Undoing::AskAgain => "The question is asked again, as it stands today.",
+                } }
+                button type="submit" { "Undo" }
+            },
+            Err(why) => @if row.action.is_some() { p.hint { (why) } },
+        }
+    }
 }
 
 fn record(visitor: &Visitor, story: &ReviewStory, side: System, shown: &Shown, may: bool) -> Markup {
@@ -258,6 +268,9 @@ pub(super) async fn undo(
     Posted { visitor, .. }: Posted,
 ) -> Result<Response, Failed> {
     let id: ReviewId = id.parse().map_err(|_| Failed::not_there())?;
-    let to = console.bridge.undo_as(&visitor.actor, id).await?;
-    Ok(Redirect::to(&format!("/people/{to}?done=split")).into_response())
+    let next = match console.bridge.undo_as(&visitor.actor, id).await? {
+        Undone::Split(to) => format!("/people/{to}?done=split"),
+        Undone::AskedAgain => format!("/review/{id}"),
+    };
+    Ok(Redirect::to(&next).into_response())
 }

@@ -35,11 +35,27 @@ pub trait Review: Send + Sync {
         resolution: &Resolution,
         by: &str,
     ) -> Result<Option<bool>, StoreError>;
+    /// Asks a question again that a person answered: the answer stands no more, and what it decided is left as it is.
+    /// `None` if there is no such question, `false` if it is open, answered itself, or is asked anew already.
+    async fn reopen_review(&self, id: ReviewId) -> Result<Option<bool>, StoreError>;
     /// What was answered to the questions about these subjects, the newest first, at most `MOST_DECISIONS`.
     async fn decisions(&self, firm: &FirmId, subjects: &[String]) -> Result<Vec<Decision>, StoreError>;
     /// How many questions are open, by kind.
     async fn open_reviews(&self) -> Result<BTreeMap<ReviewKind, u64>, StoreError>;
 }
+
+/// The statement that asks a question again, given its id.
+macro_rules! reopen {
+    ($id:literal) => {
+        concat!(
+            "UPDATE review SET resolved_at = NULL, resolved_by = NULL, action = NULL, sealed_resolution = NULL \
+            WHERE id = ", $id, " AND action IS NOT NULL AND NOT EXISTS (SELECT 1 FROM review AS other \
+                WHERE other.firm = review.firm AND other.kind = review.kind AND other.subject = review.subject \
+                    AND other.resolved_at IS NULL)"
+        )
+    };
+}
+pub(super) use reopen;
 
 /// The most answers that are looked at.
 pub const MOST_DECISIONS: usize = 32;

@@ -109,6 +109,8 @@ pub struct Exchange {
     pub started_at: Timestamp,
     /// How long it took.
     pub duration: Duration,
+    /// How many calls of the vendor it took: a look-up before, every page, a repeat with another token.
+    pub calls: u64,
     /// What the answer said of the vendor's limits.
     pub announced: Announced,
     /// The id of its span.
@@ -124,6 +126,12 @@ impl Exchange {
             Ok(answer) => Some(answer.status),
             Err(failure) => failure.answer.as_ref().map(|answer| answer.status),
         }
+    }
+
+    /// The same, with the calls that were made before it.
+    #[must_use]
+    pub(super) fn after(self, calls: u64) -> Self {
+        Self { calls: self.calls + calls, ..self }
     }
 
     /// How it went.
@@ -244,6 +252,7 @@ impl HttpClient {
             target: format!("{} {}", request.method.as_str(), request.path),
             started_at,
             duration: timer.elapsed(),
+            calls: 1,
             announced: limits,
             span,
             result,

@@ -5,7 +5,12 @@ import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const { CHROMIUM, SCREENSHOTS } = process.env;
+const { CHROMIUM, SCREENSHOTS, KEEP } = process.env;
+// The README's pictures, by what is looked at.
+const KEPT = {
+  "home-1280-light": "home", "event-1280-light": "event", "question-1280-light": "question", "home-390-dark": "phone",
+  "connections-1280-light": "firm", "set-up-1280-light": "set-up",
+};
 
 // The demo that has told its story, and the one without a firm.
 export const setup = new URL(process.env.CONSOLE_SETUP);
@@ -79,6 +84,11 @@ export const look = async (page, path, name, at = base) => {
     await page.emulateMedia({ colorScheme });
     await page.goto(`${at}${path}`);
     await check(page);
+    const kept = KEPT[`${name}-${width}-${colorScheme}`];
+    if (KEEP && kept) {
+      if (path === "/") await page.locator(".uplot canvas").first().waitFor();
+      await page.screenshot({ path: `${KEEP}/${kept}.jpg`, type: "jpeg", quality: 82 });
+    }
     if (SCREENSHOTS) {
       if (path === "/") await page.locator(".uplot").first().waitFor();
       await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${colorScheme}.png`, fullPage: width === 390 });

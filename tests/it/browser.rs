@@ -1,4 +1,5 @@
-//! What people do at the console, in a real browser, if there is one: `tests/browser` holds their stories.
+//! What people do at the console, in a real browser, if there is one: `tests/browser` holds their stories. With
+//! `CASEBRIDGE_BLESS=1` they take the README's pictures anew.
 //!
 //! They need Node.js, a Chromium, and two packages that npm fetches once. Where one of these is missing, one line says
 //! so and nothing is tested.
@@ -113,6 +114,9 @@ fn people_do_their_work_in_a_browser() {
         stories.env(format!("{begin}CONSOLE_SETUP"), &demo.link);
         stories.env(format!("{begin}TWIN"), format!("http://127.0.0.1:{}", demo.base + 2));
         stories.env(format!("{begin}CASEPEER"), format!("http://127.0.0.1:{}", demo.base + 3));
+    }
+    if std::env::var_os("CASEBRIDGE_BLESS").is_some() {
+        stories.env("KEEP", Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/screenshots"));
     }
     stories.env("EMPTY_HOME", empty.home.path().join("demo"));
     let told = stories.output().unwrap();

@@ -27,6 +27,7 @@ mod people;
 mod profiles;
 mod quotas;
 mod reconcile;
+mod reload;
 mod secrets;
 mod send;
 mod statements;

@@ -2,17 +2,21 @@
 
 use super::renew::NotRenewed;
 use crate::bridge::Bridge;
-use crate::domain::Outcome;
+use crate::domain::{CallClass, Outcome};
 use crate::operations::highlevel::scopes::AGENCY_READ;
 use crate::store::{Holder, StoreError};
 use crate::webhook::highlevel::InstallationChange;
 
 /// How an installation's event ends when HighLevel or the store cannot be asked now.
-pub(in crate::bridge) struct AskLater(pub(in crate::bridge) String);
+pub(in crate::bridge) struct AskLater {
+    pub(in crate::bridge) why: String,
+    /// Whether it uses an attempt. What waits for a quota or for the store waits as long as it takes.
+    pub(in crate::bridge) counts: bool,
+}
 
 impl From<StoreError> for AskLater {
     fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+        Self { why: error.to_string(), counts: false }
     }
 }
 
@@ -102,7 +106,12 @@ impl Bridge {
                 tracing::warn!(%holder, "the app was taken off, and HighLevel confirms it ({why})");
                 Ok(true)
             }
-            Err(other) => Err(AskLater(format!("it cannot be confirmed now: {other}"))),
+            Err(other) => {
+                let is_limited = matches!(&other, NotRenewed::Unavailable(failure)
+                    if failure.class == CallClass::RateLimited);
+                let counts = !is_limited && !matches!(other, NotRenewed::Store(_));
+                Err(AskLater { why: format!("it cannot be confirmed now: {other}"), counts })
+            }
         }
     }
 

@@ -141,3 +141,21 @@ async fn a_vendor_that_speaks_of_no_limit_is_called_without_asking() {
     }
     assert!(two.store.quotas().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn calls_that_were_made_on_the_way_are_paid_by_whoever_calls_next() {
+    let two = Two::new();
+    assert_eq!(two.spend(0, Priority::NewLead).await, Spent::Yes);
+    // A list had 31 more pages, and its token was refused once.
+    two.meters[0].owe(32);
+    let mut rest = 0;
+    loop {
+        match two.spend(0, Priority::NewLead).await {
+            Spent::Yes => rest += 1,
+            // The debt was larger than what is leased at once.
+            Spent::Wait(SignedDuration::ZERO) => {}
+            Spent::Wait(_) => break,
+        }
+    }
+    assert_eq!(1 + 32 + rest, 100, "HighLevel allows a hundred in ten seconds");
+}

@@ -9,8 +9,9 @@ use super::stream::{Found, Mark};
 use super::{GapReport, Sweep, day};
 use crate::domain::{
     Contact, Event, EventId, Fact, Field, FieldName, Fields, Link, MAY_BE_REACHED, Matter, RecordKind,
-    RecordRef, Task,
+    RecordRef, System, Task,
 };
+use crate::operations::casepeer::polled_every;
 use crate::store::{BY_SWEEP, Gap, Recorded};
 
 /// The most gaps that a report shows one by one.
@@ -53,6 +54,8 @@ enum Verdict {
     Received,
     InStep,
     Awaited,
+    /// No webhook tells of such records: reading them is how they are received.
+    Polled(Announcement),
     Gap(Announcement),
 }
 
@@ -115,6 +118,13 @@ impl Sweep<'_> {
                         Some(page.oldest_awaited.map_or(changed.at, |oldest| oldest.min(changed.at)));
                     page.awaited.insert(name);
                 }
+                Verdict::Polled(announcement) => {
+                    self.report.of(page.kind).received += 1;
+                    page.found.line(page.kind, changed.at).received += u64::from(is_news);
+                    if !self.options.is_dry_run {
+                        self.bridge.announce(self.firm, &announcement, BY_SWEEP).await?;
+                    }
+                }
                 Verdict::Gap(announcement) => {
                     let found = &mut page.found;
                     self.gap(page.kind, &announcement, found).await?;
@@ -154,6 +164,10 @@ impl Sweep<'_> {
                 announce::task(reference, task.owner.as_ref(), Some(changed.at), task.is_completed, is_linked)
             }
         };
+        let profile = self.firm.casepeer.profile();
+        if reference.system == System::CasePeer && polled_every(profile, reference.kind).is_some() {
+            return Ok(Verdict::Polled(announcement));
+        }
         let age = self.now.duration_since(changed.at);
         Ok(if age < self.grace(reference.system) { Verdict::Awaited } else { Verdict::Gap(announcement) })
     }

@@ -11,6 +11,7 @@ mod casepeer;
 mod highlevel;
 mod judge;
 mod notes;
+mod poll;
 mod report;
 mod stream;
 
@@ -92,6 +93,19 @@ impl Bridge {
         options: SweepOptions,
         progress: Progress<'_>,
     ) -> Result<SweepReport, NoSweep> {
+        let report = Box::pin(self.sweep(firm, options, &Stream::ALL, progress)).await?;
+        metrics::counter!("casebridge_sweeps_total", "firm" => firm.to_string(), "result" => report.result())
+            .increment(1);
+        Ok(report)
+    }
+
+    async fn sweep(
+        &self,
+        firm: &FirmId,
+        options: SweepOptions,
+        streams: &[Stream],
+        progress: Progress<'_>,
+    ) -> Result<SweepReport, NoSweep> {
         let firm = self.firms.find(firm).ok_or_else(|| NoSweep::NoFirm(firm.clone()))?;
         let now = self.clock.now();
         let mut report = SweepReport::new(firm.id.clone(), options.is_dry_run);
@@ -109,14 +123,14 @@ impl Bridge {
             None => before(now, FIRST_AT_LEAST),
         };
         let mut marks = HashMap::new();
-        for stream in Stream::ALL {
+        for stream in streams.iter().copied() {
             marks.insert(stream, Mark::load(self, &firm.id, stream).await?);
         }
         let oldest = marks.values().map(|mark| mark.earliest(first)).min().unwrap_or(first);
         let heard_since = before(options.since.map_or(oldest, |since| since.min(oldest)), OVERLAP);
         let heard = self.store.heard_since(&firm.id, heard_since).await?;
         let mut sweep = Sweep { bridge: self, firm: &firm, asker, owner, options, now, first, heard, report };
-        for stream in Stream::ALL {
+        for stream in streams.iter().copied() {
             let mark = marks.remove(&stream).unwrap_or_default();
             match sweep.stream(stream, mark, progress).await {
                 Ok(()) => {}
@@ -128,8 +142,6 @@ impl Bridge {
         if !options.is_dry_run {
             self.store.hold_sweep(&firm.id, RIGHT, &sweep.owner, SignedDuration::ZERO).await?;
         }
-        metrics::counter!("casebridge_sweeps_total", "firm" => firm.id.to_string(), "result" => sweep.report.result())
-            .increment(1);
         Ok(sweep.report)
     }
 

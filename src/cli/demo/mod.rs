@@ -12,7 +12,7 @@ use self::home::Home;
 use self::story::Story;
 use super::failure::Failure;
 use super::output::say;
-use super::reload::Reloader;
+use super::reload::{Reloader, hang_up};
 use super::serve::{Running, Signals};
 use super::twin::random_seed;
 use crate::clock::SystemClock;
@@ -111,9 +111,10 @@ impl Stage {
     /// Stays up until a signal comes.
     async fn watch(&mut self, signals: &mut Signals) -> Result<(), Failure> {
         let Some(reloader) = self.reloader.take() else { return Ok(()) };
+        let hang_up = hang_up()?;
         tokio::select! {
             () = signals.next() => Ok(()),
-            failed = reloader.run() => failed,
+            () = reloader.run(hang_up) => Ok(()),
         }
     }
 

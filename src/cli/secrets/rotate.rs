@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Seal every stored value anew with the first of crypto.keys, while the service runs. May be broken off at any time
-    /// and goes on where it was.
+    /// and goes on where it was. Several instances: list the new key last and restart all, then first and restart all.
     Key {
         #[command(flatten)]
         config: ConfigArgument,
@@ -106,7 +106,10 @@ fn must_be_known(config: &Config, keyring: &Keyring, restarted: bool) -> Result<
         StoreUrl::Postgres(_) if !restarted => Err(Failure::failed(format!(
             "an instance that was started without the key `{active}` could not read what is sealed with it"
         ))
-        .hint("restart every instance with the new key first, then say so with --restarted; they may run meanwhile")),
+        .hint(
+            "list the new key last and restart every instance; list it first and restart every instance; then say so \
+             with --restarted",
+        )),
         StoreUrl::Postgres(_) => Ok(()),
     }
 }

@@ -159,6 +159,19 @@ pub(super) async fn count_up(bridge: Arc<Bridge>, stop: CancellationToken) {
     }
 }
 
+/// How often it is looked whether a list is due to be polled.
+const POLL_LOOK: Duration = Duration::from_secs(15);
+
+/// Polls the lists of accounts that do not tell of their changes.
+pub(super) async fn poll(bridge: Arc<Bridge>, stop: CancellationToken) {
+    while pause(&stop, POLL_LOOK).await {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = bridge.poll_due() => {}
+        }
+    }
+}
+
 /// Looks for missed webhooks on the schedule, first a while after the start: what came meanwhile has its turn before.
 pub(super) async fn sweep(bridge: Arc<Bridge>, stop: CancellationToken) {
     let Some(every) = bridge.sweeps_every() else { return };

@@ -1,11 +1,16 @@
 //! A new firm as a person describes it, and the lines of configuration that come of it.
 
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Html;
 use maud::{Markup, html};
 
 use crate::config::check_url;
 use crate::console::Console;
-use crate::console::form::Fields;
-use crate::console::page::token;
+use crate::console::failure::Failed;
+use crate::console::form::{Fields, Posted};
+use crate::console::page::{page, token};
 use crate::console::session::Visitor;
 use crate::operations::casepeer::{Profile, Transport};
 
@@ -284,6 +289,35 @@ impl Draft {
             }
         }
     }
+}
+
+/// `/firms/new`
+pub(in crate::console) async fn start(
+    State(console): State<Arc<Console>>,
+    visitor: Visitor,
+) -> Result<Html<String>, Failed> {
+    visitor.must_govern()?;
+    Ok(draft_page(&console, &visitor, &Draft::start(&console), true))
+}
+
+/// `POST /firms/new`: nothing is changed by it.
+pub(in crate::console) async fn check(
+    State(console): State<Arc<Console>>,
+    Posted { visitor, fields }: Posted,
+) -> Result<Html<String>, Failed> {
+    visitor.must_govern()?;
+    Ok(draft_page(&console, &visitor, &Draft::of(&console, &fields), false))
+}
+
+fn draft_page(console: &Console, visitor: &Visitor, draft: &Draft, is_first: bool) -> Html<String> {
+    let body = html! {
+        p.back { a href="/firms" { "All firms" } }
+        h1 { "Add a firm" }
+        p.lead { "From nothing to the first synced lead. "
+            @if console.sandbox.is_some() { "Both vendors are simulated here, so nothing can be harmed: try it before the real one." } }
+        (draft.render(console, visitor, is_first))
+    };
+    page(visitor, "/firms", "Add a firm", body)
 }
 
 /// Whether something goes by the account's API and the profile does not know where that is.

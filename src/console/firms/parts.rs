@@ -1,16 +1,41 @@
 //! What a firm's pages share: its connections, addresses, permissions, and how each operation goes.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::Health;
 use crate::bridge::{Firm, Trial};
 use crate::console::Console;
-use crate::console::page::{moment, pill, span, token};
+use crate::console::page::{moment, number, pill, span, token};
 use crate::console::session::Visitor;
-use crate::domain::System;
+use crate::domain::{FirmId, System};
 use crate::operations::casepeer::Transport;
 use crate::operations::highlevel::scopes::FEATURES;
+
+/// Firms with their health.
+pub(super) fn table(firms: &[&Health], undelivered: &BTreeMap<FirmId, u64>) -> Markup {
+    html! {
+        div.table tabindex="0" role="region" aria-label="Firms" {
+            table.stack {
+                thead { tr { @for name in ["Firm", "Health", "Undelivered", "HighLevel", "Calls today"] { th scope="col" { (name) } } } }
+                tbody { @for one in firms { tr {
+                    th scope="row" { a href={ "/firms/" (one.firm.id) } { (one.firm.title) } div.ids { (one.firm.id) } }
+                    td { (one.pill()) }
+                    td data-label="Undelivered" { @match undelivered.get(&one.firm.id) {
+                        Some(events) => a href={ "/events?state=failed&firm=" (one.firm.id) } { (number(*events)) },
+                        None => "0",
+                    } }
+                    td.ids data-label="HighLevel" { (one.firm.location) }
+                    td data-label="Calls today" {
+                        @for quota in &one.quotas { div { (quota.system.title()) ": " (number(quota.spent_today)) } }
+                    }
+                } } }
+            }
+        }
+    }
+}
 
 /// Where HighLevel sends to, with what to do there.
 pub(super) fn highlevel_steps(console: &Console, firm: &Firm) -> Markup {

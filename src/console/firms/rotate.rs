@@ -48,7 +48,7 @@ pub(super) async fn render(
                     th.ids scope="row" { (age.reference.trim_start_matches(&begin)) }
                     td.ids data-label="Read from" { (age.origin.as_deref().unwrap_or_default()) }
                     td data-label="Age" { @if age.age_days == 0 { "new" } @else { (age.age_days) " days" } " " @if age.is_due { (pill("warn", "due")) } }
-                    td data-label="Until" { @match age.until { Some(at) => (moment(at)), None => "changed" } }
+                    td data-label="Until" { @match age.until { Some(at) => (moment(at)), None => "you change it" } }
                 } } }
             } }
             @if of_webhooks.len() > 1 { p { (pill("good", "both webhook secrets are accepted")) " Give the new one to whoever sends, see that webhooks still come, then take the old one out." } }
@@ -66,7 +66,7 @@ pub(super) async fn render(
                     li { "Put the new one where " code { "highlevel.token" } " is read from, above. A file is read again by itself; with a variable, restart." }
                     li { a href={ "/firms/" (firm.id) } { "Try the connection" } ": it shows that the new one is accepted." }
                 } }
-                @if firm.account.is_none() { p { "CASEpeer's: the same with " code { "casepeer.auth" } ". If its owner cannot let both live, pause the firm meanwhile; webhooks are still taken." } }
+                @if firm.account.is_none() { p { "CASEpeer's: put the new one where " code { "casepeer.auth" } " is read from, and restart. If its owner cannot let old and new live together, pause the firm meanwhile; webhooks are still taken." } }
             }
         }
     })

@@ -1,6 +1,6 @@
 //! What changed in an account: lists of leads, cases and tasks by `updated_since`, the oldest change first.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::matters::read_matter;
@@ -27,11 +27,7 @@ pub fn list_changed(
     since: Option<Timestamp>,
     cursor: Option<&str>,
 ) -> Result<Request, CannotSend> {
-    let operation = match kind {
-        RecordKind::Lead => "lead.list",
-        RecordKind::Case => "case.list",
-        _ => "task.list",
-    };
+    let operation = listing(kind);
     let request = match since {
         Some(since) => profile.search(operation, "updated_since", &format!("{since:.3}"))?,
         None => profile.read(operation, None)?,
@@ -40,6 +36,20 @@ pub fn list_changed(
         Some(cursor) => profile.page(request, cursor),
         None => Ok(request),
     }
+}
+
+fn listing(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Lead => "lead.list",
+        RecordKind::Case => "case.list",
+        _ => "task.list",
+    }
+}
+
+/// How often leads, cases or tasks are read for what no webhook tells of; none if they are not.
+pub fn polled_every(profile: &Profile, kind: RecordKind) -> Option<SignedDuration> {
+    let is_listed = matches!(kind, RecordKind::Lead | RecordKind::Case | RecordKind::Task);
+    profile.polled_every(listing(kind)).filter(|_| is_listed)
 }
 
 /// Where the next page begins; none if this is the last.

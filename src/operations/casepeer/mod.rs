@@ -12,7 +12,7 @@ mod tasks;
 mod users;
 
 pub use changes::{
-    Listed, list_changed, next_page, read_listed_matters, read_listed_notes, read_listed_tasks,
+    Listed, list_changed, next_page, polled_every, read_listed_matters, read_listed_notes, read_listed_tasks,
 };
 pub use matters::{
     Custom, FoundLead, LeadBody, create_lead, find_matters, get_matter, lead_ref, read_created_lead,

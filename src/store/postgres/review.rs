@@ -16,7 +16,7 @@ use crate::domain::{
     Decision, EventId, FirmId, Question, RecordRef, Resolution, ReviewAction, ReviewId, ReviewKind,
 };
 use crate::store::keeping::shows;
-use crate::store::review::{MOOT, MOST_DECISIONS, open, seal_details, seal_resolution};
+use crate::store::review::{MOOT, MOST_DECISIONS, open, reopen, seal_details, seal_resolution};
 use crate::store::{Review, ReviewFilter, ReviewRow, ReviewStory, StoreError};
 
 const SELECT: &str =
@@ -70,6 +70,14 @@ impl Review for PostgresStore {
         })?;
         read(self.ring()).await?;
         Ok(resolved)
+    }
+
+    async fn reopen_review(&self, id: ReviewId) -> Result<Option<bool>, StoreError> {
+        let Some(firm) = read(firm_of(&self.core.pool, id)).await? else { return Ok(None) };
+        Ok(in_transaction!(&self.core, &[firm.as_str()], |connection, _now| async {
+            let done = sqlx::query(reopen!("$1")).bind(id.0).execute(&mut *connection).await?;
+            Ok::<_, Fault>(Some(done.rows_affected() > 0))
+        })?)
     }
 
     async fn decisions(&self, firm: &FirmId, subjects: &[String]) -> Result<Vec<Decision>, StoreError> {

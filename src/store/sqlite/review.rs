@@ -16,7 +16,7 @@ use crate::crypto::Keyring;
 use crate::domain::{
     Decision, EventId, FirmId, Question, RecordRef, Resolution, ReviewAction, ReviewId, ReviewKind,
 };
-use crate::store::review::{MOOT, seal_details, seal_resolution};
+use crate::store::review::{MOOT, reopen, seal_details, seal_resolution};
 use crate::store::{Review, ReviewFilter, ReviewRow, ReviewStory, StoreError};
 
 #[async_trait]
@@ -62,6 +62,17 @@ impl Review for SqliteStore {
                 close(connection, id, Some((action, sealed)), &by, now)?;
             }
             Ok(is_open)
+        })
+        .await
+    }
+
+    async fn reopen_review(&self, id: ReviewId) -> Result<Option<bool>, StoreError> {
+        self.write(move |connection| {
+            let sql = "SELECT 1 FROM review WHERE id = ?";
+            if !connection.prepare_cached(sql)?.exists([bytes(id)])? {
+                return Ok(None);
+            }
+            Ok(Some(connection.prepare_cached(reopen!("?1"))?.execute([bytes(id)])? > 0))
         })
         .await
     }

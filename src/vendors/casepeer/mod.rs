@@ -83,10 +83,11 @@ impl CasePeerClient {
                 },
                 Err(failure) => Err(failure),
             };
-            return match filled {
+            let exchange = match filled {
                 Ok(request) => Box::pin(self.send(&request, body, idempotency_key)).await,
                 Err(failure) => call.failed(request, failure),
             };
+            return exchange.after(read.calls);
         }
         let exchange = self.send_as_it_is(request, body, idempotency_key).await;
         match &request.picks {
@@ -104,7 +105,7 @@ impl CasePeerClient {
                 return page;
             }
             let Some(next) = self.profile.next_page(request, answer) else { break };
-            page = self.send_as_it_is(&next, None, None).await;
+            page = self.send_as_it_is(&next, None, None).await.after(page.calls);
         }
         let answer = Response { status: 404, etag: None, link: None, body: not_found() };
         let detail = "the record is not in the list".to_owned();
@@ -187,11 +188,11 @@ impl CasePeerClient {
         match self.auth.instead_of(&token).await {
             Ok(Some(token)) => {
                 let credential = self.auth.credential(Some(&token));
-                let exchange = self.http.send(&self.base_url, credential, request, body, &headers).await;
-                self.refused(exchange)
+                let again = self.http.send(&self.base_url, credential, request, body, &headers).await;
+                self.refused(again.after(exchange.calls))
             }
             Ok(None) => self.refused(exchange),
-            Err(failure) => call.failed(request, failure),
+            Err(failure) => call.failed(request, failure).after(exchange.calls),
         }
     }
 
@@ -245,6 +246,7 @@ impl Call {
             target: format!("{} {}", request.method.as_str(), request.path),
             started_at: self.started_at,
             duration: self.timer.elapsed().min(Duration::from_secs(3600)),
+            calls: 0,
             announced: Announced::default(),
             span: span_id(),
             result,

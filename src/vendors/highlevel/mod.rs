@@ -52,13 +52,15 @@ impl HighLevelClient {
             Ok(granted) => granted,
             Err(failure) => return unsent(request, started_at, failure),
         };
-        let mut refused = Vec::new();
+        let (mut refused, mut calls) = (Vec::new(), 0);
         loop {
             if let Some(scope) = missing_scope(request, &granted) {
                 return unsent(request, started_at, self.not_granted(scope));
             }
             let token = Credential::Bearer(granted.token.reveal());
             let exchange = self.http.send(&self.base_url, token, request, body.clone(), &[]).await;
+            let exchange = exchange.after(calls);
+            calls = exchange.calls;
             if exchange.status() != Some(401) {
                 return exchange;
             }
@@ -69,7 +71,7 @@ impl HighLevelClient {
             match self.tokens.instead_of(&refused).await {
                 Ok(Some(other)) if refused.len() < MOST_TOKENS => granted = other,
                 Ok(_) => return self.refused(exchange),
-                Err(failure) => return unsent(request, started_at, failure),
+                Err(failure) => return unsent(request, started_at, failure).after(calls),
             }
         }
     }
@@ -113,6 +115,7 @@ fn unsent(request: &Request, started_at: Timestamp, failure: Failure) -> Exchang
         target: format!("{} {}", request.method.as_str(), request.path),
         started_at,
         duration: Duration::ZERO,
+        calls: 0,
         announced: Announced::default(),
         span: span_id(),
         result: Err(failure),

@@ -1,6 +1,8 @@
 //! What administrators and operators do at the console beyond mending events: tokens, questions taken back.
 
-use casebridge::domain::{EventState, Reach, Role};
+use casebridge::domain::{
+    Details, EventState, Fields, FirmId, Question, Reach, RecordKind, RecordRef, ReviewKind, Role, Shown,
+};
 use casebridge::store::AuditFilter;
 use casebridge::twin::Fault;
 
@@ -67,4 +69,67 @@ async fn what_came_just_now_is_found_by_its_phone_number() {
     let mut person = Person::signed_in(&bridge, "mo", Role::Operator, Reach::Everywhere).await;
     let found = person.post("/events", &[("word", "(512) 555-0100")]).await.text;
     assert!(found.contains(&event.id.to_string()), "without waiting for what is counted at leisure: {found}");
+}
+
+#[tokio::test]
+async fn an_answer_that_changed_nothing_is_taken_back_and_asked_again() {
+    let bridge = TestBridge::start().await;
+    let store = &bridge.installation.store;
+    let shown = Shown {
+        score: Some(600),
+        ..Shown::of(&RecordRef::casepeer(RecordKind::Lead, "L-1"), &Fields::default())
+    };
+    let question = |kind, subject: &str| Question {
+        kind,
+        subject: subject.into(),
+        why: "two look alike".into(),
+        details: Details { casepeer: vec![shown.clone()], ..Details::default() },
+    };
+    let mut mo = Person::signed_in(&bridge, "mo", Role::Operator, Reach::Everywhere).await;
+    let mut viewer = Person::signed_in(&bridge, "vi", Role::Viewer, Reach::Everywhere).await;
+    let firm = FirmId::new("acme");
+    for (kind, action, why) in [
+        (ReviewKind::AmbiguousMatch, "ignore", None),
+        (ReviewKind::Conflict, "ignore", None),
+        (ReviewKind::AmbiguousMatch, "create", Some("make the two one")),
+        (ReviewKind::Conflict, "use_casepeer", Some("change them back in either system")),
+        (ReviewKind::OverdueHandOff, "ignore", Some("cannot be taken back from here")),
+    ] {
+        let id = store.open_review(&firm, question(kind, &format!("{kind} {action}")), None).await.unwrap();
+        let page = format!("/review/{id}");
+        let undo = format!("{page}/undo");
+        assert_eq!(mo.post(&undo, &[]).await.status, 409, "{kind}: it is not answered yet");
+        let decided = mo.post(&page, &[("action", action)]).await;
+        assert_eq!(decided.location.as_deref(), Some(&*format!("/review?done={id}")), "{}", decided.text);
+        assert_eq!(viewer.post(&undo, &[]).await.status, 403);
+        let is_open = async || store.review(id).await.unwrap().unwrap().row.resolved_at.is_none();
+        match why {
+            None => {
+                assert!(mo.get(&page).await.text.contains("The question is asked again"), "{kind} {action}");
+                assert_eq!(mo.post(&undo, &[]).await.location.as_deref(), Some(&*page));
+                assert!(is_open().await);
+            }
+            Some(why) => {
+                assert!(mo.get(&page).await.text.contains(why), "{kind} {action}");
+                assert_eq!(mo.post(&undo, &[]).await.status, 409);
+                assert!(!is_open().await);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn everything_is_sealed_anew_once_every_instance_knows_the_key() {
+    let bridge = TestBridge::start().await;
+    bridge.highlevel.create_contact(ada());
+    bridge.settle().await;
+    let mut root = Person::signed_in(&bridge, "root", Role::Admin, Reach::Everywhere).await;
+    let mut operator = Person::signed_in(&bridge, "op", Role::Operator, Reach::Everywhere).await;
+    assert!(root.get("/settings").await.text.contains("nothing is sealed with another"));
+    assert_eq!(operator.post("/settings/reseal", &[("restarted", "1")]).await.status, 403);
+    assert_eq!(root.post("/settings/reseal", &[]).await.status, 400, "nobody said that all were restarted");
+    assert_eq!(root.post("/settings/reseal", &[("restarted", "1")]).await.status, 303);
+    assert_eq!(deeds(&bridge).await[0].0, "resealed");
+    let event = bridge.installation.events().await.pop().unwrap().id;
+    assert!(bridge.installation.store.payload(event).await.unwrap().is_some(), "it can still be read");
 }

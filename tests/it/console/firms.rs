@@ -4,6 +4,8 @@ use casebridge::config;
 use casebridge::domain::{FirmId, Reach, Role};
 
 use super::Person;
+use crate::oauth::Browser;
+use crate::oauth::account::by_account;
 use crate::support::TestBridge;
 
 /// The lines that a page shows, if it shows any.
@@ -103,4 +105,26 @@ async fn both_connections_are_tried_and_a_secret_is_made_and_kept_nowhere() {
     assert!(!root.get("/firms/acme/rotate").await.text.contains(&secret));
     let told = super::desk::deeds(&bridge).await;
     assert_eq!(told[0].0, "tested");
+}
+
+#[tokio::test]
+async fn a_link_is_made_for_the_side_that_a_person_connects() {
+    let bridge = TestBridge::edited(|text, directory| by_account(&text, directory, "")).await;
+    let mut root = Person::signed_in(&bridge, "root", Role::Admin, Reach::Everywhere).await;
+    let mut operator = Person::signed_in(&bridge, "op", Role::Operator, Reach::Everywhere).await;
+    let page = root.get("/firms/acme").await.text;
+    assert!(
+        page.contains("Make a link to connect CASEpeer") && !page.contains("connect HighLevel"),
+        "{page}"
+    );
+    assert_eq!(operator.post("/firms/acme/connect", &[("system", "casepeer")]).await.status, 403);
+    assert_eq!(root.post("/firms/acme/connect", &[("system", "highlevel")]).await.status, 409, "by a token");
+    let made = root.post("/firms/acme/connect", &[("system", "casepeer"), ("back", "set-up")]).await.text;
+    let link = made.split("id=\"connect-link\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let mut browser = Browser::of(&bridge);
+    let back = browser.leave(&link).await;
+    let done = browser.open(back.as_str()).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    assert!(root.get("/firms/acme").await.text.contains(">connected<"), "the page shows it");
+    assert_eq!(super::desk::deeds(&bridge).await[0].0, "link_made");
 }

@@ -3,6 +3,7 @@
 use casebridge::domain::{Cause, EventState};
 use casebridge::store::Holder;
 use casebridge::twin::highlevel::Choice;
+use casebridge::twin::{Fault, Misbehaviour};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -83,6 +84,28 @@ async fn an_uninstall_that_cannot_be_confirmed_now_is_asked_about_later() {
     bridge.highlevel.set_down(false);
     bridge.wait(SignedDuration::from_mins(1)).await;
     assert!(credential(&bridge).await.is_none());
+}
+
+#[tokio::test]
+async fn an_uninstall_that_waits_for_a_quota_uses_no_attempt_and_is_not_lost() {
+    let bridge = connected(ALL).await;
+    let limited = Misbehaviour::Status { status: 429, retry_after: None, body: None };
+    bridge.highlevel.fault(Fault::new(limited).on("POST", "/oauth/token").times(15));
+    bridge.highlevel.uninstall();
+    bridge.settle().await;
+    for _ in 0..14 {
+        let story = bridge.installation.last_story().await;
+        assert_eq!(
+            (story.row.state, story.failed_attempts),
+            (EventState::Retrying, 0),
+            "{:?}",
+            story.row.reason
+        );
+        assert!(story.row.reason.unwrap().contains("HighLevel's token endpoint answered 429"));
+        bridge.wait(SignedDuration::from_secs(12)).await;
+    }
+    bridge.wait(SignedDuration::from_secs(12)).await;
+    assert!(credential(&bridge).await.is_none(), "{}", bridge.installation.tell().await);
 }
 
 #[tokio::test]

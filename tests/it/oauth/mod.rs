@@ -5,6 +5,7 @@ pub mod account;
 mod flow;
 mod installs;
 mod planted;
+mod rehearsal;
 mod rotation;
 mod scopes;
 mod tokens;

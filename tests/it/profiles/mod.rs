@@ -1,27 +1,37 @@
 //! The same scenarios over four profiles of different shape: our published contract, CASEpeer by Zapier, MyCase, and a
-//! JSON:API. A scenario says which operations and which webhooks it needs; a profile that lacks one skips it, and what is
-//! skipped is asserted, so that nothing goes missing unseen.
+//! JSON:API. A scenario says which operations and which webhooks it needs, and a profile's file which it has: what it
+//! cannot play follows from the two, and is asserted, so that nothing goes missing unseen.
 
+mod poll;
 mod scenarios;
 mod stage;
 mod words;
 
 use std::panic::AssertUnwindSafe;
 
-use casebridge::operations::casepeer::Idempotency;
+use casebridge::operations::casepeer::{Idempotency, Profile};
 use futures_util::FutureExt;
 
-use self::scenarios::SCENARIOS;
+use self::scenarios::{SCENARIOS, Scenario};
 use self::stage::{Shape, Stage};
+
+/// Whether a profile has what a scenario needs. A record need not be read whose webhook tells enough of it.
+fn can_play(profile: &Profile, scenario: &Scenario) -> bool {
+    let events = profile.events();
+    let is_told = |operation: &str| {
+        let read = operation.strip_suffix(".get").filter(|kind| scenario.webhooks.contains(kind));
+        read.is_some_and(|kind| events.stands_in_for_reading(kind))
+    };
+    scenario.operations.iter().all(|operation| profile.allows(operation) || is_told(operation))
+        && scenario.webhooks.iter().all(|kind| events.tells_of(kind))
+}
 
 /// Plays every scenario the profile allows; the names of those it does not.
 async fn play(shape: Shape) -> Vec<&'static str> {
     let profile = shape.profile();
     let (mut skipped, mut failed) = (Vec::new(), Vec::new());
     for scenario in SCENARIOS {
-        let is_able = scenario.operations.iter().all(|operation| profile.allows(operation))
-            && scenario.webhooks.iter().all(|kind| shape.tells_of(kind));
-        if is_able {
+        if can_play(&profile, scenario) {
             eprintln!("{shape:?}: {}", scenario.name);
             let played = AssertUnwindSafe((scenario.play)(Stage::set(shape).await)).catch_unwind().await;
             if played.is_err() {
@@ -47,7 +57,7 @@ async fn the_scenarios_over_a_json_api() {
 
 #[tokio::test]
 async fn the_scenarios_over_mycase() {
-    // MyCase: a lead has no notes, and there is no webhook for tasks and notes.
+    // A lead has no notes, and there is no webhook for tasks and notes.
     assert_eq!(
         play(Shape::MyCase).await,
         [
@@ -60,20 +70,17 @@ async fn the_scenarios_over_mycase() {
 
 #[tokio::test]
 async fn the_scenarios_over_zapier() {
-    // A Zap takes new leads and tells of statuses; it reads nothing and changes nothing.
+    // Zaps take new leads and tell of leads and cases; nothing is read, nothing changed, no task or note told.
     assert_eq!(
         play(Shape::Zapier).await,
         [
             "a changed contact changes its lead",
-            "a changed lead changes its contact",
-            "a new lead becomes one contact with its tasks",
             "a lead that is there is linked, not doubled",
             "a task is copied and completed in HighLevel",
             "a task is copied and completed in CASEpeer",
             "a note is copied to the lead",
             "a note is copied to the case",
             "a note of CASEpeer's is copied",
-            "a case moves its deal and latches its milestone",
             "a changed contact changes its case's client",
         ]
     );

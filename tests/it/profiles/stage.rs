@@ -14,8 +14,10 @@ use crate::support::{Installation, SYNC, SecretFiles, Vendors, clock};
 
 /// What is on the other side.
 pub enum Side {
-    /// The twin: by the contract, by its JSON:API dialect, or by a Zap's hook.
+    /// The twin: by the contract or by its JSON:API dialect.
     Twin,
+    /// Zaps: the twin's hook takes what is handed over, and what a Zap would post is told here.
+    Zaps,
     /// MyCase, as its documentation has it.
     MyCase(mycase::Stub),
 }
@@ -59,15 +61,6 @@ impl Shape {
             Self::JsonApi => file("jsonapi.toml"),
         }
     }
-
-    /// What the system tells of by itself. MyCase has no webhook for tasks and notes; a Zap tells of statuses.
-    pub fn tells_of(self, kind: &str) -> bool {
-        match self {
-            Self::Contract | Self::JsonApi => true,
-            Self::MyCase => matches!(kind, "lead" | "case" | "case.status"),
-            Self::Zapier => kind == "case.status",
-        }
-    }
 }
 
 impl Stage {
@@ -83,6 +76,7 @@ impl Stage {
         }
         let side = match shape {
             Shape::MyCase => Side::MyCase(mycase::Stub::start("twin-token").await),
+            Shape::Zapier => Side::Zaps,
             _ => Side::Twin,
         };
         let url = match (&side, shape) {
@@ -151,16 +145,16 @@ impl Stage {
         let read = |records: Vec<Value>, paths: [&str; 5]| {
             records.iter().map(|record| paths.map(|path| text(record, path))).collect()
         };
-        match (&self.side, self.shape) {
-            (Side::MyCase(stub), _) => read(
+        match &self.side {
+            Side::MyCase(stub) => read(
                 stub.leads(),
                 ["/first_name", "/last_name", "/email", "/cell_phone_number", "/address/city"],
             ),
-            (_, Shape::Zapier) => read(
+            Side::Zaps => read(
                 self.twin.casepeer.hand_offs(),
                 ["/first_name", "/last_name", "/email", "/phone", "/city"],
             ),
-            _ => read(
+            Side::Twin => read(
                 self.twin.casepeer.leads(),
                 [
                     "/client/first_name",
@@ -177,7 +171,7 @@ impl Stage {
     pub fn writes(&self) -> usize {
         match &self.side {
             Side::MyCase(stub) => stub.writes(),
-            Side::Twin => self.twin.casepeer.writes(),
+            Side::Twin | Side::Zaps => self.twin.casepeer.writes(),
         }
     }
 
@@ -187,8 +181,9 @@ impl Stage {
             Side::Twin => self.twin.casepeer.create_lead(crate::story::grace()),
             Side::MyCase(stub) => stub.add_lead(json!({ "first_name": "Grace", "last_name": "Hopper",
                 "email": "grace@example.com", "cell_phone_number": "+15125550199" })),
+            Side::Zaps => "CP-1".into(),
         };
-        self.tell("lead.created", "lead", &id, None).await;
+        self.tell("lead.created", "lead", &id, &json!({})).await;
         id
     }
 
@@ -200,8 +195,9 @@ impl Stage {
                 self.twin.casepeer.update_lead(id, client);
             }
             Side::MyCase(stub) => stub.change_lead(id, json!({ "address": { "city": city } })),
+            Side::Zaps => {}
         }
-        self.tell("lead.updated", "lead", id, None).await;
+        self.tell("lead.updated", "lead", id, &json!({ "city": city })).await;
     }
 
     /// A case for Grace in this status; its id.
@@ -224,8 +220,9 @@ impl Stage {
                     "cell_phone_number": "+15125550199", "address": {} });
                 stub.add_case(client, status)
             }
+            Side::Zaps => "CP-2".into(),
         };
-        self.tell("case.created", "case", &id, Some(status)).await;
+        self.tell("case.created", "case", &id, &json!({ "status": status })).await;
         id
     }
 
@@ -234,14 +231,15 @@ impl Stage {
         match &self.side {
             Side::Twin => self.twin.casepeer.set_status(case, status),
             Side::MyCase(stub) => stub.set_stage(case, status),
+            Side::Zaps => {}
         }
-        self.tell("case.status_changed", "case", case, Some(status)).await;
+        self.tell("case.status_changed", "case", case, &json!({ "status": status })).await;
     }
 
     /// The city of Grace's case's client.
     pub fn clients_city(&self) -> String {
         let city = match &self.side {
-            Side::Twin => self.twin.casepeer.cases()[0].pointer("/client/address/city").cloned(),
+            Side::Twin | Side::Zaps => self.twin.casepeer.cases()[0].pointer("/client/address/city").cloned(),
             Side::MyCase(stub) => stub.clients()[0].pointer("/address/city").cloned(),
         };
         city.and_then(|city| city.as_str().map(str::to_owned)).unwrap_or_default()
@@ -250,7 +248,7 @@ impl Stage {
     /// The notes of every lead and case.
     pub fn notes(&self) -> Vec<String> {
         let (notes, field) = match &self.side {
-            Side::Twin => (self.twin.casepeer.notes(), "body"),
+            Side::Twin | Side::Zaps => (self.twin.casepeer.notes(), "body"),
             Side::MyCase(stub) => (stub.notes(), "note"),
         };
         notes.iter().map(|note| note[field].as_str().unwrap_or_default().to_owned()).collect()
@@ -268,7 +266,7 @@ impl Stage {
         let path = if self.shape == Shape::Zapier { "/catch" } else { "/leads" };
         match &self.side {
             Side::MyCase(stub) => stub.lose_next_create(),
-            Side::Twin => {
+            Side::Twin | Side::Zaps => {
                 let lost = Misbehaviour::TimeoutAfter { hold_milliseconds: 0 };
                 let mut fault = Fault::new(lost);
                 (fault.method, fault.path) = (Some("POST".into()), path.into());
@@ -277,13 +275,27 @@ impl Stage {
         }
     }
 
-    /// Tells the bridge of a change in the contract's words, as an adapter would; the twin does so by itself.
-    async fn tell(&self, event: &str, kind: &str, id: &str, status: Option<&str>) {
-        if let Side::MyCase(_) = &self.side {
-            let now = self.installation.clock.now();
-            let body = json!({ "id": uuid::Uuid::now_v7().to_string(), "type": event, "occurred_at": now.to_string(),
-                "account_id": "firm-1", "data": { kind: { "id": id, "status": status } } });
-            self.deliver(&body).await;
+    /// Tells the bridge of a change as an adapter or a Zap would; the twin does so by itself.
+    async fn tell(&self, event: &str, kind: &str, id: &str, said: &Value) {
+        match &self.side {
+            Side::Twin => {}
+            Side::MyCase(_) => {
+                let now = self.installation.clock.now();
+                let record = json!({ "id": id, "status": said["status"] });
+                let body = json!({ "id": uuid::Uuid::now_v7().to_string(), "type": event,
+                    "occurred_at": now.to_string(), "account_id": "firm-1", "data": { kind: record } });
+                self.deliver(&body).await;
+            }
+            Side::Zaps => {
+                // Flat, and all that the Zap's trigger has of Grace.
+                let mut body = json!({ "type": event, format!("{kind}_id"): id, "first_name": "Grace",
+                    "last_name": "Hopper", "email": "grace@example.com", "phone": "+15125550199",
+                    "case_type": "Auto Accident" });
+                for (key, value) in said.as_object().into_iter().flatten() {
+                    body[key] = value.clone();
+                }
+                self.deliver(&body).await;
+            }
         }
         self.settle().await;
     }
@@ -296,6 +308,7 @@ impl Stage {
             .post(format!("{}/webhooks/casepeer/twin-inbound", self.installation.url))
             .header("x-casepeer-timestamp", stamp.to_string())
             .header("x-casepeer-signature", signature)
+            .header("x-bridge-secret", "twin-webhook-secret")
             .body(bytes)
             .send()
             .await
@@ -306,7 +319,7 @@ impl Stage {
     /// The tasks of every lead and case, and whether they are done.
     pub fn tasks(&self) -> Vec<(String, bool)> {
         let (tasks, title) = match &self.side {
-            Side::Twin => (self.twin.casepeer.tasks(), "title"),
+            Side::Twin | Side::Zaps => (self.twin.casepeer.tasks(), "title"),
             Side::MyCase(stub) => (stub.tasks(), "name"),
         };
         let read =

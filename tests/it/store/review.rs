@@ -16,6 +16,7 @@ on_both!(
     a_question_that_is_not_asked_any_more_is_closed,
     a_handed_off_or_given_up_event_can_be_held_later,
     questions_are_listed_by_firm_and_kind,
+    an_answer_is_taken_back_once_and_not_beside_a_new_question,
 );
 
 /// Whether this contact is that lead.
@@ -191,4 +192,26 @@ async fn questions_are_listed_by_firm_and_kind(test: &TestStore) {
     assert_eq!(list(ReviewFilter { firm: Some(firm()), ..any.clone() }).await, ids[..3]);
     assert_eq!(list(ReviewFilter { kind: Some(ReviewKind::Conflict), ..any.clone() }).await, ids[3..]);
     assert_eq!(list(ReviewFilter { limit: 2, after: Some(ids[0]), ..any }).await, ids[1..3]);
+}
+
+async fn an_answer_is_taken_back_once_and_not_beside_a_new_question(test: &TestStore) {
+    let id = test.store.open_review(&firm(), question("c1", "Ada"), None).await.unwrap();
+    let reopen = async || test.store.reopen_review(id).await.unwrap();
+    assert_eq!(reopen().await, Some(false), "it is open");
+    let story = open(test).await.remove(0);
+    assert_eq!(answer(test, &story, ReviewAction::Ignore).await, Some(true));
+    let subjects = [story.row.subject.clone()];
+    let decisions = async || test.store.decisions(&firm(), &subjects).await.unwrap().len();
+    assert_eq!(decisions().await, 1);
+    assert_eq!((reopen().await, decisions().await), (Some(true), 0));
+    let story = open(test).await.remove(0);
+    assert_eq!((story.row.id, story.row.resolved_by), (id, None));
+    assert!(story.resolution.is_none());
+
+    let story = open(test).await.remove(0);
+    answer(test, &story, ReviewAction::Ignore).await;
+    test.store.open_review(&firm(), question("c1", "Ada"), None).await.unwrap();
+    assert_eq!(reopen().await, Some(false), "it is asked anew already");
+    let nobody = casebridge::domain::ReviewId(uuid::Uuid::nil());
+    assert_eq!(test.store.reopen_review(nobody).await.unwrap(), None);
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Profile;
 use super::consistency::Concurrency;
 use super::failures::Verdict;
-use super::operation::{Answer, Transport, Wire};
+use super::operation::{Answer, Wire};
 use super::paging::page;
 use super::place::Place;
 use super::request::is_list;
@@ -16,10 +16,7 @@ impl Profile {
     /// A successful answer in our contract's form: a record, or `{"data": […], "page": {"next_cursor": …}}`.
     pub fn read_answer(&self, request: &Request, answer: Response) -> Result<Response, Unexpected> {
         let Some(wire) = self.operations.get(request.operation) else { return Ok(answer) };
-        if wire.answer == Answer::Nothing
-            || wire.transport != Transport::Rest
-            || request.operation == "health"
-        {
+        if wire.answer == Answer::Nothing || !wire.transport.is_call() || request.operation == "health" {
             return Ok(Response { body: Value::Null, ..answer });
         }
         if is_list(request.operation) || wire.pick {

@@ -244,6 +244,21 @@ impl Events {
         Ok(())
     }
 
+    /// Whether the account tells of such records (`lead`, `case`, `task`, `note`, `contact`). One whose file says nothing
+    /// of records tells of all, in the contract's form.
+    pub fn tells_of(&self, kind: &str) -> bool {
+        self.records.is_empty() || self.records.contains_key(kind)
+    }
+
+    /// Whether what it tells of such a record stands in for reading it: who the client is, and how to reach them.
+    pub fn stands_in_for_reading(&self, kind: &str) -> bool {
+        let Some(map) = self.records.get(kind).filter(|_| self.refetch != Refetch::Always) else {
+            return self.records.is_empty() && self.refetch != Refetch::Always;
+        };
+        let has = |field| map.fields.is_empty() || map.fields.contains_key(field);
+        has("client.last_name") && (has("client.phone") || has("client.email"))
+    }
+
     /// Our name of what the sender calls this.
     pub fn canonical<'a>(&'a self, kind: &'a str) -> &'a str {
         self.types.get(kind).map_or(kind, String::as_str)

@@ -270,7 +270,7 @@ impl Profile {
 
     /// What a template leaves blank and an account needs.
     fn blanks(&self) -> Vec<String> {
-        let rest = self.operations.iter().filter(|(_, wire)| wire.transport == Transport::Rest);
+        let rest = self.operations.iter().filter(|(_, wire)| wire.transport.is_call());
         let mut blanks: Vec<String> = rest
             .filter(|(_, wire)| wire.path.is_empty())
             .map(|(id, _)| format!("operations.{id}.path"))

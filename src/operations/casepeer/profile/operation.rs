@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
@@ -35,6 +36,13 @@ pub(super) const CANONICAL: [(&str, Effect); 19] = [
     ("user.list", Effect::Read),
     ("health", Effect::Read),
 ];
+
+/// The lists that can be polled.
+const POLLED: [&str; 3] = ["lead.list", "case.list", "task.list"];
+/// How often at most.
+const LEAST_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// How often a list is polled that does not say.
+pub(super) const POLL_EVERY: SignedDuration = SignedDuration::from_mins(5);
 
 /// `[operations]`, by what they are about. One that is not named is disabled.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -76,6 +84,8 @@ pub enum Transport {
     ZapierHook,
     /// An e-mail into the case's file, for notes.
     EmailBcc,
+    /// A call of the account's API that is made on a schedule, for lists of what no webhook tells of.
+    Poll,
     /// Nothing: the account cannot do it, or nobody has said how.
     Disabled,
 }
@@ -87,8 +97,14 @@ impl Transport {
             Self::Rest => "rest",
             Self::ZapierHook => "zapier_hook",
             Self::EmailBcc => "email_bcc",
+            Self::Poll => "poll",
             Self::Disabled => "disabled",
         }
+    }
+
+    /// Whether it is a call of the account's API.
+    pub fn is_call(self) -> bool {
+        matches!(self, Self::Rest | Self::Poll)
     }
 }
 
@@ -151,6 +167,8 @@ pub(super) struct Wire {
     pub(super) timeout_seconds: Option<u64>,
     /// For a hand-over: how it is confirmed.
     pub(super) confirm: Option<Confirm>,
+    /// For a list that is polled: how often; without it every five minutes.
+    pub(super) every: Option<Period>,
     /// For mail: the address, with `{id}` for the case's.
     pub(super) to: Option<String>,
     #[serde(skip, default = "read")]
@@ -231,10 +249,24 @@ impl Wire {
             Transport::ZapierHook if self.effect == Effect::Create && self.confirm.is_none() => {
                 wrong("confirm", "a hand-over needs `confirm = { by = \"callback\", within = \"15m\" }`")
             }
-            Transport::Rest if !self.path.is_empty() && !self.path.starts_with('/') => {
+            Transport::Poll if !POLLED.contains(&id) => {
+                wrong("transport", "`poll` is for lists of what changed: lead.list, case.list and task.list")
+            }
+            Transport::Poll if !self.search.contains_key("updated_since") => {
+                wrong("search", "polling needs the list's parameter for `updated_since`")
+            }
+            Transport::Poll if self.every.is_some_and(|every| every.duration() < LEAST_EVERY) => {
+                wrong("every", "is a minute at least")
+            }
+            Transport::Rest | Transport::ZapierHook | Transport::EmailBcc if self.every.is_some() => {
+                wrong("every", "is for `transport = \"poll\"`")
+            }
+            Transport::Rest | Transport::Poll if !self.path.is_empty() && !self.path.starts_with('/') => {
                 wrong("path", "starts with `/`: it is appended to the base URL")
             }
-            Transport::Rest if self.path.matches('{').count() != self.path.matches('}').count() => {
+            Transport::Rest | Transport::Poll
+                if self.path.matches('{').count() != self.path.matches('}').count() =>
+            {
                 wrong("path", "has a brace that does not pair; a place is written `{id}`")
             }
             Transport::Rest if self.method == Method::Get && self.effect != Effect::Read => {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::codec::Codec;
 use super::consistency::{Concurrency, Idempotency};
-use super::operation::{Transport, Wire};
+use super::operation::{POLL_EVERY, Transport, Wire};
 use super::paging::{Next, Paging};
 use super::record::RecordMap;
 use super::{CannotSend, Profile};
@@ -112,7 +113,7 @@ impl Profile {
         let path = fill_places(&wire.path, |name| id.filter(|_| name == "id").map(str::to_owned));
         let mut request = Request::new(operation, wire.method, path, wire.effect);
         request.carrier = match wire.transport {
-            Transport::Rest | Transport::Disabled => Carrier::Api,
+            Transport::Rest | Transport::Poll | Transport::Disabled => Carrier::Api,
             Transport::ZapierHook => Carrier::Hook,
             Transport::EmailBcc => Carrier::Mail,
         };
@@ -179,11 +180,19 @@ impl Profile {
     pub fn line(&self, operation: &str) -> Option<String> {
         let wire = self.operations.get(operation)?;
         Some(match wire.transport {
-            Transport::Rest if wire.path.is_empty() => format!("{} (blank)", wire.method.as_str()),
-            Transport::Rest => format!("{} {}", wire.method.as_str(), wire.path),
+            transport if transport.is_call() && wire.path.is_empty() => {
+                format!("{} (blank)", wire.method.as_str())
+            }
+            Transport::Rest | Transport::Poll => format!("{} {}", wire.method.as_str(), wire.path),
             Transport::EmailBcc => wire.to.clone().unwrap_or_default(),
             Transport::ZapierHook | Transport::Disabled => String::new(),
         })
+    }
+
+    /// How often this list is read for what no webhook tells of; none if it is not polled.
+    pub fn polled_every(&self, operation: &str) -> Option<SignedDuration> {
+        let wire = self.operations.get(operation).filter(|wire| wire.transport == Transport::Poll)?;
+        Some(wire.every.map_or(POLL_EVERY, |every| every.duration()))
     }
 
     /// The header that makes a repeated create answer the first one's result.

@@ -36,6 +36,10 @@ impl Review for Doomed {
         self.inner.resolve_review(id, resolution, by).await
     }
 
+    async fn reopen_review(&self, id: ReviewId) -> Result<Option<bool>, StoreError> {
+        self.inner.reopen_review(id).await
+    }
+
     async fn decisions(&self, firm: &FirmId, subjects: &[String]) -> Result<Vec<Decision>, StoreError> {
         self.inner.decisions(firm, subjects).await
     }
