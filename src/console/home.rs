@@ -42,7 +42,7 @@ pub(super) async fn show(
     let figures = Figures::read(&console, &visitor, span, firm.as_ref()).await?;
     let is_usual = span == Span::Day && firm.is_none();
     let seen =
-        is_usual.then(|| format!("?seen={}", live::digest(&shown(&needs, &figures)))).unwrap_or_default();
+        if is_usual { format!("?seen={}", live::digest(&shown(&needs, &figures))) } else { String::new() };
     let body = html! {
         div.between {
             h1 { "Home" }

@@ -67,7 +67,7 @@ export const tell = (story, admin) => {
     await page.getByText("It is off.").waitFor();
   });
 
-  story("a rule is built by keyboard alone and without JavaScript", async () => {
+  story("Enter in a field of the builder loses nothing of what was typed", async () => {
     const page = admin();
     await page.goto(`${base}/builder`);
     await page.getByLabel("Name", { exact: true }).focus();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use casebridge::clock::SystemClock;
+use casebridge::clock::{Clock, SystemClock};
 use casebridge::twin::{Twin, TwinConfig};
 use casebridge::webhook::casepeer::sign::sign;
 use reqwest::StatusCode;
@@ -16,7 +16,7 @@ use crate::support::{SYNC, Vendors};
 /// What a webhook is answered that is signed with this secret.
 async fn webhook(child: &Child, secret: &str, id: &str) -> StatusCode {
     let body = format!("{{\"id\":\"{id}\",\"type\":\"other\"}}");
-    let now = jiff::Timestamp::now().as_second();
+    let now = SystemClock.now().as_second();
     let request = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = request.post(format!("{}/webhooks/casepeer/twin-inbound", child.url));
     let request = request

@@ -119,7 +119,7 @@ async fn carry_out(
     let failure = match result::read(command, &exchange) {
         Ok(Some(result)) => {
             // What was sent is what the other side has, unless it says that it had the record before.
-            let fields = exchange.result.is_ok().then_some(said).unwrap_or_default();
+            let fields = if exchange.result.is_ok() { said } else { Fields::default() };
             let lost = verify::dropped(session, command, result.as_ref()).await;
             // As if it had been refused: a replay writes them again. What an event of HighLevel wrote counts as done, or
             // HighLevel's echo of each try would be the next one's cause.

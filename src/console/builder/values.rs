@@ -9,8 +9,11 @@ use super::draft::{Button, MOST_PARTS};
 use super::look::Look;
 use crate::operations::catalog::{Parameter, Type};
 
-/// The keys beside a transform's field: name, label, example. A look-up's table stands apart.
-const BESIDE: [(&str, &[(&str, &str, &str)]); 3] = [
+/// A key beside a transform's field: name, label, example.
+type Beside = (&'static str, &'static str, &'static str);
+
+/// Each transform's keys beside its field. A look-up's table stands apart.
+const BESIDE: [(&str, &[Beside]); 3] = [
     ("money", &[("as", "In units or cents", "units")]),
     ("split", &[("by", "What stands between the entries", ",")]),
     (
@@ -134,7 +137,7 @@ pub(super) fn read(
     })
 }
 
-fn beside(key: &str) -> &'static [(&'static str, &'static str, &'static str)] {
+fn beside(key: &str) -> &'static [Beside] {
     BESIDE.iter().find(|(known, _)| *known == key).map_or(&[], |(_, beside)| beside)
 }
 

@@ -108,7 +108,7 @@ impl Draft {
                 "This takes your Marketplace app: set client_id and client_secret under [highlevel], public_url under [server], and restart."
             }
             "base-url" if !self.base_url.is_empty() => return check_url(&self.base_url).err(),
-            "base-url" if profile.as_ref().is_ok_and(|profile| needs_address(profile)) => {
+            "base-url" if profile.as_ref().is_ok_and(needs_address) => {
                 "This profile does not know the account's address: write it, such as https://api.example.com."
             }
             "auth" if self.auth == "browser" && bridge.public_url().is_none() => {
