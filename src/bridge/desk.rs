@@ -15,7 +15,7 @@ use crate::operations::Effect;
 use crate::operations::catalog::{Entry, System};
 use crate::store::{AuditEntry, EventStory, PersonStory, ReviewRow, ReviewStory, StoreError};
 
-use crate::vendors::{Exchange, Surface, action};
+use crate::vendors::{Exchange, Surface};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -310,7 +310,8 @@ impl Bridge {
             .await?;
         let is_create = entry.system == System::CasePeer && entry.effect == Effect::Create;
         let key = is_create.then(|| Uuid::now_v7().to_string());
-        Ok(Ok(action::run(entry.system, &request, &firm.highlevel, &firm.casepeer, key.as_deref()).await))
+        let vendor = entry.system.vendor().expect("no request is built of one of the bridge's own entries");
+        Ok(Ok(self.call(&firm, vendor, &request, key.as_deref()).await))
     }
 
     /// A firm that there is, for somebody who may do there what takes this role.

@@ -15,7 +15,7 @@ use super::connections::{Accounts, Connections, FirmTokens};
 use super::pace::Pace;
 use super::quota::Meter;
 use crate::clock::SharedClock;
-use crate::config::{CasePeerAuth, Config, FirmConfig, Secret};
+use crate::config::{Accepted, CasePeerAuth, Config, FirmConfig, Secret, WorkflowHeader};
 use crate::domain::{Allowance, FirmId, System, User};
 use crate::operations::casepeer::Profile;
 use crate::operations::highlevel::{CustomFields, Pipelines};
@@ -42,12 +42,12 @@ pub struct Firm {
     /// The same as the configuration has it; what was settled in the console stands in its place.
     pub configured: Arc<SyncRules>,
     /// What stands at the end of the address that CASEpeer's webhooks come to: a secret.
-    pub(super) inbound_token: Secret,
+    pub(super) inbound_token: Accepted,
     /// Its side of HighLevel.
     pub highlevel: HighLevelClient,
     /// Its side of CASEpeer.
     pub casepeer: Arc<CasePeerClient>,
-    pub(super) workflow_header: Option<(String, Secret)>,
+    pub(super) workflow_header: Option<WorkflowHeader>,
     pub(super) webhook_secrets: Vec<Secret>,
     pub(super) breaker: Arc<Breaker>,
     pub(super) pace: Arc<Pace>,
@@ -72,8 +72,29 @@ struct Index {
     accounts: Accounts,
     by_location: HashMap<String, Arc<Firm>>,
     // By digest, so that the time of a look-up says nothing about a token.
-    by_workflow_token: HashMap<[u8; 32], Arc<Firm>>,
-    by_inbound_token: HashMap<[u8; 32], Arc<Firm>>,
+    by_workflow_token: Doors,
+    by_inbound_token: Doors,
+}
+
+/// Secret addresses by their tokens' digests.
+type Doors = HashMap<[u8; 32], Door>;
+
+/// A secret address of a firm.
+struct Door {
+    firm: Arc<Firm>,
+    /// Until when it is open, while it is exchanged for another.
+    until: Option<Timestamp>,
+}
+
+/// The firm whose address ends so, if it is open.
+fn behind(doors: &Doors, token: &str, now: Timestamp) -> Option<Arc<Firm>> {
+    let door = doors.get(&digest(token))?;
+    door.until.is_none_or(|until| now < until).then(|| Arc::clone(&door.firm))
+}
+
+fn open(doors: &mut Doors, tokens: &Accepted, firm: &Arc<Firm>) {
+    let door = |token: &Secret| Door { firm: Arc::clone(firm), until: token.until() };
+    doors.extend(tokens.iter().map(|token| (digest(token.reveal()), door(token))));
 }
 
 fn digest(token: &str) -> [u8; 32] {
@@ -122,12 +143,12 @@ impl Firms {
         self.now().by_location.get(location).cloned()
     }
 
-    pub(super) fn by_workflow_token(&self, token: &str) -> Option<Arc<Firm>> {
-        self.now().by_workflow_token.get(&digest(token)).cloned()
+    pub(super) fn by_workflow_token(&self, token: &str, now: Timestamp) -> Option<Arc<Firm>> {
+        behind(&self.now().by_workflow_token, token, now)
     }
 
-    pub(super) fn by_inbound_token(&self, token: &str) -> Option<Arc<Firm>> {
-        self.now().by_inbound_token.get(&digest(token)).cloned()
+    pub(super) fn by_inbound_token(&self, token: &str, now: Timestamp) -> Option<Arc<Firm>> {
+        behind(&self.now().by_inbound_token, token, now)
     }
 }
 
@@ -161,12 +182,10 @@ impl Index {
                 firm.rules = firm.configured.settled_by(rules);
             }
             let firm = Arc::new(firm);
-            if let Some(token) = &settings.highlevel.workflow_token {
-                firms.by_workflow_token.insert(digest(token.reveal()), Arc::clone(&firm));
+            if let Some(tokens) = &settings.highlevel.workflow_token {
+                open(&mut firms.by_workflow_token, tokens, &firm);
             }
-            firms
-                .by_inbound_token
-                .insert(digest(settings.casepeer.inbound_token.reveal()), Arc::clone(&firm));
+            open(&mut firms.by_inbound_token, &settings.casepeer.inbound_token, &firm);
             firms.by_location.insert(firm.location.clone(), Arc::clone(&firm));
             firms.all.push(firm);
         }
@@ -185,7 +204,7 @@ impl Firm {
 
     /// The end of the address that CASEpeer's webhooks come to: who has it may send.
     pub fn inbound_path(&self) -> &str {
-        self.inbound_token.reveal()
+        self.inbound_token.newest().reveal()
     }
 
     /// Whether neither a new lead nor anything else could be worked on, for want of calls.
@@ -225,11 +244,7 @@ impl Firm {
             configured: Arc::new(settings.sync.clone()),
             highlevel,
             casepeer: Arc::new(casepeer),
-            workflow_header: settings
-                .highlevel
-                .workflow_header
-                .clone()
-                .map(|header| (header.name, header.secret)),
+            workflow_header: settings.highlevel.workflow_header.clone(),
             webhook_secrets: settings.casepeer.webhook_secrets.clone(),
             breaker: before.map(|firm| Arc::clone(&firm.breaker)).unwrap_or_default(),
             pace: before.map(|firm| Arc::clone(&firm.pace)).unwrap_or_default(),
@@ -254,7 +269,11 @@ pub fn casepeer_client(
     let http = client(config, clock);
     let profile = firm.casepeer.profile().map_err(|wrong| wrong.to_string())?;
     let tokens = own_tokens(firm, &http, &profile)?;
-    Ok(CasePeerClient::new(http, &firm.casepeer, profile, tokens))
+    CasePeerClient::new(http, &firm.casepeer, profile, tokens).map_err(|why| of_firm(firm, &why))
+}
+
+fn of_firm(firm: &FirmConfig, why: &str) -> String {
+    format!("firms.{}.{why}", firm.id)
 }
 
 /// A firm's side of CASEpeer.
@@ -273,7 +292,8 @@ fn casepeer(
     let profile = settings.casepeer.profile().map_err(|wrong| wrong.to_string())?;
     let (account, tokens) = match &settings.casepeer.auth {
         CasePeerAuth::AuthorizationCode(client) => {
-            let client = AccountClient::new(http.clone(), client, profile.provider(), own)?;
+            let way = http.by_way_of(&settings.casepeer).map_err(|why| of_firm(settings, &why))?;
+            let client = AccountClient::new(way, client, profile.provider(), own)?;
             let firm = FirmId::new(&settings.id);
             let holder = Holder::account(&firm, client.host());
             let tokens = FirmTokens { connections: Arc::clone(connections), firm, holder: holder.clone() };
@@ -281,15 +301,17 @@ fn casepeer(
         }
         _ => (None, own_tokens(settings, http, &profile)?),
     };
-    let client = CasePeerClient::new(http.clone(), &settings.casepeer, profile, tokens);
+    let client = CasePeerClient::new(http.clone(), &settings.casepeer, profile, tokens)
+        .map_err(|why| of_firm(settings, &why))?;
     Ok(CasePeerSide { client, account })
 }
 
 /// The tokens a client gets for itself, if it does.
 fn own_tokens(settings: &FirmConfig, http: &HttpClient, profile: &Profile) -> Result<Source, String> {
     let CasePeerAuth::ClientCredentials(client) = &settings.casepeer.auth else { return Ok(Source::None) };
-    let client = AccountClient::new(http.clone(), client, profile.provider(), None)?;
-    Ok(Source::Client(Box::new(ClientTokens::new(http.clone(), client))))
+    let way = http.by_way_of(&settings.casepeer).map_err(|why| of_firm(settings, &why))?;
+    let client = AccountClient::new(way.clone(), client, profile.provider(), None)?;
+    Ok(Source::Client(Box::new(ClientTokens::new(way, client))))
 }
 
 /// A client that calls only what the configuration names.

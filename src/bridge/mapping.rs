@@ -21,7 +21,6 @@ use crate::operations::catalog::find;
 use crate::operations::{casepeer, highlevel};
 use crate::rules::SyncRules;
 use crate::store::{AuditEntry, EventFilter, MappingRow, StoreError};
-use crate::vendors::action;
 
 /// The newest events that are looked through for those of different people, and for values that came.
 const LOOKED_THROUGH: usize = 500;
@@ -210,22 +209,25 @@ impl Bridge {
     pub async fn values_for(&self, actor: &Actor, id: &FirmId) -> Result<Values, NotDone> {
         let firm = &*self.firm_for(actor, Role::Operator, id)?;
         let (statuses, case_types, sources, pipelines, tags, fields) = join!(
-            list(firm, "status.list"),
-            list(firm, "case_type.list"),
-            list(firm, "source.list"),
-            list(firm, "opportunities.get-pipelines"),
-            list(firm, "locations.get-location-tags"),
-            list(firm, "locations.get-custom-fields"),
+            self.list(firm, "status.list"),
+            self.list(firm, "case_type.list"),
+            self.list(firm, "source.list"),
+            self.list(firm, "opportunities.get-pipelines"),
+            self.list(firm, "locations.get-location-tags"),
+            self.list(firm, "locations.get-custom-fields"),
         );
         let (lost, here) =
             (highlevel::get_lost_reasons(&firm.location), highlevel::list_users(&firm.location));
         let there = async {
             let request = casepeer::list_users(firm.casepeer.profile()).map_err(|why| why.to_string())?;
-            let answer = firm.casepeer.send(&request, None, None).await.result;
+            let answer = self.call(firm, System::CasePeer, &request, None).await.result;
             answer.map(|answer| casepeer::read_users(&answer)).map_err(|failure| failure.detail)
         };
-        let (lost, here, there) =
-            join!(firm.highlevel.send(&lost, None), firm.highlevel.send(&here, None), there);
+        let (lost, here, there) = join!(
+            self.call(firm, System::HighLevel, &lost, None),
+            self.call(firm, System::HighLevel, &here, None),
+            there
+        );
         let mut missing = Vec::new();
         let mut names = |what: &str, answer: Result<Value, String>, key: &str, name: &str| -> Vec<String> {
             match answer {
@@ -303,13 +305,16 @@ impl Bridge {
     }
 }
 
-/// What an action of the catalog that takes nothing answers.
-async fn list(firm: &Firm, id: &str) -> Result<Value, String> {
-    let entry = find(id).ok_or("the catalog has no such list")?;
-    let request = entry.request_for(&Map::new(), &firm.location, firm.casepeer.profile());
-    let request = request.map_err(|why| why.to_string())?;
-    let exchange = action::run(entry.system, &request, &firm.highlevel, &firm.casepeer, None).await;
-    exchange.result.map(|answer| answer.body).map_err(|failure| failure.detail)
+impl Bridge {
+    /// What an action of the catalog that takes nothing answers.
+    async fn list(&self, firm: &Firm, id: &str) -> Result<Value, String> {
+        let entry = find(id).ok_or("the catalog has no such list")?;
+        let system = entry.system.vendor().ok_or("the bridge itself is not called")?;
+        let request = entry.request_for(&Map::new(), &firm.location, firm.casepeer.profile());
+        let request = request.map_err(|why| why.to_string())?;
+        let exchange = self.call(firm, system, &request, None).await;
+        exchange.result.map(|answer| answer.body).map_err(|failure| failure.detail)
+    }
 }
 
 /// The texts under this key of each item.

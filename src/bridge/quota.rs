@@ -122,6 +122,27 @@ impl Meter {
         self.state().owed += calls;
     }
 
+    /// Tells the store of calls that no block was leased for, at once: the process that made them may end now.
+    pub(super) async fn made(
+        &self,
+        store: &SharedStore,
+        clock: &SharedClock,
+        firm: &FirmId,
+        calls: u64,
+        announced: Announced,
+    ) -> Result<(), StoreError> {
+        let now = clock.now();
+        self.heard(announced, now);
+        let ask = {
+            let mut state = self.state();
+            let Some(allowance) = state.allowance else { return Ok(()) };
+            let mut ask = state.ask(Priority::Backfill, Some(allowance), now);
+            (ask.wanted, ask.made) = (0, calls);
+            ask
+        };
+        store.lease_calls(firm, self.system, ask).await.map(|_| ())
+    }
+
     /// Takes note of what an answer's headers said.
     pub(super) fn heard(&self, announced: Announced, now: Timestamp) {
         if announced.is_silent() {
@@ -210,6 +231,7 @@ impl State {
         CallsAsked {
             priority,
             wanted,
+            made: 0,
             assumed: allowance,
             announced: self.heard.take().map(|heard| as_of(heard, now)).unwrap_or_default(),
             closed_for: None,

@@ -71,12 +71,12 @@ impl Bridge {
 
     /// Whether a firm has this secret URL for Workflows.
     pub fn knows_workflow(&self, token: &str) -> bool {
-        self.firms.by_workflow_token(token).is_some()
+        self.firms.by_workflow_token(token, self.clock.now()).is_some()
     }
 
     /// How the sender at a firm's secret URL for the CASEpeer side is spoken to; nothing if no firm has this URL.
     pub fn casepeer_sender(&self, token: &str) -> Option<CasePeerSender> {
-        let firm = self.firms.by_inbound_token(token)?;
+        let firm = self.firms.by_inbound_token(token, self.clock.now())?;
         Some(CasePeerSender(firm))
     }
 
@@ -87,10 +87,12 @@ impl Bridge {
         headers: &impl Headers,
         body: Bytes,
     ) -> Result<Recorded, Refused> {
-        let firm = self.firms.by_workflow_token(token).ok_or(Refused::UnknownUrl)?;
-        let expected = firm.workflow_header.as_ref().map(|(name, secret)| (name, secret.reveal().as_bytes()));
-        let given = expected.and_then(|(name, _)| headers.value(name));
-        let verified = highlevel::verify_secret_header(expected.map(|(_, secret)| secret), given, body)?;
+        let now = self.clock.now();
+        let firm = self.firms.by_workflow_token(token, now).ok_or(Refused::UnknownUrl)?;
+        let header = firm.workflow_header.as_ref();
+        let given = header.and_then(|header| headers.value(&header.name));
+        let expected = header.map(|header| header.secret.live(now).map(|secret| secret.reveal().as_bytes()));
+        let verified = highlevel::verify_secret_header(expected, given, body)?;
         let envelope = highlevel::read_workflow_envelope(verified.body());
         let other = envelope.as_ref().ok().and_then(|envelope| envelope.tenant.as_deref());
         let problem = other.filter(|location| *location != firm.location).map(|location| {

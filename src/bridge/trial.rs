@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use jiff::Timestamp;
 
 use super::{Bridge, Firm, NotDone};
-use crate::domain::{Actor, CallClass, Deed, FirmId, Role};
+use crate::domain::{Actor, CallClass, Deed, FirmId, Role, System};
 use crate::operations::{casepeer, highlevel};
 use crate::store::AuditEntry;
 use crate::vendors::Exchange;
@@ -31,8 +31,9 @@ pub struct Trial {
 }
 
 /// Asks HighLevel for the firm's location.
-pub async fn try_highlevel(firm: &Firm) -> Result<String, Fault> {
-    let exchange = firm.highlevel.send(&highlevel::get_location(&firm.location), None).await;
+async fn try_highlevel(bridge: &Bridge, firm: &Firm) -> Result<String, Fault> {
+    let request = highlevel::get_location(&firm.location);
+    let exchange = bridge.call(firm, System::HighLevel, &request, None).await;
     let fix = match exchange.class() {
         // The connection is good; only this question is not allowed.
         CallClass::Unpermitted => {
@@ -54,13 +55,13 @@ pub async fn try_highlevel(firm: &Firm) -> Result<String, Fault> {
 }
 
 /// Asks the firm's CASEpeer account whether it is there.
-pub async fn try_casepeer(firm: &Firm) -> Result<String, Fault> {
+async fn try_casepeer(bridge: &Bridge, firm: &Firm) -> Result<String, Fault> {
     let health = match casepeer::health(firm.casepeer.profile()) {
         Ok(health) => health,
         // Nothing to ask, as when everything goes by hooks.
         Err(why) => return Ok(format!("not asked: {why}")),
     };
-    let exchange = firm.casepeer.send(&health, None, None).await;
+    let exchange = bridge.call(firm, System::CasePeer, &health, None).await;
     let fix = match exchange.class() {
         CallClass::Unauthorised => "see firms.casepeer.auth: the token, or the client id and secret",
         CallClass::Rejected => {
@@ -79,12 +80,17 @@ fn told(exchange: &Exchange, fix: &str) -> Result<String, Fault> {
 }
 
 impl Bridge {
+    /// Asks both sides of a firm whether they are there: HighLevel, and then CASEpeer.
+    pub async fn try_connections(&self, firm: &Firm) -> (Result<String, Fault>, Result<String, Fault>) {
+        tokio::join!(try_highlevel(self, firm), try_casepeer(self, firm))
+    }
+
     /// Tries both connections of a firm; this process remembers what came of it.
     pub async fn try_as(&self, actor: &Actor, id: &FirmId) -> Result<(), NotDone> {
         self.known_firm(actor, Role::Operator, id)?;
         let firm = self.firms.find(id).ok_or(NotDone::NotThere)?;
         self.store.note_deed(AuditEntry::new(&actor.name, Deed::Tested).at(id)).await?;
-        let (highlevel, casepeer) = tokio::join!(try_highlevel(&firm), try_casepeer(&firm));
+        let (highlevel, casepeer) = self.try_connections(&firm).await;
         let trial = Trial { at: self.clock.now(), highlevel, casepeer };
         self.trials.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), trial);
         Ok(())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ConfigArgument;
 use super::failure::Failure;
 use super::serve::{keyring, open_store};
-use crate::bridge::{Bridge, Fault, Firm, SecretAge, try_casepeer, try_highlevel};
+use crate::bridge::{Bridge, Fault, Firm, SecretAge};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::operations::highlevel::scopes::FEATURES;
@@ -50,7 +50,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
     findings.extend(bridge.secret_ages().await?.iter().filter(|age| age.is_due).map(old_secret));
     for firm in bridge.firms.iter() {
-        let (highlevel, casepeer) = tokio::join!(try_highlevel(&firm), try_casepeer(&firm));
+        let (highlevel, casepeer) = bridge.try_connections(&firm).await;
         let location = format!("{}: HighLevel location {}", firm.id, firm.location);
         findings.push(Finding { what: location, result: highlevel });
         findings.push(Finding { what: format!("{}: CASEpeer", firm.id), result: casepeer });

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::ConfigArgument;
 use super::failure::Failure;
 use super::output::{print_json, say};
-use crate::bridge::casepeer_client;
+use super::serve::{keyring, open_store};
+use crate::bridge::{Bridge, Firm, casepeer_client};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, FirmConfig};
 use crate::operations::casepeer::{InvalidProfile, Profile, Transport, any_request};
@@ -171,13 +172,14 @@ async fn try_out(arguments: TryArguments) -> Result<(), Failure> {
         Failure::failed(format!("there is no firm `{}`", arguments.firm))
             .hint("`casebridge firms list` shows the ids")
     })?;
-    let client = client(&config, firm)?;
+    let client = client(&config, firm).await?;
+    let client = client.casepeer();
     let request = request(client.profile(), &arguments)?;
     if request.effect != Effect::Read && !arguments.write {
         return Err(Failure::usage(format!("{} changes the account", arguments.operation))
             .hint("add --write if that is what you want"));
     }
-    say(&shown_request(&client, firm, &request))?;
+    say(&shown_request(client, firm, &request))?;
     // Read first what the operation reads first; then the wire's own answer, and what is made of it.
     if request.lookup.is_some() {
         let exchange = client.send(&request, None, None).await;
@@ -214,9 +216,33 @@ fn outcome<Error: std::fmt::Display>(read: Result<Value, Error>) -> Result<(), F
     }
 }
 
-fn client(config: &Config, firm: &FirmConfig) -> Result<CasePeerClient, Failure> {
+/// A firm's client. One that a person connected in the browser takes its tokens from the store, and renews them as
+/// `serve` does; any other needs no store, and can be tried before there is one.
+enum Client {
+    Alone(Box<CasePeerClient>),
+    Connected(Arc<Firm>),
+}
+
+impl Client {
+    fn casepeer(&self) -> &CasePeerClient {
+        match self {
+            Self::Alone(client) => client,
+            Self::Connected(firm) => &firm.casepeer,
+        }
+    }
+}
+
+async fn client(config: &Config, firm: &FirmConfig) -> Result<Client, Failure> {
     let clock: SharedClock = Arc::new(SystemClock);
-    casepeer_client(config, firm, &clock).map_err(Failure::configuration)
+    if !firm.casepeer.auth.is_by_browser() {
+        let client = casepeer_client(config, firm, &clock).map_err(Failure::configuration)?;
+        return Ok(Client::Alone(Box::new(client)));
+    }
+    let keyring = keyring(config)?;
+    let store = open_store(config, &keyring, &clock).await?;
+    let bridge = Bridge::new(config, store, keyring, clock).map_err(Failure::configuration)?;
+    let connected = bridge.firms.iter().find(|one| one.id.as_str() == firm.id);
+    Ok(Client::Connected(connected.expect("a configured firm")))
 }
 
 fn request(profile: &Profile, arguments: &TryArguments) -> Result<Request, Failure> {

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::client_tls::{ClientTlsConfig, check_proxy};
 use super::source::check_url;
-use super::{CasePeerAuth, MailConfig, Secret, source::Problem};
+use super::{Accepted, CasePeerAuth, MailConfig, Secret, source::Problem};
 use crate::operations::casepeer::{Events, Inbound, InvalidProfile, Profile, Transport};
 use crate::rules::SyncRules;
 use crate::webhook::casepeer::check_secret;
@@ -43,7 +44,7 @@ pub struct HighLevelFirmConfig {
     #[serde(default)]
     pub oauth: bool,
     /// Names the firm in the URL that a Workflow's webhook is sent to.
-    pub workflow_token: Option<Secret>,
+    pub workflow_token: Option<Accepted>,
     /// A header that the Workflow's webhook must carry besides.
     pub workflow_header: Option<WorkflowHeader>,
 }
@@ -55,7 +56,7 @@ pub struct WorkflowHeader {
     /// The header's name.
     pub name: String,
     /// Its value.
-    pub secret: Secret,
+    pub secret: Accepted,
 }
 
 /// `[firms.casepeer]`.
@@ -69,7 +70,7 @@ pub struct CasePeerConfig {
     #[serde(default)]
     pub base_url: String,
     /// Names the firm in the URL that webhooks are sent to.
-    pub inbound_token: Secret,
+    pub inbound_token: Accepted,
     /// The secrets webhooks may be signed with: all of them are live, so that a rotation loses nothing.
     pub webhook_secrets: Vec<Secret>,
     /// How webhooks are proven and answered, instead of the profile's `[inbound]`.
@@ -81,6 +82,12 @@ pub struct CasePeerConfig {
     /// The addresses of the hooks that carry an operation, such as a Zap's, by the operation's name.
     #[serde(default)]
     pub hooks: BTreeMap<String, Secret>,
+    /// How the account's own servers are reached, where the usual TLS is not enough.
+    pub tls: Option<ClientTlsConfig>,
+    /// The proxy through which the account's own servers are reached.
+    pub proxy: Option<String>,
+    /// What that proxy asks for, `user:password`.
+    pub proxy_login: Option<Secret>,
     /// The mail server, where the profile mails notes.
     pub mail: Option<MailConfig>,
 }
@@ -170,6 +177,10 @@ impl CasePeerConfig {
         if let Some(unknown) = self.hooks.keys().find(|id| profile.transport(id) != Transport::ZapierHook) {
             return at("hooks", format!("the profile `{}` carries no `{unknown}` by a hook", profile.name()));
         }
+        if let Some(tls) = &self.tls {
+            tls.check().or_else(|(key, why)| at(key, why))?;
+        }
+        check_proxy(self.proxy.as_deref(), self.proxy_login.as_ref()).or_else(|(key, why)| at(key, why))?;
         self.auth.check(profile.provider()).or_else(|(key, why)| at(key, why))
     }
 }
@@ -239,7 +250,7 @@ impl FirmConfig {
             ("casepeer.inbound_token", Some(&self.casepeer.inbound_token)),
         ];
         for (key, token) in tokens {
-            if token.is_some_and(|token| token.reveal().len() < SHORTEST_TOKEN) {
+            if token.into_iter().flat_map(Accepted::iter).any(|token| token.reveal().len() < SHORTEST_TOKEN) {
                 return at(
                     key,
                     format!(

@@ -1,7 +1,9 @@
 //! The configuration: defaults < `casebridge.toml` < environment. One file a section; every error names the key, the
 //! line and the fix. Secrets stand in it by reference only.
 
+mod accepted;
 mod casepeer_auth;
+mod client_tls;
 mod crypto;
 mod firm;
 mod highlevel;
@@ -22,7 +24,9 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+pub use accepted::Accepted;
 pub use casepeer_auth::{CasePeerAuth, KeyPlace, OAuthSettings};
+pub use client_tls::ClientTlsConfig;
 pub use crypto::{CryptoConfig, KeyConfig};
 pub use firm::{CasePeerConfig, FirmConfig, HighLevelFirmConfig, WorkflowHeader};
 pub use highlevel::HighLevelConfig;
@@ -121,9 +125,8 @@ impl Config {
                 ("highlevel.workflow_token", firm.highlevel.workflow_token.as_ref()),
             ];
             for (rest, token) in inbound {
-                if let Some(token) = token
-                    && !tokens.insert(token.reveal().to_owned())
-                {
+                let mut all = token.into_iter().flat_map(Accepted::iter);
+                if !all.all(|token| tokens.insert(token.reveal().to_owned())) {
                     return Err((
                         key(rest),
                         "the same token names two webhook URLs; make each unguessable".into(),

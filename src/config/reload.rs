@@ -1,4 +1,5 @@
-//! Taking over a changed file while the program runs: profiles, value maps and sync rules. It is checked whole first; if it
+//! Taking over a changed file while the program runs: profiles, value maps, sync rules and what senders prove themselves
+//! with. It is checked whole first; if it
 //! is wrong, what was in force stays.
 //!
 //! Firms that were added are taken over too. Listeners, the store, keys, HighLevel's section, and firms that are gone need a
@@ -15,7 +16,9 @@ use super::{Config, ConfigError};
 /// The keys below a firm that may change at run time.
 const OF_FIRM: [&str; 2] = ["name", "sync"];
 /// The keys below a firm's `casepeer` that may change at run time.
-const OF_CASEPEER: [&str; 5] = ["profile", "inbound", "events", "webhook_secrets", "hooks"];
+const OF_CASEPEER: [&str; 6] = ["profile", "inbound", "events", "inbound_token", "webhook_secrets", "hooks"];
+/// The keys below a firm's `highlevel` that may change at run time.
+const OF_HIGHLEVEL: [&str; 2] = ["workflow_token", "workflow_header"];
 
 /// A configuration in force, and what it was read from.
 #[derive(Debug)]
@@ -110,10 +113,12 @@ fn taken_over(old: &Table, new: &Table) -> Table {
         let Some(firm) = firm.as_table_mut() else { continue };
         let Some(changed) = theirs.iter().find(|other| other.get("id") == firm.get("id")) else { continue };
         copy(firm, changed, &OF_FIRM);
-        if let (Some(Value::Table(casepeer)), Some(Value::Table(changed))) =
-            (firm.get_mut("casepeer"), changed.get("casepeer"))
-        {
-            copy(casepeer, changed, &OF_CASEPEER);
+        for (side, keys) in [("casepeer", &OF_CASEPEER[..]), ("highlevel", &OF_HIGHLEVEL)] {
+            if let (Some(Value::Table(ours)), Some(Value::Table(changed))) =
+                (firm.get_mut(side), changed.get(side))
+            {
+                copy(ours, changed, keys);
+            }
         }
     }
     let (ours, is_same) = (firms(old), |one: &Table, other: &Table| one.get("id") == other.get("id"));

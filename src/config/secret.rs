@@ -11,6 +11,10 @@ use zeroize::Zeroizing;
 
 use crate::crypto::KEY_BYTES;
 
+/// Why a secret that is written out is refused.
+pub(super) const NOT_INLINE: &str =
+    "a secret does not stand in the file itself; write `{ env = \"NAME\" }` or `{ file = \"/path\" }`";
+
 /// A secret, read from where `{ env = "…" }` or `{ file = "…" }` says.
 #[derive(Clone)]
 pub struct Secret {
@@ -96,9 +100,7 @@ impl<'de> Deserialize<'de> for Secret {
         })?;
         let (value, origin, until) = match reference {
             Reference::Inline(_) => {
-                return Err(wrong(
-                    "a secret does not stand in the file itself; write `{ env = \"NAME\" }` or `{ file = \"/path\" }`".into(),
-                ));
+                return Err(wrong(NOT_INLINE.into()));
             }
             Reference::Env { env, until } => {
                 let value = Zeroizing::new(std::env::var(&env).map_err(|_| {

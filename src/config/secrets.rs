@@ -1,6 +1,14 @@
 //! Every secret of a configuration by its name: what can be said of secrets without saying them.
 
-use super::{CasePeerAuth, Config, FirmConfig, Secret, StoreUrl};
+use super::{Accepted, CasePeerAuth, Config, FirmConfig, Secret, StoreUrl};
+
+/// The keys of what senders prove themselves with.
+const MAY_END: [&str; 4] = [
+    ".casepeer.webhook_secrets",
+    ".casepeer.inbound_token",
+    ".highlevel.workflow_token",
+    ".highlevel.workflow_header",
+];
 
 /// A secret and the key it stands under.
 pub struct NamedSecret<'a> {
@@ -47,13 +55,14 @@ impl Config {
         secrets
     }
 
-    /// Only a webhook secret may end: what we show to others ends when they say so.
+    /// Only what senders prove themselves with may end: what we show to others ends when they say so.
     pub(super) fn check_ends(&self) -> Result<(), (String, String)> {
-        let may_end = |reference: &str| reference.ends_with(".casepeer.webhook_secrets");
+        let may_end = |reference: &str| MAY_END.iter().any(|end| reference.ends_with(end));
         match self.secrets().iter().find(|named| named.secret.until().is_some() && !may_end(&named.reference))
         {
             Some(wrong) => {
-                let why = "`until` is for webhook_secrets, which are accepted until then; take this secret out instead";
+                let why = "`until` is for webhook_secrets, inbound_token, workflow_token and workflow_header, \
+                           which are accepted until then; take this secret out instead";
                 Err((wrong.reference.clone(), why.into()))
             }
             None => Ok(()),
@@ -66,11 +75,14 @@ fn of_firm(firm: &FirmConfig) -> Vec<(&'static str, &Secret)> {
     let mut secrets: Vec<(&'static str, &Secret)> = Vec::new();
     secrets.extend(highlevel.token.as_ref().map(|token| ("highlevel.token", token)));
     secrets.extend(highlevel.tokens.iter().map(|token| ("highlevel.tokens", token)));
-    secrets.extend(highlevel.workflow_token.as_ref().map(|token| ("highlevel.workflow_token", token)));
-    secrets.extend(
-        highlevel.workflow_header.as_ref().map(|header| ("highlevel.workflow_header", &header.secret)),
-    );
-    secrets.push(("casepeer.inbound_token", &casepeer.inbound_token));
+    let accepted = [
+        ("highlevel.workflow_token", highlevel.workflow_token.as_ref()),
+        ("highlevel.workflow_header", highlevel.workflow_header.as_ref().map(|header| &header.secret)),
+        ("casepeer.inbound_token", Some(&casepeer.inbound_token)),
+    ];
+    for (key, known) in accepted {
+        secrets.extend(known.into_iter().flat_map(Accepted::iter).map(|secret| (key, secret)));
+    }
     secrets.extend(casepeer.webhook_secrets.iter().map(|secret| ("casepeer.webhook_secrets", secret)));
     secrets.extend(match &casepeer.auth {
         CasePeerAuth::None {} => None,
@@ -82,6 +94,7 @@ fn of_firm(firm: &FirmConfig) -> Vec<(&'static str, &Secret)> {
         }
     });
     secrets.extend(casepeer.hooks.values().map(|hook| ("casepeer.hooks", hook)));
+    secrets.extend(casepeer.proxy_login.as_ref().map(|login| ("casepeer.proxy_login", login)));
     let mail = casepeer.mail.as_ref().and_then(|mail| mail.password.as_ref());
     secrets.extend(mail.map(|password| ("casepeer.mail.password", password)));
     secrets

@@ -29,6 +29,8 @@ pub struct CallsAsked {
     pub priority: Priority,
     /// How many at most; none, if only to pass on what was learned.
     pub wanted: u64,
+    /// Calls that were made without a block, such as by a person at the command line.
+    pub made: u64,
     /// What holds until a vendor has announced something.
     pub assumed: Allowance,
     /// What the vendor announced of late.
@@ -148,8 +150,13 @@ impl Ledger {
         let now = now.as_millisecond();
         self.take_back(&ask.unspent);
         self.roll_over(now);
+        // What the vendor announces counts these too, so they come before it.
+        self.spent += ask.made;
         self.learn(ask, now);
         let tenth = now.div_euclid(self.tenth_ms());
+        if ask.made > 0 {
+            *self.tenths.entry(tenth).or_default() += ask.made;
+        }
         self.tenths.retain(|at, _| *at >= tenth - TENTHS);
         let allowance = self.allowance;
         let block = |calls, ms: i64| Block { calls, tenth, span: SignedDuration::from_millis(ms), allowance };
@@ -290,6 +297,7 @@ mod tests {
         CallsAsked {
             priority,
             wanted,
+            made: 0,
             assumed: Allowance::HIGHLEVEL,
             announced: Announced::default(),
             closed_for: None,

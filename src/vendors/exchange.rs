@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::announced::announced;
 use super::classify;
 use super::guard::{self, Guard, PublicOnly, Refused, Resolver, SystemResolver, Way};
+use super::network::{broken_off, transport_failure, usual};
 use super::redact::harmless;
 use super::wire::{method, request_id};
 use crate::clock::SharedClock;
@@ -18,10 +19,6 @@ use crate::domain::{Announced, CallClass};
 use crate::operations::{Effect, Request, Response};
 use crate::telemetry::{TraceId, span_id};
 
-/// How long a whole exchange may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// How long it may take to connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 /// The longest a vendor may make us wait by `Retry-After`.
@@ -30,7 +27,7 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
 /// The HTTP client all vendors share, and the only way out of this program: every request passes the [`Guard`].
 #[derive(Clone)]
 pub struct HttpClient {
-    client: reqwest::Client,
+    pub(super) client: reqwest::Client,
     /// For addresses that nobody configured; made when there is one.
     public: Arc<OnceLock<reqwest::Client>>,
     resolver: Arc<dyn Resolver>,
@@ -179,7 +176,7 @@ impl HttpClient {
 
     /// The same with another way to find the addresses of hosts that nobody configured.
     pub fn with_resolver(clock: SharedClock, guard: Guard, resolver: Arc<dyn Resolver>) -> Self {
-        let client = build(reqwest::Client::builder());
+        let client = usual(reqwest::Client::builder());
         Self { client, public: Arc::default(), resolver, guard: Arc::new(guard), clock }
     }
 
@@ -223,7 +220,7 @@ impl HttpClient {
     fn public(&self) -> &reqwest::Client {
         let make = || {
             let resolver = Arc::new(PublicOnly(Arc::clone(&self.resolver)));
-            build(reqwest::Client::builder().no_proxy().dns_resolver(resolver))
+            usual(reqwest::Client::builder().no_proxy().dns_resolver(resolver))
         };
         self.public.get_or_init(make)
     }
@@ -341,19 +338,6 @@ impl HttpClient {
     }
 }
 
-/// # Panics
-/// When the system has no usable TLS, which no configuration can mend.
-fn build(builder: reqwest::ClientBuilder) -> reqwest::Client {
-    builder
-        .timeout(TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        // A credential must not follow a redirect to somewhere else, and nothing is gained by one to the same host.
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("casebridge/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .expect("the TLS library starts")
-}
-
 /// Reads an answer to its end, up to a size.
 async fn whole(mut answer: reqwest::Response) -> Result<Answer, NoAnswer> {
     let (status, headers, url) = (answer.status(), answer.headers().clone(), answer.url().clone());
@@ -375,26 +359,4 @@ fn message(body: &Value) -> String {
         Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; "),
         _ => String::new(),
     }
-}
-
-/// What an exchange that broke off after the request left is.
-fn broken_off(effect: Effect) -> CallClass {
-    match effect {
-        Effect::Create => CallClass::Ambiguous,
-        Effect::Read | Effect::Idempotent => CallClass::Timeout,
-    }
-}
-
-fn transport_failure(error: &reqwest::Error, effect: Effect) -> Failure {
-    // The error's own text has the URL in it, whose query may name a person.
-    let (class, detail) = if error.is_connect() {
-        (CallClass::Unreachable, "could not be reached")
-    } else if error.is_timeout() {
-        (broken_off(effect), "did not answer in time")
-    } else if error.is_builder() {
-        (CallClass::Rejected, "was given a request that cannot be sent")
-    } else {
-        (broken_off(effect), "broke off the connection")
-    };
-    Failure { class, retry_after: None, detail: detail.into(), answer: None }
 }

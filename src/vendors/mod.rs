@@ -1,13 +1,13 @@
 //! The vendors' APIs as authorised HTTP clients. What is called is data from [`crate::operations`]; here it is sent,
 //! timed, and its result classed. Nothing is retried here: the queue retries, visibly and durably.
 
-pub mod action;
 mod announced;
 pub mod casepeer;
 mod classify;
 mod exchange;
 mod guard;
 pub mod highlevel;
+mod network;
 pub mod notify;
 mod oauth;
 mod redact;

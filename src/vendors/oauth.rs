@@ -11,6 +11,7 @@ use oauth2::{HttpRequest, HttpResponse, RedirectUrl, RequestTokenError};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 
 use super::exchange::NoAnswer;
+use super::network::tls_problem;
 use super::{Failure, HttpClient};
 use crate::config::Secret;
 use crate::domain::{CallClass, System};
@@ -198,7 +199,10 @@ pub(super) fn unreachable(none: &NoAnswer) -> TokenError {
         NoAnswer::Transport(error) if error.is_timeout() => {
             (CallClass::Unreachable, "did not answer in time".to_owned())
         }
-        NoAnswer::Transport(_) => (CallClass::Unreachable, "could not be reached".to_owned()),
+        NoAnswer::Transport(error) => {
+            let why = tls_problem(error).unwrap_or_else(|| "could not be reached".to_owned());
+            (CallClass::Unreachable, why)
+        }
         NoAnswer::TooLarge(_) => (CallClass::Unreachable, none.to_string()),
     };
     TokenError::Unavailable(failure(class, detail))

@@ -137,3 +137,40 @@ async fn a_hook_the_configuration_names_is_called_as_it_is_written() {
     let http = client(&[&named.uri()], &["127.0.0.1"]);
     assert_eq!(deliver(&http, &format!("{}/hook", named.uri())).await.unwrap(), 204);
 }
+
+/// A server of TCP that does this with the one connection it takes.
+async fn of_tcp<Done: Future<Output = ()> + Send>(
+    with: impl FnOnce(tokio::net::TcpStream) -> Done + Send + 'static,
+) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { with(listener.accept().await.unwrap().0).await });
+    url
+}
+
+#[tokio::test]
+async fn a_vendor_that_does_not_answer_as_it_should_is_told_of_in_words() {
+    let silent = of_tcp(async |stream| {
+        let _stream = stream;
+        std::future::pending().await
+    })
+    .await;
+    let brief = of_tcp(async |stream| drop(stream)).await;
+    let endless = server(ResponseTemplate::new(200).set_body_bytes(vec![b' '; 8 * 1024 * 1024 + 1])).await;
+    let nowhere = server(ResponseTemplate::new(302)).await;
+    let too_long = "answered 200 with more than 8388608 bytes";
+    for (url, class, words) in [
+        (silent, CallClass::Timeout, "did not answer in time"),
+        (brief, CallClass::Timeout, "broke off the connection"),
+        (endless.uri(), CallClass::Timeout, too_long),
+        (nowhere.uri(), CallClass::Rejected, "answered 302, a redirect to nowhere"),
+        ("http://127.0.0.1:1".to_owned(), CallClass::Unreachable, "could not be reached"),
+    ] {
+        let http = client(&[&url], &[]);
+        let mut request = highlevel::get_location("loc");
+        request.timeout = Some(std::time::Duration::from_millis(500));
+        let asked = http.send(&url, super::exchange::Credential::None, &request, None, &[]).await;
+        let failure = asked.result.unwrap_err();
+        assert_eq!((failure.class, failure.detail.as_str()), (class, words), "{url}");
+    }
+}

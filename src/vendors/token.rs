@@ -31,6 +31,10 @@ pub trait TokenSource: Send + Sync {
     async fn token(&self) -> Result<Granted, Failure>;
     /// Another one than those that the vendor refused to this call, the last of them just now; none if there is none.
     async fn instead_of(&self, refused: &[Secret]) -> Result<Option<Granted>, Failure>;
+    /// How many calls of the vendor it has made for tokens since this was last asked.
+    fn take_calls(&self) -> u64 {
+        0
+    }
     /// What a person does to have a missing scope granted.
     fn how_to_grant(&self, scope: &str) -> String;
     /// What a person does when the vendor takes no token any more.

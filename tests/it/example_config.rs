@@ -74,6 +74,19 @@ fn the_example_is_accepted_with_every_setting_on() {
     let config = directory.path().join("everything.toml");
     std::fs::write(&config, everything()).unwrap();
     let mut environment = secrets();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let pem = [
+        ("CA", made.cert.pem()),
+        ("CERTIFICATE", made.cert.pem()),
+        ("KEY", made.signing_key.serialize_pem()),
+    ];
+    for (key, text) in pem {
+        let file = directory.path().join(key);
+        std::fs::write(&file, text).unwrap();
+        environment.insert(format!("CASEBRIDGE_FIRMS__0__CASEPEER__TLS__{key}"), file.display().to_string());
+    }
+    environment.insert("CASEBRIDGE_FIRMS__0__CASEPEER__PROXY".into(), NOWHERE.into());
+    environment.insert("ACME_PROXY_LOGIN".into(), "user:password".into());
     for key in [
         "1__CASEPEER__BASE_URL",
         "1__CASEPEER__AUTH__TOKEN_URL",

@@ -122,6 +122,7 @@ impl Bridge {
             System::CasePeer => {
                 let (holder, client) =
                     connections.account_of(&id).ok_or_else(|| NotConnected::NoFirm(id.clone(), system))?;
+                connections.note_call(&holder);
                 let issued = client.exchange(&code, &connections.verifier(&journey)).await;
                 let issued = issued.map_err(|error| NotConnected::by(system, &error))?;
                 self.store.save_tokens(&holder, &kept(issued), None).await?;
@@ -142,6 +143,7 @@ impl Bridge {
         let (connections, system) = (&self.connections, System::HighLevel);
         let app = connections.app.as_ref().filter(|_| firm.is_connected_by_browser);
         let app = app.ok_or_else(|| NotConnected::NoFirm(firm.id.clone(), system))?;
+        connections.note_call(&Holder::Location(firm.location.clone()));
         let grant = app.exchange(Some(surface), code).await;
         let grant = grant.map_err(|error| NotConnected::by(system, &error))?;
         let (scopes, by_agency) = connections.accept(firm, grant).await?;

@@ -30,7 +30,7 @@ use super::{Bridge, Firm};
 use crate::clock::SharedClock;
 use crate::config::Secret;
 use crate::crypto::Keyring;
-use crate::domain::{FirmId, System};
+use crate::domain::{Announced, FirmId, System};
 use crate::operations::highlevel::scopes;
 use crate::store::{Credential, Holder, SharedStore};
 use crate::vendors::casepeer::AccountClient;
@@ -64,6 +64,8 @@ pub struct Connections {
     instance: String,
     /// Each lock is held while its token is renewed, so that one renewal serves all who wait.
     present: Mutex<HashMap<Holder, Slot>>,
+    /// Calls that were made for tokens and are not counted yet.
+    calls: std::sync::Mutex<HashMap<Holder, u64>>,
 }
 
 type Slot = Arc<Mutex<Held>>;
@@ -114,7 +116,16 @@ impl Connections {
     ) -> Self {
         let instance = uuid::Uuid::now_v7().to_string();
         let (accounts, present) = (RwLock::default(), Mutex::default());
-        Self { app, accounts, own, store, clock, keyring, instance, present }
+        Self { app, accounts, own, store, clock, keyring, instance, present, calls: Default::default() }
+    }
+
+    /// Notes a call that is made for a token: it is one of those that the vendor allows.
+    fn note_call(&self, holder: &Holder) {
+        *self.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(holder.clone()).or_default() += 1;
+    }
+
+    fn take_calls(&self, holder: &Holder) -> u64 {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(holder).unwrap_or_default()
     }
 
     /// Whether there is a Marketplace app.
@@ -314,6 +325,10 @@ impl TokenSource for FirmTokens {
         Ok(is_new.then_some(other))
     }
 
+    fn take_calls(&self) -> u64 {
+        self.connections.take_calls(&self.holder)
+    }
+
     fn how_to_grant(&self, scope: &str) -> String {
         format!("{} {}`", scopes::how_to_grant(scope).trim_end_matches('`'), self.firm)
     }
@@ -341,6 +356,12 @@ impl Bridge {
                 && let Err(failure) = firm.casepeer.keep_credential().await
             {
                 tracing::warn!(firm = %firm.id, "the connection to CASEpeer cannot be kept up: {failure}");
+            }
+            for (system, calls) in [
+                (System::HighLevel, firm.highlevel.take_token_calls()),
+                (System::CasePeer, firm.casepeer.take_token_calls()),
+            ] {
+                self.count_calls(&firm, system, calls, Announced::default()).await;
             }
         }
     }

@@ -172,19 +172,24 @@ impl Connections {
                 return self.refresh_account(&stored.holder, refresh).await;
             }
             (Holder::Location(location), None, Some(company)) => {
+                self.note_call(&stored.holder);
                 self.make_location_token(company, location).await
             }
             (_, None, _) => return Err(NotRenewed::Refused("it came without a refresh token".into())),
-            (holder, Some(refresh), _) => match self.app()?.refresh(refresh, granted_to(holder)).await {
-                Err(TokenError::Refused(word)) => self.reconnect(holder, &word).await,
-                other => other.map_err(Into::into),
-            },
+            (holder, Some(refresh), _) => {
+                self.note_call(holder);
+                match self.app()?.refresh(refresh, granted_to(holder)).await {
+                    Err(TokenError::Refused(word)) => self.reconnect(holder, &word).await,
+                    other => other.map_err(Into::into),
+                }
+            }
         };
         renewed.and_then(|grant| self.belongs(grant, &stored.holder)).map(tokens)
     }
 
     async fn refresh_account(&self, holder: &Holder, refresh: &Secret) -> Result<Tokens, NotRenewed> {
         let client = self.client(holder).ok_or(NotRenewed::NotConnected)?;
+        self.note_call(holder);
         let issued = client.refresh(refresh).await;
         let issued = issued.map_err(|error| NotRenewed::by(System::CasePeer, error))?;
         if client.rotates() && issued.refresh.is_none() {
@@ -203,8 +208,10 @@ impl Connections {
             other => other.into(),
         };
         let app = self.app()?;
+        self.note_call(holder);
         let code = app.reconnect(granted_to(holder), holder.id()).await;
         let code = code.map_err(|error| explain(error, "reconnect"))?;
+        self.note_call(holder);
         let grant = app.exchange(None, &code).await;
         grant.map_err(|error| explain(error, "reconnect's code"))
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
-use super::{Cached, Firm, Firms, Index};
+use super::{Cached, Door, Doors, Firm, Firms, Index};
 use crate::domain::FirmId;
 use crate::rules::SyncRules;
 
@@ -34,8 +34,9 @@ impl Index {
             })
             .collect();
         let now = |firm: &Arc<Firm>| Arc::clone(&all[&firm.id]);
-        let renewed = |known: &HashMap<[u8; 32], Arc<Firm>>| {
-            known.iter().map(|(token, firm)| (*token, now(firm))).collect()
+        let renewed = |known: &Doors| {
+            let door = |door: &Door| Door { firm: now(&door.firm), until: door.until };
+            known.iter().map(|(token, known)| (*token, door(known))).collect()
         };
         Self {
             all: self.all.iter().map(now).collect(),

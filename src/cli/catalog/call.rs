@@ -21,7 +21,6 @@ use crate::operations::catalog::{Entry, System, nearest};
 use crate::operations::highlevel::scopes::{how_to_grant, is_granted};
 use crate::operations::{Carrier, Effect, Request};
 use crate::store::{Holder, SharedStore};
-use crate::vendors::action;
 
 /// The largest file that is read for `--body`, in bytes.
 const LARGEST_FILE: u64 = 4 * 1024 * 1024;
@@ -70,7 +69,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         check_scope(&request, settings, &bridge.store).await?;
         return say(&dry::text(entry, &request, &config.highlevel.base_url, &firm.casepeer, key.as_deref()));
     }
-    let exchange = action::run(entry.system, &request, &firm.highlevel, &firm.casepeer, key.as_deref()).await;
+    let vendor = entry.system.vendor().expect("no request is built of one of the bridge's own entries");
+    let exchange = bridge.call(&firm, vendor, &request, key.as_deref()).await;
     if let Some(status) = exchange.status() {
         note(&format!("{} answered {status} in {} ms", exchange.target, exchange.duration.as_millis()));
     }

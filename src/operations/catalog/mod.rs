@@ -38,6 +38,15 @@ impl System {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::HighLevel, Self::CasePeer, Self::Casebridge];
 
+    /// The vendor that is called; none of the bridge's own entries, which are triggers.
+    pub fn vendor(self) -> Option<crate::domain::System> {
+        match self {
+            Self::HighLevel => Some(crate::domain::System::HighLevel),
+            Self::CasePeer => Some(crate::domain::System::CasePeer),
+            Self::Casebridge => None,
+        }
+    }
+
     /// The word in lists.
     pub fn as_str(self) -> &'static str {
         match self {

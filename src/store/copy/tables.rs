@@ -193,6 +193,8 @@ const FLOW: &[Table] = &[
             ("link", Bytes),
             ("firm", Text),
             ("expires_at", Integer),
+            // These three are of a way that was never taken, and empty: a browser's attempt is in its cookie. They go when
+            // a migration may take columns away.
             ("begun_at", Integer),
             ("state", Bytes),
             ("browser", Bytes),

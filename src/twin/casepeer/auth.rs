@@ -55,9 +55,21 @@ pub(super) struct Auth {
     revoked: HashSet<String>,
     /// Static tokens beside the twin's own.
     accepted: HashSet<String>,
+    /// What the client may prove itself with; the twin's own while there are none.
+    client_secrets: Vec<String>,
 }
 
 impl Auth {
+    /// Accepts these secrets of the client, as while one is exchanged.
+    pub(super) fn set_client_secrets(&mut self, secrets: &[&str]) {
+        self.client_secrets = secrets.iter().map(|secret| (*secret).to_owned()).collect();
+    }
+
+    fn is_client(&self, secret: &str) -> bool {
+        let is_own = self.client_secrets.is_empty() && secret == CLIENT_SECRET;
+        is_own || self.client_secrets.iter().any(|known| known == secret)
+    }
+
     /// Refuses this token from now on.
     pub(super) fn revoke(&mut self, token: &str) {
         self.revoked.insert(token.to_owned());
@@ -160,7 +172,7 @@ pub(super) fn token(session: &mut Session<'_>, call: &Call) -> Answer {
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let (id, secret) =
         basic(call).unwrap_or_else(|| (field("client_id").into(), field("client_secret").into()));
-    if id != CLIENT_ID || secret != CLIENT_SECRET {
+    if id != CLIENT_ID || !session.state.auth.is_client(&secret) {
         return Err(problem(401, "invalid_client"));
     }
     let invalid = || problem(400, "invalid_grant");

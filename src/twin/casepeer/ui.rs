@@ -322,6 +322,11 @@ impl CasePeer {
         self.vendor.lock().auth.revoke(token);
     }
 
+    /// The client secrets that are good from now on, instead of those before: old and new while one is exchanged.
+    pub fn set_client_secrets(&self, secrets: &[&str]) {
+        self.vendor.lock().auth.set_client_secrets(secrets);
+    }
+
     /// Accepts this static token from now on, also one that was revoked.
     pub fn accept_token(&self, token: &str) {
         self.vendor.lock().auth.accept(token);

@@ -1,6 +1,7 @@
 //! The credential of a CASEpeer account.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
@@ -36,6 +37,7 @@ pub struct ClientTokens {
     client: AccountClient,
     /// Held while a token is fetched, so that one fetch serves all who wait.
     current: Mutex<Option<Current>>,
+    calls: AtomicU64,
 }
 
 struct Current {
@@ -46,7 +48,7 @@ struct Current {
 impl ClientTokens {
     /// Tokens of this client.
     pub fn new(http: HttpClient, client: AccountClient) -> Self {
-        Self { http, client, current: Mutex::new(None) }
+        Self { http, client, current: Mutex::new(None), calls: AtomicU64::new(0) }
     }
 
     async fn token(&self, refused: Option<&Secret>) -> Result<Secret, Failure> {
@@ -59,6 +61,7 @@ impl ClientTokens {
             return Ok(known.token.clone());
         }
         *current = None;
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let issued = self.client.client_credentials().await.map_err(failed)?;
         let life = issued.life.unwrap_or(UNSTATED_LIFE);
         // A token that lives shorter than it is renewed ahead would be asked for at every call.
@@ -102,6 +105,15 @@ impl Auth {
                 Ok(other.map(|granted| granted.token))
             }
             Source::None => Ok(None),
+        }
+    }
+
+    /// How many calls were made for tokens since this was last asked.
+    pub(super) fn take_calls(&self) -> u64 {
+        match &self.source {
+            Source::Client(tokens) => tokens.calls.swap(0, Ordering::Relaxed),
+            Source::Kept(tokens) => tokens.take_calls(),
+            Source::None => 0,
         }
     }
 

@@ -177,14 +177,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_is_told_without_the_servers_words() {
-        for (answer, class) in [
-            ("550 no 123@bcc.casepeer.com here\r\n", CallClass::Rejected),
-            ("451 try 123@bcc.casepeer.com later\r\n", CallClass::RateLimited),
+        for (answer, class, words) in [
+            (
+                "550 no 123@bcc.casepeer.com here\r\n",
+                CallClass::Rejected,
+                "the mail server refused it with 550",
+            ),
+            (
+                "451 try 123@bcc.casepeer.com later\r\n",
+                CallClass::RateLimited,
+                "the mail server cannot take it now (451)",
+            ),
         ] {
             let (port, _told) = server(answer).await;
             let failure = mailer(port).send(Some(&mail()), None).await.unwrap_err();
             assert_eq!(failure.class, class, "{failure}");
-            assert!(!failure.detail.contains("123@"), "{failure}");
+            assert_eq!(failure.detail, words);
         }
     }
 
@@ -192,5 +200,26 @@ mod tests {
     async fn without_a_server_nothing_was_sent() {
         let failure = mailer(1).send(Some(&mail()), None).await.unwrap_err();
         assert_eq!(failure.class, CallClass::Unreachable, "{failure}");
+        assert_eq!(failure.detail, "the mail server could not be reached");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_breaks_off_may_have_kept_the_mail() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move { drop(listener.accept().await) });
+        let failure = mailer(port).send(Some(&mail()), None).await.unwrap_err();
+        assert_eq!(
+            (failure.class, failure.detail.as_str()),
+            (CallClass::Ambiguous, "the mail server broke off")
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_no_address_is_not_mailed_to() {
+        let mail =
+            json!({ "to": "nowhere", "subject": "Note", "text": "Called back" }).to_string().into_bytes();
+        let failure = mailer(1).send(Some(&mail), None).await.unwrap_err();
+        assert_eq!(failure.detail, "the mail's recipient is not an address");
     }
 }

@@ -33,7 +33,10 @@ const MOST_PAGES: usize = 50;
 
 /// An authorised client of one account.
 pub struct CasePeerClient {
+    /// The way to the account itself.
     http: HttpClient,
+    /// The way to hooks, which are others' and see no certificate of ours.
+    to_hooks: HttpClient,
     base_url: String,
     hooks: BTreeMap<String, Secret>,
     mailer: Option<Mailer>,
@@ -44,13 +47,22 @@ pub struct CasePeerClient {
 }
 
 impl CasePeerClient {
-    /// A client with a firm's address and credential. Without an address, the profile's own is used.
-    pub fn new(http: HttpClient, firm: &CasePeerConfig, profile: Profile, tokens: Source) -> Self {
+    /// A client with a firm's address, way there and credential. Without an address, the profile's own is used.
+    ///
+    /// # Errors
+    /// What is wrong with the firm's way there, beside its key.
+    pub fn new(
+        to_hooks: HttpClient,
+        firm: &CasePeerConfig,
+        profile: Profile,
+        tokens: Source,
+    ) -> Result<Self, String> {
+        let http = to_hooks.by_way_of(firm)?;
         let base_url = if firm.base_url.is_empty() { profile.base_url() } else { &firm.base_url };
         let (auth, pace) = (Auth::new(firm.auth.clone(), tokens), Pace::new(profile.limits()));
         let mailer = firm.mail.as_ref().map(Mailer::new);
         let (base_url, hooks, words) = (base_url.to_owned(), firm.hooks.clone(), Words::default());
-        Self { auth, http, base_url, hooks, mailer, pace, words, profile }
+        Ok(Self { auth, http, to_hooks, base_url, hooks, mailer, pace, words, profile })
     }
 
     /// Where the account's API is.
@@ -162,6 +174,20 @@ impl CasePeerClient {
         body: Option<Vec<u8>>,
         idempotency_key: Option<&str>,
     ) -> Exchange {
+        self.send_over(request, body, idempotency_key).await.after(self.take_token_calls())
+    }
+
+    /// How many calls were made for tokens since this was last asked; those of what is sent are in its count.
+    pub fn take_token_calls(&self) -> u64 {
+        self.auth.take_calls()
+    }
+
+    async fn send_over(
+        &self,
+        request: &Request,
+        body: Option<Vec<u8>>,
+        idempotency_key: Option<&str>,
+    ) -> Exchange {
         let call = Call { started_at: self.http.clock().now(), timer: Instant::now() };
         let body = body.or_else(|| request.bytes());
         let headers: Vec<_> =
@@ -171,7 +197,7 @@ impl CasePeerClient {
         match (request.carrier, self.hooks.get(request.operation), &self.mailer) {
             (Carrier::Api, ..) => {}
             (Carrier::Hook, Some(hook), _) => {
-                return self.http.send(hook.reveal(), Credential::None, request, body, &[]).await;
+                return self.to_hooks.send(hook.reveal(), Credential::None, request, body, &[]).await;
             }
             (Carrier::Mail, _, Some(mailer)) => {
                 return call.ended(request, mailer.send(body.as_deref(), idempotency_key).await);

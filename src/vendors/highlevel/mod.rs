@@ -46,6 +46,15 @@ impl HighLevelClient {
     /// Sends a request; `body` replaces the request's own with the exact bytes that were written down before. A token
     /// that is refused is replaced by another, as long as there is one: what HighLevel answers with 401 it has not done.
     pub async fn send(&self, request: &Request, body: Option<Vec<u8>>) -> Exchange {
+        self.send_as(request, body).await.after(self.take_token_calls())
+    }
+
+    /// How many calls were made for tokens since this was last asked; those of [`HighLevelClient::send`] are in its count.
+    pub fn take_token_calls(&self) -> u64 {
+        self.tokens.take_calls()
+    }
+
+    async fn send_as(&self, request: &Request, body: Option<Vec<u8>>) -> Exchange {
         let body = body.or_else(|| request.bytes());
         let started_at = self.http.clock().now();
         let mut granted = match self.tokens.token().await {

@@ -102,9 +102,10 @@ fn check(keys: &[ParsedPublicKey], signature: &str, body: &[u8]) -> Result<(), R
 }
 
 /// Accepts a Workflow's webhook, whose secret URL has already named the firm, if it carries the firm's secret header
-/// (`expected` is `None` where the firm has set none). Compared in constant time.
-pub fn verify_secret_header(
-    expected: Option<&[u8]>,
+/// (`expected` is `None` where the firm has set none; while it is exchanged there are several, and any will do). Compared
+/// in constant time.
+pub fn verify_secret_header<'a>(
+    expected: Option<impl IntoIterator<Item = &'a [u8]>>,
     given: Option<&[u8]>,
     body: Bytes,
 ) -> Result<Verified, Refusal> {
@@ -112,7 +113,10 @@ pub fn verify_secret_header(
         (None, _) => {}
         (Some(_), None) => return Err(Refusal::Missing),
         (Some(expected), Some(given)) => {
-            constant_time::verify_slices_are_equal(expected, given).map_err(|_| Refusal::Mismatch)?;
+            let is_it = |known| constant_time::verify_slices_are_equal(known, given).is_ok();
+            if !expected.into_iter().any(is_it) {
+                return Err(Refusal::Mismatch);
+            }
         }
     }
     Ok(Verified { body, proof: Proof::SecretUrl })
@@ -184,11 +188,16 @@ mod tests {
 
     #[test]
     fn a_secret_header_must_be_there_and_right() {
-        let check = |expected, given| verify_secret_header(expected, given, Bytes::new()).map(|_| ());
+        let check = |expected: Option<&[&'static [u8]]>, given: Option<&[u8]>| {
+            let expected = expected.map(|all| all.iter().copied());
+            verify_secret_header(expected, given, Bytes::new()).map(|_| ())
+        };
         assert_eq!(check(None, None), Ok(()));
-        assert_eq!(check(Some(b"s3cret"), Some(b"s3cret")), Ok(()));
-        assert_eq!(check(Some(b"s3cret"), None), Err(Refusal::Missing));
-        assert_eq!(check(Some(b"s3cret"), Some(b"s3creT")), Err(Refusal::Mismatch));
+        assert_eq!(check(Some(&[b"s3cret"]), Some(b"s3cret")), Ok(()));
+        assert_eq!(check(Some(&[b"new", b"s3cret"]), Some(b"s3cret")), Ok(()));
+        assert_eq!(check(Some(&[b"s3cret"]), None), Err(Refusal::Missing));
+        assert_eq!(check(Some(&[b"s3cret"]), Some(b"s3creT")), Err(Refusal::Mismatch));
+        assert_eq!(check(Some(&[]), Some(b"")), Err(Refusal::Mismatch));
     }
 
     proptest! {

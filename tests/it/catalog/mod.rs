@@ -9,9 +9,9 @@ mod verbs;
 use std::sync::Arc;
 
 use casebridge::bridge::Firm;
+use casebridge::domain;
 use casebridge::operations::catalog::{self, Entry, Kind, System};
 use casebridge::vendors::Exchange;
-use casebridge::vendors::action;
 use serde_json::{Map, Value};
 
 use crate::support::Installation;
@@ -29,7 +29,10 @@ async fn call(firm: &Firm, id: &str, given: Value) -> Exchange {
         .request_for(&given, &firm.location, firm.casepeer.profile())
         .unwrap_or_else(|wrong| panic!("{id}: {wrong}"));
     let key = (entry.system == System::CasePeer).then(|| format!("key-of-{id}"));
-    action::run(entry.system, &request, &firm.highlevel, &firm.casepeer, key.as_deref()).await
+    match entry.system.vendor().expect("a vendor's action") {
+        domain::System::HighLevel => firm.highlevel.send(&request, None).await,
+        domain::System::CasePeer => firm.casepeer.send(&request, None, key.as_deref()).await,
+    }
 }
 
 /// An entry's examples as parameters.

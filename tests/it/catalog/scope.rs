@@ -8,7 +8,7 @@ use casebridge::config::Secret;
 use casebridge::domain::CallClass;
 use casebridge::operations::catalog::{self, System};
 use casebridge::vendors::highlevel::HighLevelClient;
-use casebridge::vendors::{Failure, Granted, Guard, HttpClient, TokenSource, action};
+use casebridge::vendors::{Failure, Granted, Guard, HttpClient, TokenSource};
 
 use super::requests::recorder;
 use super::{actions, examples, firm};
@@ -51,7 +51,7 @@ async fn an_action_without_its_scope_is_not_sent() {
     for entry in actions(System::HighLevel) {
         let Some(scope) = &entry.scope else { continue };
         let request = entry.request(&examples(entry), &firm.location).unwrap();
-        let exchange = action::run(entry.system, &request, &without, &firm.casepeer, None).await;
+        let exchange = without.send(&request, None).await;
         let failure = exchange.result.unwrap_err();
         assert_eq!(failure.class, CallClass::Unpermitted, "{}", entry.id);
         assert_eq!(failure.detail, format!("was not sent: grant {scope}"));
@@ -61,5 +61,5 @@ async fn an_action_without_its_scope_is_not_sent() {
     let entry = catalog::find("workflows.get-workflow").unwrap();
     let request = entry.request(&examples(entry), &firm.location).unwrap();
     let with = client(&["workflows.readonly"]);
-    assert!(action::run(entry.system, &request, &with, &firm.casepeer, None).await.result.is_ok());
+    assert!(with.send(&request, None).await.result.is_ok());
 }

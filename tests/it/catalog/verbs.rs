@@ -160,6 +160,15 @@ async fn a_call_prints_the_answer_or_why_there_is_none() {
         text(&output.stderr)
     );
     assert_eq!(note("contactId=c-3").status.code(), Some(75));
+
+    // All three count, for this process is not the only one.
+    let listed = Command::new(env!("CARGO_BIN_EXE_casebridge"))
+        .current_dir(directory.path())
+        .args(["firms", "list", "--json"])
+        .output()
+        .unwrap();
+    let rows: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(rows[0]["quotas"][0]["spent_today"], 3, "{rows}");
 }
 
 #[tokio::test]

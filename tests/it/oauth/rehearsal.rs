@@ -1,33 +1,32 @@
 //! A year of a firm with two instances: tokens end daily and hourly and are renewed by both at once, every secret is
-//! exchanged twice, and each exchange goes as the handbook says. No webhook is lost, no call is made with a token
-//! that is no good.
+//! exchanged twice, what senders prove themselves with as well as what the bridge does, and each exchange goes as the
+//! handbook says. No webhook is lost, no call is made with a token that is no good.
+
+mod exchange;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use casebridge::bridge::{Bridge, Worker, WorkerOptions};
-use casebridge::clock::{Clock, ManualClock};
+use casebridge::clock::ManualClock;
 use casebridge::config;
 use casebridge::domain::EventState;
 use casebridge::http::{self, Listener, Readiness, Shared};
 use casebridge::operations::casepeer::health;
 use casebridge::operations::highlevel::get_location;
-use casebridge::store::{SealedPlace, SharedStore};
+use casebridge::store::SharedStore;
 use casebridge::twin::{NewContact, NewLead, Twin, TwinConfig};
 use jiff::SignedDuration;
 use tempfile::TempDir;
 
+use self::exchange::Senders;
 use super::{ALL, Browser, account, by_browser, link};
 use crate::store::PostgresDatabase;
 use crate::story::{ada, grace};
 use crate::support::{Vendors, clock, configuration_text};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
-const INBOUND: &str = "twin-inbound";
 
 /// How the firm proves itself to its vendors.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,15 +53,10 @@ struct World {
     directory: TempDir,
     database: PostgresDatabase,
     text: String,
-    webhook_secret: String,
+    senders: Senders,
+    http: reqwest::Client,
     instances: Vec<Instance>,
     people: usize,
-}
-
-/// Replaces the line of the configuration that begins so.
-fn set(text: &str, key: &str, value: &str) -> String {
-    let old = text.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("no {key}"));
-    text.replace(old, &format!("{key}{value}"))
 }
 
 fn file(directory: &Path, name: &str, secret: &str) -> String {
@@ -74,7 +68,12 @@ impl World {
     async fn begin(by: By) -> Option<Self> {
         let (database, clock) = (PostgresDatabase::create().await?, clock());
         let config = TwinConfig { unlimited: true, ..TwinConfig::new(clock.clone()) };
-        let webhook_secret = config.webhook_secret.clone();
+        let senders = Senders {
+            inbound: config.inbound_token.clone(),
+            signing: config.webhook_secret.clone(),
+            workflow: "workflow-token-of-acme".into(),
+            header: "workflow-secret".into(),
+        };
         let twin = Twin::start(config).await.unwrap();
         let directory = TempDir::new().unwrap();
         let (highlevel, casepeer) = (twin.highlevel.url(), twin.casepeer.url());
@@ -85,22 +84,22 @@ impl World {
             highlevel_token: "twin-token",
             casepeer_url: &casepeer,
             casepeer_token: "twin-token",
-            inbound_token: INBOUND,
-            webhook_secret: &webhook_secret,
+            inbound_token: &senders.inbound,
+            webhook_secret: &senders.signing,
         };
         let mut text = configuration_text(directory.path(), &vendors, "[firms.sync]\n");
         if by == By::Browser {
             text = by_browser(&text, directory.path(), ALL, "twinapp0000000000000000a-x");
             text = account::by_account(&text, directory.path(), "");
         }
-        let instances = Vec::new();
+        let (instances, http) = (Vec::new(), reqwest::Client::builder().no_proxy().build().unwrap());
         let mut world =
-            Self { by, twin, clock, directory, database, text, webhook_secret, instances, people: 0 };
+            Self { by, twin, clock, directory, database, text, senders, http, instances, people: 0 };
         for name in ["one", "other"] {
             let instance = world.start(name).await;
             world.instances.push(instance);
         }
-        world.twin.set_bridge_by(&world.instances[0].url, INBOUND, &world.webhook_secret);
+        world.send_to(0);
         if by == By::Browser {
             world.connect().await;
         }
@@ -149,14 +148,29 @@ impl World {
         }
     }
 
-    /// A contact and a lead come into being, and their webhooks reach one instance or the other.
+    /// The senders' webhooks go to this instance.
+    fn send_to(&self, number: usize) {
+        let Senders { inbound, signing, .. } = &self.senders;
+        self.twin.set_bridge_by(&self.instances[number].url, inbound, signing);
+    }
+
+    /// A Workflow's webhook about a contact, with these secrets; how it is answered.
+    async fn workflow(&self, contact: &str, secrets: &Senders) -> u16 {
+        let url = format!("{}/webhooks/highlevel/{}", self.instances[self.people % 2].url, secrets.workflow);
+        let location = self.twin.highlevel.location();
+        let body = format!(r#"{{"contact_id":"{contact}","location":{{"id":"{location}"}}}}"#);
+        let sending = self.http.post(url).header("X-Bridge-Secret", &secrets.header).body(body);
+        sending.send().await.unwrap().status().as_u16()
+    }
+
+    /// A contact and a lead come into being, a Workflow runs, and their webhooks reach one instance or the other.
     async fn traffic(&mut self) {
         self.people += 1;
         let email = |side: &str| format!("{side}{}@example.com", self.people);
-        let at = &self.instances[self.people % 2].url;
-        self.twin.set_bridge_by(at, INBOUND, &self.webhook_secret);
+        self.send_to(self.people % 2);
         let contact = NewContact { email: email("contact"), phone: String::new(), ..ada() };
-        self.twin.highlevel.create_contact(contact);
+        let contact = self.twin.highlevel.create_contact(contact);
+        assert_eq!(self.workflow(&contact, &self.senders).await, 202);
         let lead = NewLead { email: email("lead"), phone: String::new(), ..grace() };
         self.twin.casepeer.create_lead(lead);
         self.settle().await;
@@ -186,79 +200,6 @@ impl World {
                 firm.casepeer.send(&health(firm.casepeer.profile()).unwrap(), None, None).await
             };
             assert_eq!(asked.status(), Some(200), "{:?}", asked.result);
-        }
-    }
-
-    /// The envelope key: the new one last, restart all; then first, restart all; seal anew; take the old one out.
-    async fn change_key(&mut self, time: u8) {
-        let secret = file(self.directory.path(), &format!("key-{time}"), &STANDARD.encode([time; 32]));
-        let new = format!("{{ id = \"k-{time}\", secret = {secret} }}");
-        let old = self.text.lines().find_map(|line| line.strip_prefix("keys = [")).unwrap();
-        let old = old.trim_end_matches(']').to_owned();
-        for keys in [format!("{old}, {new}"), format!("{new}, {old}")] {
-            self.text = set(&self.text, "keys = [", &format!("{keys}]"));
-            self.restart_all().await;
-        }
-        let store = self.instances[0].store.clone();
-        for place in SealedPlace::ALL {
-            let mut next = None;
-            loop {
-                next = store.reseal(place, next, 100).await.unwrap().next;
-                if next.is_none() {
-                    break;
-                }
-            }
-        }
-        assert_eq!(store.forget_keys().await.unwrap().len(), 1, "nothing is sealed with the old one");
-        self.text = set(&self.text, "keys = [", &format!("{new}]"));
-        self.restart_all().await;
-    }
-
-    /// The secret of webhooks: both are accepted for a week, without a restart.
-    async fn change_webhook_secret(&mut self, time: u8) {
-        let name = |time: u8| self.directory.path().join(format!("webhook-{time}"));
-        let secret = format!("webhook-secret-{time}");
-        let new = file(self.directory.path(), &format!("webhook-{time}"), &secret);
-        let old = if time == 1 { self.directory.path().join("webhook") } else { name(time - 1) };
-        let until = self.clock.now() + WEEK;
-        let old = format!("{{ file = {:?}, until = \"{until}\" }}", old.display().to_string());
-        self.text = set(&self.text, "webhook_secrets = ", &format!("[{new}, {old}]"));
-        let config = config::parse("test.toml", &self.text, &Vec::new()).unwrap();
-        for instance in &self.instances {
-            instance.bridge.reload(&config).unwrap();
-        }
-        // The sender does not know of it yet, and then does.
-        self.traffic().await;
-        self.webhook_secret = secret;
-        self.traffic().await;
-    }
-
-    /// The private token's file is written anew while both are good; the bearer waits for the restarts.
-    async fn change_tokens(&mut self, time: u8) {
-        let (pit, bearer) = (format!("pit-{time}"), format!("bearer-{time}"));
-        let old = if time == 1 {
-            ["twin-token".to_owned(), "twin-token".to_owned()]
-        } else {
-            [format!("pit-{}", time - 1), format!("bearer-{}", time - 1)]
-        };
-        self.twin.highlevel.accept_token(&pit);
-        self.twin.casepeer.accept_token(&bearer);
-        file(self.directory.path(), "token", &pit);
-        file(self.directory.path(), "bearer", &bearer);
-        self.restart_all().await;
-        self.clock.advance(HOUR);
-        self.traffic().await;
-        self.twin.highlevel.revoke_token(&old[0]);
-        self.twin.casepeer.revoke_token(&old[1]);
-    }
-
-    async fn change_every_secret(&mut self, time: u8) {
-        self.change_key(time).await;
-        self.change_webhook_secret(time).await;
-        match self.by {
-            By::Browser if time == 2 => self.connect().await,
-            By::Browser => {}
-            By::Tokens => self.change_tokens(time).await,
         }
     }
 
@@ -301,6 +242,7 @@ async fn rehearse(by: By) {
         }
     }
     world.assert_nothing_was_lost().await;
+    world.assert_the_old_is_refused().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

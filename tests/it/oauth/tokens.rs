@@ -37,6 +37,21 @@ async fn call(bridge: &Bridge) -> Option<u16> {
 }
 
 #[tokio::test]
+async fn asking_for_a_token_spends_a_call() {
+    let bridge = connected(ALL).await;
+    let spent = async || {
+        let quotas = bridge.installation.store.quotas().await.unwrap();
+        quotas.iter().find(|quota| quota.system == System::HighLevel).map_or(0, |quota| quota.spent_today)
+    };
+    // Past midnight, where the vendor's day begins anew.
+    bridge.installation.clock.advance(SignedDuration::from_hours(23));
+    bridge.installation.bridge.keep_connections().await;
+    assert_eq!((bridge.highlevel.oauth_counts().refreshes, spent().await), (1, 1));
+    bridge.installation.bridge.keep_connections().await;
+    assert_eq!(spent().await, 1, "nothing was due");
+}
+
+#[tokio::test]
 async fn a_year_passes_and_no_call_is_made_with_a_dead_token() {
     let bridge = connected(ALL).await;
     let hours = 365 * 24;

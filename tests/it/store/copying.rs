@@ -45,6 +45,7 @@ async fn lived_in() -> TestStore {
     let ask = CallsAsked {
         priority: Priority::NewLead,
         wanted: 5,
+        made: 0,
         assumed: Allowance::HIGHLEVEL,
         announced: Announced::default(),
         closed_for: None,

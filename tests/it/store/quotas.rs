@@ -16,6 +16,7 @@ fn ask(wanted: u64) -> CallsAsked {
     CallsAsked {
         priority: Priority::NewLead,
         wanted,
+        made: 0,
         assumed: Allowance::HIGHLEVEL,
         announced: Announced::default(),
         closed_for: None,
@@ -36,7 +37,12 @@ async fn calls_are_leased_up_to_the_limit_by_whoever_asks(test: &TestStore) {
     let unspent = vec![Unspent { tenth: refused.tenth, calls: 3 }];
     assert_eq!(lease(&test.store, CallsAsked { unspent, ..ask(5) }).await, 3);
     test.pass(SignedDuration::from_secs(11));
-    assert_eq!(lease(&test.store, ask(1_000)).await, 100);
+    assert_eq!(lease(&test.store, CallsAsked { made: 40, ..ask(0) }).await, 0);
+    assert_eq!(lease(&test.store, ask(1_000)).await, 60, "others have made 40");
+    // What the vendor announces has them in it.
+    let announced = Announced { left_today: Some(199_700), ..Announced::default() };
+    assert_eq!(lease(&test.store, CallsAsked { made: 20, announced, ..ask(0) }).await, 0);
+    assert_eq!(test.store.quotas().await.unwrap()[0].spent_today, 300);
 }
 
 async fn quotas_are_apart_by_firm_and_vendor(test: &TestStore) {
