@@ -118,15 +118,15 @@ fn of_a_firm() {
         ),
         (
             SECRETS,
-            "webhook_secrets = [{ env = \"PATH\" }]\nhooks = { \"lead.get\" = { env = \"PATH\" } }",
-            "the profile `contract-v1` carries no `lead.get` by a hook",
-        ),
-        (
-            SECRETS,
             "webhook_secrets = [{ env = \"PATH\" }]\nproxy_login = { env = \"PATH\" }",
             "casepeer.proxy_login: for no proxy",
         ),
     ]);
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("hook"), "https://hooks.example/1").unwrap();
+    let hook = format!("{{ file = {:?} }}", directory.path().join("hook").display().to_string());
+    let hooks = format!("{SECRETS}\nhooks = {{ \"lead.get\" = {hook} }}");
+    assert_refused(&[(SECRETS, &hooks, "the profile `contract-v1` carries no `lead.get` by a hook")]);
     let twice = format!("{BASE}{}", BASE.split_once("[[firms]]").unwrap().1.replace("acme", "bell"));
     let twice = twice.replacen("id = \"bell\"", "\n[[firms]]\nid = \"bell\"", 1);
     assert!(refused(&twice).contains("two firms have the location `loc`"), "{}", refused(&twice));
@@ -136,7 +136,7 @@ fn of_a_firm() {
 fn of_a_firms_credential_and_mail_server() {
     let oauth = |rest: &str| {
         format!(
-            "auth = {{ kind = \"oauth2_authorization_code\", client_id = \"c\", authorize_url = \"https://a.example\", \
+            "profile = \"mycase\"\nauth = {{ kind = \"oauth2_authorization_code\", client_id = \"c\", authorize_url = \"https://a.example\", \
              token_url = \"https://t.example\"{rest} }}"
         )
     };

@@ -65,7 +65,7 @@ async fn connected(lines: &str) -> TestBridge {
     bridge
 }
 
-async fn credential(bridge: &TestBridge) -> Credential {
+pub async fn credential(bridge: &TestBridge) -> Credential {
     let firm = bridge.installation.bridge.firms.iter().next().unwrap();
     let holder = firm.account.clone().unwrap();
     bridge.installation.store.credential(&holder).await.unwrap().expect("it is connected")

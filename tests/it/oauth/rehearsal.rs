@@ -67,6 +67,7 @@ fn file(directory: &Path, name: &str, secret: &str) -> String {
 impl World {
     async fn begin(by: By) -> Option<Self> {
         let (database, clock) = (PostgresDatabase::create().await?, clock());
+        database.hurry().await;
         let config = TwinConfig { unlimited: true, ..TwinConfig::new(clock.clone()) };
         let senders = Senders {
             inbound: config.inbound_token.clone(),

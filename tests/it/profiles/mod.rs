@@ -5,6 +5,7 @@
 mod poll;
 mod scenarios;
 mod stage;
+mod verbs;
 mod words;
 
 use std::panic::AssertUnwindSafe;

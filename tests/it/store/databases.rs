@@ -101,6 +101,13 @@ impl PostgresDatabase {
         Some(Self { server, name, url: url.into() })
     }
 
+    /// Does not wait for the disk: for tests that break nothing off and write very often.
+    pub async fn hurry(&self) {
+        let mut connection = PgConnection::connect(&self.server).await.unwrap();
+        let sql = format!("ALTER DATABASE {} SET synchronous_commit = off", self.name);
+        execute(&mut connection, &sql).await;
+    }
+
     /// One more instance's store on this database.
     pub async fn open(&self, clock: &Arc<ManualClock>, keyring: Arc<Keyring>) -> PostgresStore {
         self.try_open(clock, keyring).await.unwrap()
