@@ -16,17 +16,19 @@ impl Bridge {
         request: &Request,
         idempotency_key: Option<&str>,
     ) -> Exchange {
+        // Before it is made: what the vendor announces meanwhile has it in its count.
+        self.count_calls(firm, system, 1, Announced::default()).await;
         let exchange = match system {
             System::HighLevel => firm.highlevel.send(request, None).await,
             System::CasePeer => firm.casepeer.send(request, None, idempotency_key).await,
         };
-        self.count_calls(firm, system, exchange.calls, exchange.announced).await;
+        self.count_calls(firm, system, exchange.calls.saturating_sub(1), exchange.announced).await;
         exchange
     }
 
-    /// Counts calls that were made already.
+    /// Counts calls that no block was leased for, and tells what the vendor announced.
     pub async fn count_calls(&self, firm: &Firm, system: System, calls: u64, announced: Announced) {
-        if calls == 0 {
+        if calls == 0 && announced.is_silent() {
             return;
         }
         let meter = firm.calls(system);
