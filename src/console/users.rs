@@ -298,6 +298,9 @@ fn deed(deed: Deed) -> &'static str {
         Deed::Paused => "paused a firm",
         Deed::Resumed => "resumed a firm",
         Deed::LinkMade => "made a link to connect a firm",
+        Deed::TokenPasted => "pasted a private token",
+        Deed::TokenForgotten => "took a pasted token away",
+        Deed::Linked => "linked two records",
         Deed::Merged => "made two people one",
         Deed::Split => "made one person two",
         Deed::Called => "called an operation",
@@ -315,5 +318,7 @@ fn deed(deed: Deed) -> &'static str {
         Deed::RuleRemoved => "removed a rule",
         Deed::RuleTried => "tried a rule on what came",
         Deed::MappingChanged => "changed a mapping",
+        Deed::Backfilled => "ran a backfill",
+        Deed::Swept => "ran a sweep",
     }
 }
