@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::Bridge;
 use super::desk::{NotDone, allow};
 use crate::domain::{
-    Actor, Deed, Details, FirmId, PersonId, Question, RecordKind, RecordRef, Resolution, ReviewAction,
-    ReviewId, ReviewKind, Role, Shown, System,
+    Actor, Decision, Deed, Details, FirmId, PersonId, Question, RecordKind, RecordRef, Resolution,
+    ReviewAction, ReviewId, ReviewKind, Role, Shown, System,
 };
 use crate::plan::matching::match_subject;
 use crate::store::{AuditEntry, ReviewFilter, ReviewStory, StoreError};
@@ -230,7 +230,10 @@ impl Bridge {
         }
         let decisions = self.store.decisions(firm, std::slice::from_ref(&row.subject)).await?;
         let newest = decisions.iter().find(|one| one.kind == row.kind);
-        match newest.is_some_and(|newest| Some(newest.at) == row.resolved_at) {
+        let is_this = |newest: &Decision| {
+            Some(newest.at) == row.resolved_at && Some(newest.resolution.action) == row.action
+        };
+        match newest.is_some_and(is_this) {
             true => Ok(()),
             false => Err(not_now(
                 "Something newer was decided about the same two records, or it was taken back already.",

@@ -59,7 +59,7 @@ async fn a_pasted_token_is_tried_kept_sealed_and_stands_before_the_files() {
     let shown = root.get("/firms/acme").await.text;
     assert!(
         shown.contains("By a private token that was pasted here")
-            && shown.contains("stands before the configuration&#39;s"),
+            && shown.contains("stands before the configuration's"),
         "{shown}"
     );
     for page in ["/firms/acme", "/firms/acme/token", "/firms/acme/rotate", "/settings", "/audit"] {

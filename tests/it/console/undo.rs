@@ -126,6 +126,7 @@ async fn a_record_that_was_created_by_mistake_is_left_alone_and_the_question_ask
     let again = open(&bridge).await;
     assert_eq!((again.len(), again[0].kind, again[0].id), (1, ReviewKind::AmbiguousMatch, id), "{tell}");
 
+    bridge.installation.clock.advance(jiff::SignedDuration::from_mins(1));
     // The one that was meant is linked; the one that is left over is nobody's, whatever happens to it.
     mo.post(&format!("/review/{id}"), &[("action", "link"), ("record", &format!("casepeer:lead:{known}"))])
         .await;
