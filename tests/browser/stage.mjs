@@ -70,15 +70,20 @@ const violations = async (page, runOnly) => {
   assert.deepEqual(told, [], `axe at ${page.url()}`);
 };
 
+// Colours that fade from one to the other have arrived.
+const settled = (page) => page.evaluate(() => document.getAnimations().forEach((one) => one.finish()));
+
 // No violation of WCAG 2.2 AA that axe can find, light and dark, no name in address or title, no sideways scrolling.
 export const check = async (page, colorScheme = "light") => {
   const title = await page.title();
   assert.ok(title.endsWith("· Casebridge"), title);
   checked.add(new URL(page.url()).pathname);
   await page.evaluate(axe);
+  await settled(page);
   await violations(page, RULES);
   // What the other scheme changes is colours, and nothing else.
   await page.emulateMedia({ colorScheme: colorScheme === "light" ? "dark" : "light" });
+  await settled(page);
   await violations(page, { type: "rule", values: ["color-contrast"] });
   await page.emulateMedia({ colorScheme });
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
