@@ -1,6 +1,7 @@
 //! What a case file holds and marketing must not: nothing of it reaches HighLevel from any place it may stand in.
 
-use casebridge::twin::{NewNote, NewTask};
+use casebridge::twin::NewNote;
+use casebridge::twin::casepeer::NewTask;
 use serde_json::{Value, json};
 
 use crate::story::grace;
