@@ -18,6 +18,11 @@ pub(super) struct Arguments {
     config: ConfigArgument,
 }
 
+/// As people say it: one firm, two firms.
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// One finding.
 struct Finding {
     what: String,
@@ -28,7 +33,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let config = arguments.config.load()?;
     let mut findings = vec![Finding {
         what: "configuration".into(),
-        result: Ok(format!("{} firms in {}", config.firms.len(), arguments.config.config.display())),
+        result: Ok(format!(
+            "{} in {}",
+            counted(config.firms.len(), "firm"),
+            arguments.config.config.display()
+        )),
     }];
     let clock: SharedClock = Arc::new(SystemClock);
     let keyring = keyring(&config)?;
@@ -38,7 +47,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     findings.push(Finding {
         what: "store".into(),
         result: match pending {
-            Ok(counts) => Ok(format!("answers; {} events are pending", counts.pending())),
+            Ok(counts) => Ok(format!(
+                "answers; pending: {}",
+                counted(usize::try_from(counts.pending()).unwrap_or(usize::MAX), "event")
+            )),
             Err(error) => Err(Fault {
                 why: error.to_string(),
                 fix: "see store.url, and whether the disk is full".into(),
