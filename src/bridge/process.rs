@@ -13,7 +13,7 @@ use crate::domain::{
     Cause, Event, EventState, Fact, FirmId, MAX_ATTEMPTS, Outcome, Plan, Priority, ReviewKind, System,
 };
 use crate::operations::casepeer::{Events, Refetch};
-use crate::plan::plan;
+use crate::plan::{conflict_subjects, plan};
 use crate::store::{CallRecord, Claim, PlanRecord, Settled, Settlement, StoreError};
 use crate::telemetry::{Span, SpanKind, span_id};
 use crate::webhook::casepeer::Told;
@@ -141,7 +141,8 @@ impl Bridge {
         let is_backfill = claim.payload.as_deref().is_ok_and(reconcile::is_backfill);
         let priority = if is_backfill { Priority::Backfill } else { Priority::of(&fact) };
         let mut session = Session::new(self, firm, &claim.lease, priority, told);
-        session.more_follows = !is_backfill && self.has_rules_for(&session, claim);
+        let listening = self.listen(firm, claim);
+        session.more_follows = listening.as_ref().is_some_and(|listening| listening.may_call(claim));
         let event = Event {
             id: claim.lease.event,
             firm: firm.id.clone(),
@@ -151,7 +152,7 @@ impl Bridge {
         };
         let mut made = None;
         let result = match Box::pin(self.plan_and_act(&session, &event, &mut made)).await {
-            Ok(outcome) => Box::pin(self.automate(&session, claim, outcome, &mut made)).await,
+            Ok(outcome) => Box::pin(self.automate(&session, claim, listening, outcome, &mut made)).await,
             // If this was its last turn, the person's later events must know what it sent.
             Err(stop @ Stop::Vendor { .. }) => match self.store.recall(&claim.lease).await {
                 Ok(()) => Err(stop),
@@ -174,7 +175,8 @@ impl Bridge {
     async fn rules_alone(&self, firm: &Firm, claim: &Claim, why: &str) -> Option<Settlement> {
         let session = Session::new(self, firm, &claim.lease, Priority::NoteTask, None);
         let (mut made, nothing) = (None, Outcome::NothingToDo { why: why.to_owned() });
-        let outcome = match Box::pin(self.automate(&session, claim, nothing, &mut made)).await {
+        let listening = self.listen(firm, claim);
+        let outcome = match Box::pin(self.automate(&session, claim, listening, nothing, &mut made)).await {
             Ok(outcome) => outcome,
             Err(stop) => settle::stopped(&stop, self.circumstances(firm, &stop, claim.failed_attempts))?,
         };
@@ -261,13 +263,14 @@ impl Bridge {
     pub(super) async fn plan_for(&self, session: &Session<'_>, event: &Event) -> Result<Plan, Stop> {
         let mut snapshot = prepare::prepare(session, event.source, &event.fact, self.clock.now()).await?;
         let first = plan(event, &snapshot, &session.firm.rules);
-        if first.questions.is_empty() {
-            return Ok(first);
-        }
         // Most events raise no question, so answers are looked for only by those that do.
         // Who a stranger is was looked for with its snapshot.
         let others = first.questions.iter().filter(|question| question.kind != ReviewKind::AmbiguousMatch);
-        let subjects: Vec<String> = others.map(|question| question.subject.clone()).collect();
+        let mut subjects: Vec<String> = others.map(|question| question.subject.clone()).collect();
+        // An answer that was taken back raises none: its events are replayed.
+        if session.lease.claim > 1 {
+            subjects.extend(conflict_subjects(&snapshot.view));
+        }
         if subjects.is_empty() {
             return Ok(first);
         }

@@ -5,10 +5,11 @@ use std::sync::PoisonError;
 use jiff::Timestamp;
 
 use super::{Bridge, Firm, NotDone};
-use crate::domain::{Actor, CallClass, Deed, FirmId, Role, System};
+use crate::domain::{Actor, Announced, CallClass, Deed, FirmId, Role, System};
 use crate::operations::{casepeer, highlevel};
 use crate::store::AuditEntry;
 use crate::vendors::Exchange;
+use crate::vendors::highlevel::HighLevelClient;
 
 /// Why a side did not answer as it should.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +33,19 @@ pub struct Trial {
 
 /// Asks HighLevel for the firm's location.
 async fn try_highlevel(bridge: &Bridge, firm: &Firm) -> Result<String, Fault> {
-    let request = highlevel::get_location(&firm.location);
-    let exchange = bridge.call(firm, System::HighLevel, &request, None).await;
+    ask_highlevel(bridge, &firm.highlevel, firm).await
+}
+
+/// The same with another client than the firm's own.
+pub(super) async fn ask_highlevel(
+    bridge: &Bridge,
+    client: &HighLevelClient,
+    firm: &Firm,
+) -> Result<String, Fault> {
+    bridge.count_calls(firm, System::HighLevel, 1, Announced::default()).await;
+    let exchange = client.send(&highlevel::get_location(&firm.location), None).await;
+    let more = exchange.calls.saturating_sub(1);
+    bridge.count_calls(firm, System::HighLevel, more, exchange.announced).await;
     let fix = match exchange.class() {
         // The connection is good; only this question is not allowed.
         CallClass::Unpermitted => {
@@ -44,7 +56,7 @@ async fn try_highlevel(bridge: &Bridge, firm: &Firm) -> Result<String, Fault> {
         }
         CallClass::Unauthorised => {
             "make a private integration in HighLevel (Settings > Private Integrations) with the scope locations.readonly \
-             and those of the README, in this location, and set firms.highlevel.token"
+             and those of the README, in this location, and paste its token on the firm's page, or set firms.highlevel.token"
         }
         CallClass::Rejected => {
             "see firms.highlevel.location_id: it is the last part of the sub-account's address"

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::super::act::operation::{self, Called};
 use super::super::session::{Session, Stop};
-use super::super::{Bridge, reconcile};
+use super::super::{Bridge, Firm, reconcile};
 use super::budget::{self, Leave};
 use super::happened::{self, Happened};
 use super::{Automation, read_json};
-use crate::domain::{CallClass, Cause, EffectKey, Outcome};
+use crate::domain::{CallClass, Cause, EffectKey, Outcome, RecordRef};
 use crate::operations::catalog::Entry;
 use crate::operations::{casepeer::CannotSend, catalog};
 use crate::rules::automation::{Occasion, OnError, OncePer, Rule, Step};
@@ -26,14 +26,50 @@ struct Ran {
     failed: Option<(Cause, String)>,
 }
 
+/// A first turn has begun nothing.
+fn is_first(claim: &Claim) -> bool {
+    claim.lease.claim <= 1
+}
+
 /// A step that was not taken.
 struct Refused(Cause, String);
 
+/// What the rules of a firm make of an event before anything is done about it.
+pub(in crate::bridge) struct Listening {
+    /// Those whose conditions may hold, as far as the event tells.
+    candidates: Vec<Arc<Automation>>,
+    /// Those that hear of it and have nothing to do.
+    idle: Vec<Arc<Automation>>,
+    occasion: Occasion,
+    people: Vec<RecordRef>,
+    /// The record that a rule runs once for; empty if the event names none.
+    subject: String,
+}
+
+impl Listening {
+    /// Whether calls may follow those of the sync.
+    pub(in crate::bridge) fn may_call(&self, claim: &Claim) -> bool {
+        !self.candidates.is_empty() || (!is_first(claim) && !self.idle.is_empty())
+    }
+}
+
 impl Bridge {
-    /// Whether rules of this firm may follow the sync of this event.
-    pub(in crate::bridge) fn has_rules_for(&self, session: &Session<'_>, claim: &Claim) -> bool {
-        let trigger = happened::trigger(session.firm, claim.source, &claim.kind);
-        trigger.is_some_and(|trigger| !self.automations.of(session.firm.id.as_str(), &trigger.id).is_empty())
+    /// Which rules an event may set off. Most events are one rule's business or nobody's: what they tell themselves
+    /// needs no look into the store.
+    pub(in crate::bridge) fn listen(&self, firm: &Firm, claim: &Claim) -> Option<Listening> {
+        let payload = claim.payload.as_deref().ok()?;
+        let trigger = happened::trigger(firm, claim.source, &claim.kind)?;
+        let heard_by = self.automations.of(firm.id.as_str(), &trigger.id);
+        if (heard_by.is_empty() && is_first(claim)) || reconcile::is_backfill(payload) {
+            return None;
+        }
+        let happened = Happened::read(firm, claim.source, &claim.kind, trigger, payload)?;
+        let subject = happened.subject();
+        let id = claim.lease.event.to_string();
+        let (occasion, people) = happened.occasion(firm, (&id, &claim.kind, claim.received_at));
+        let may_hold = |one: &Arc<Automation>| one.rule.may_hold(&occasion);
+        let (candidates, idle) = heard_by.into_iter().partition(may_hold);
+        Some(Listening { candidates, idle, occasion, people, subject })
     }
 
     /// Runs the rules that an event sets off, once the sync has done its part.
@@ -41,38 +77,27 @@ impl Bridge {
         &self,
         session: &Session<'_>,
         claim: &Claim,
+        listening: Option<Listening>,
         outcome: Outcome,
         made: &mut Option<PlanRecord>,
     ) -> Result<Outcome, Stop> {
         if !matches!(outcome, Outcome::Done | Outcome::NothingToDo { .. }) {
             return Ok(outcome);
         }
-        let Ok(payload) = &claim.payload else { return Ok(outcome) };
-        let firm = session.firm;
-        let Some(trigger) = happened::trigger(firm, claim.source, &claim.kind) else { return Ok(outcome) };
-        let candidates = self.automations.of(firm.id.as_str(), &trigger.id);
-        // A first turn has begun nothing.
-        let is_first = claim.lease.claim <= 1;
-        let begun = if is_first { Vec::new() } else { self.store.runs_of(claim.lease.event).await? };
-        if (candidates.is_empty() && begun.is_empty()) || reconcile::is_backfill(payload) {
-            return Ok(outcome);
-        }
-        let Some(happened) = Happened::read(firm, claim.source, &claim.kind, trigger, payload) else {
+        let Some(Listening { mut candidates, idle, mut occasion, people, subject }) = listening else {
             return Ok(outcome);
         };
-        let subject = happened.subject();
-        let id = claim.lease.event.to_string();
-        let (mut occasion, people) = happened.occasion(firm, (&id, &claim.kind, claim.received_at));
-        let mut ran = Ran::default();
-        // Most events are one rule's business or nobody's: what they tell themselves needs no look into the store.
-        let (candidates, idle): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|candidate| {
-            begun.iter().any(|run| run.rule == candidate.rule.id) || candidate.rule.may_hold(&occasion)
-        });
-        ran.idle.extend(idle.iter().map(|candidate| candidate.rule.id.clone()));
+        let begun = if is_first(claim) { Vec::new() } else { self.store.runs_of(claim.lease.event).await? };
+        let has_begun = |one: &Arc<Automation>| begun.iter().any(|run| run.rule == one.rule.id);
+        let (running, idle): (Vec<_>, Vec<_>) = idle.into_iter().partition(has_begun);
+        candidates.extend(running);
+        let mut ran = Ran { idle: idle.iter().map(|one| one.rule.id.clone()).collect(), ..Ran::default() };
         if candidates.is_empty() && begun.is_empty() {
             note(made, &mut ran);
             return Ok(outcome);
         }
+        let firm = session.firm;
+        let id = claim.lease.event.to_string();
         happened::look_up(&mut occasion, &people, session.store, firm).await?;
         let rules = self.rules_of(session, &candidates, &begun, &occasion, &subject, &mut ran).await?;
         let result = self.run(session, &rules, &occasion, (&id, &subject), &mut ran).await;

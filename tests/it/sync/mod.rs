@@ -7,5 +7,6 @@ mod deleted;
 mod fields;
 mod leads;
 mod loops;
+mod protected;
 mod readback;
 mod unanswered;
