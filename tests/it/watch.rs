@@ -293,7 +293,11 @@ async fn a_firm_that_is_added_while_it_runs_is_told_of_by_its_name() {
     let mut bell = config.firms[0].clone();
     (bell.id, bell.name) = ("bell".into(), Some("Bell & Sons".into()));
     bell.highlevel.location_id = "bellLocation00000001".into();
-    bell.casepeer.inbound_token = casebridge::config::Secret::new("bell-inbound-token");
+    let other = bridge.installation.directory().join("bell-inbound");
+    std::fs::write(&other, "bell-inbound-token").unwrap();
+    let other: toml::Table =
+        format!("token = {{ file = {:?} }}", other.display().to_string()).parse().unwrap();
+    bell.casepeer.inbound_token = other["token"].clone().try_into().unwrap();
     config.firms.push(bell);
     bridge.installation.bridge.reload(&config).unwrap();
     bridge
