@@ -63,11 +63,6 @@ fn of_a_firm() {
         ),
         (
             "token = { env = \"PATH\" }\n",
-            "",
-            "no credential: write `token = { env = \"…\" }`, `tokens = [ … ]` or `oauth = true`",
-        ),
-        (
-            "token = { env = \"PATH\" }\n",
             "token = { env = \"PATH\" }\noauth = true\n",
             "`oauth = true` beside a token; keep one of them",
         ),
