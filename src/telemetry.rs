@@ -25,8 +25,10 @@ pub enum LogFormat {
 
 /// Writes log lines to standard error. `filter` is in the form of `RUST_LOG`: `info`, `casebridge=debug`.
 pub fn start_logging(format: LogFormat, filter: &str) -> Result<(), String> {
-    let filter =
-        EnvFilter::try_new(filter).map_err(|error| format!("`{filter}` is not a log filter: {error}"))?;
+    // PostgreSQL's notices are about what is meant: a table that is there already, a look that was broken off. They come
+    // first, so that a filter may say otherwise.
+    let filter = EnvFilter::try_new(format!("sqlx::postgres::notice=error,{filter}"))
+        .map_err(|error| format!("`{filter}` is not a log filter: {error}"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

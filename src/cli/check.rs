@@ -10,12 +10,17 @@ use crate::bridge::{Bridge, Fault, Firm, SecretAge, try_casepeer, try_highlevel}
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::operations::highlevel::scopes::FEATURES;
-use crate::store::Quota;
+use crate::store::{MappingRow, Quota};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
+}
+
+/// As people say it: one firm, two firms.
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// One finding.
@@ -28,7 +33,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let config = arguments.config.load()?;
     let mut findings = vec![Finding {
         what: "configuration".into(),
-        result: Ok(format!("{} firms in {}", config.firms.len(), arguments.config.config.display())),
+        result: Ok(format!(
+            "{} in {}",
+            counted(config.firms.len(), "firm"),
+            arguments.config.config.display()
+        )),
     }];
     let clock: SharedClock = Arc::new(SystemClock);
     let keyring = keyring(&config)?;
@@ -38,7 +47,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     findings.push(Finding {
         what: "store".into(),
         result: match pending {
-            Ok(counts) => Ok(format!("answers; {} events are pending", counts.pending())),
+            Ok(counts) => Ok(format!(
+                "answers; pending: {}",
+                counted(usize::try_from(counts.pending()).unwrap_or(usize::MAX), "event")
+            )),
             Err(error) => Err(Fault {
                 why: error.to_string(),
                 fix: "see store.url, and whether the disk is full".into(),
@@ -48,6 +60,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     warn(&config, &mut findings);
     findings.extend(store.quotas().await?.iter().map(quota));
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
+    bridge.refresh_rules().await?;
+    findings.extend(bridge.store.mappings().await?.iter().filter_map(mapping));
     findings.extend(bridge.secret_ages().await?.iter().filter(|age| age.is_due).map(old_secret));
     for firm in bridge.firms.iter() {
         let (highlevel, casepeer) = tokio::join!(try_highlevel(&firm), try_casepeer(&firm));
@@ -102,6 +116,17 @@ fn quota(quota: &Quota) -> Finding {
     };
     let line = quota.line();
     Finding { what, result: if quota.exhausted_at.is_some() { Err(fault(line)) } else { Ok(line) } }
+}
+
+/// That a firm is synced as the console has it, and not as the file says.
+fn mapping(row: &MappingRow) -> Option<Finding> {
+    row.json.as_ref()?;
+    let said = format!(
+        "the console's stands in place of the file's [firms.sync]: version {}, saved {:.0} by {}; its page shows how they \
+         differ, and goes back to the file's",
+        row.version, row.saved_at, row.saved_by
+    );
+    Some(Finding { what: format!("{}: mapping", row.firm), result: Ok(said) })
 }
 
 fn old_secret(age: &SecretAge) -> Finding {

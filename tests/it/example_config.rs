@@ -57,7 +57,8 @@ fn check(config: &Path, directory: &Path, environment: &BTreeMap<String, String>
 fn assert_accepted(output: &Output, firms: usize) {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_ne!(output.status.code(), Some(EXIT_CONFIGURATION), "{out}{err}");
-    assert!(out.contains(&format!("ok    configuration: {firms} firms")), "{out}{err}");
+    let firms = if firms == 1 { "1 firm in".to_owned() } else { format!("{firms} firms in") };
+    assert!(out.contains(&format!("ok    configuration: {firms}")), "{out}{err}");
     assert!(out.contains("ok    store: "), "{out}{err}");
 }
 

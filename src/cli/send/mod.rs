@@ -3,6 +3,7 @@
 mod request;
 mod sample;
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -176,6 +177,11 @@ fn unreachable(url: &Url, error: reqwest::Error) -> Failure {
     if error.is_builder() {
         return Failure::usage("a header or the address cannot be sent as it is");
     }
-    Failure::failed(format!("{origin} cannot be reached"))
-        .hint("is `casebridge serve` running, with server.public on this port?")
+    let mut why = error.source();
+    while let Some(deeper) = why.and_then(Error::source) {
+        why = Some(deeper);
+    }
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    Failure::failed(format!("{origin} cannot be reached{why}"))
+        .hint("is `casebridge serve` running, with server.public on this port? Is its certificate one that this machine trusts?")
 }

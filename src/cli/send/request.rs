@@ -29,11 +29,14 @@ impl Key {
     pub(super) fn read(sample: Sample, file: Option<&Path>, header: Option<&str>) -> Result<Self, Failure> {
         match (sample, file) {
             (Sample::App { .. }, Some(file)) => signing_key(file).map(Self::App),
-            (Sample::App { .. }, None) => Err(Failure::usage("HighLevel's webhooks are signed: --key is missing")
-                .hint("make a key with `openssl genpkey -algorithm ed25519 -out try.pem`, and list what `casebridge send --public-key --key try.pem` prints in highlevel.webhook_keys of the installation you try")),
+            (Sample::App { .. }, None) => {
+                Err(Failure::usage("HighLevel's webhooks are signed: --key is missing").hint(MAKE_A_KEY))
+            }
             (Sample::CasePeer { event }, Some(file)) => Ok(Self::CasePeer { event, secret: secret(file)? }),
-            (Sample::CasePeer { .. }, None) => Err(Failure::usage("CASEpeer's webhooks are signed: --key is missing")
-                .hint("name a file that holds one of the firm's casepeer.webhook_secrets")),
+            (Sample::CasePeer { .. }, None) => {
+                Err(Failure::usage("CASEpeer's webhooks are signed: --key is missing")
+                    .hint("name a file that holds one of the firm's casepeer.webhook_secrets"))
+            }
             (Sample::Workflow, Some(file)) => {
                 let name = header.ok_or_else(|| {
                     Failure::usage("a Workflow's webhook is not signed: --key goes with --header")
@@ -68,9 +71,14 @@ impl Key {
     }
 }
 
+/// How a key comes to be that an installation accepts.
+const MAKE_A_KEY: &str = "make a key with `openssl genpkey -algorithm ed25519 -out try.key`, and list what `casebridge send \
+    --public-key --key try.key` prints in highlevel.webhook_keys of the installation you try";
+
 /// The Ed25519 key of a file.
 pub(super) fn signing_key(file: &Path) -> Result<highlevel::SigningKey, Failure> {
-    highlevel::SigningKey::from_pem(&read(file)?)
+    let pem = read(file).map_err(|failure| failure.hint(MAKE_A_KEY))?;
+    highlevel::SigningKey::from_pem(&pem)
         .map_err(|wrong| Failure::failed(format!("{}: {wrong}", file.display())))
 }
 

@@ -182,16 +182,23 @@ fn lock_of(firm: &str) -> i64 {
     i64::from_be_bytes(*number)
 }
 
-/// Waits until the database accepts connections, as when both are started at once.
+/// Waits until the database accepts connections, as when both are started at once, and says so once.
 async fn wait_for(pool: &PgPool, patience: Duration) -> Result<(), sqlx::Error> {
     let begun = Instant::now();
+    let mut said = String::new();
     loop {
         // Asked directly, not through the pool, whose timeout would hide what is wrong.
         match PgConnection::connect_with(&pool.connect_options()).await {
             Ok(connection) => return connection.close().await,
             Err(error) if begun.elapsed() >= patience || !may_pass(&error) => return Err(error),
             Err(error) => {
-                tracing::warn!("waiting for the database: {error}");
+                let address = pool.connect_options();
+                let (host, port) = (address.get_host(), address.get_port());
+                let waits = format!("waiting up to {patience:?} for the database on {host}:{port}: {error}");
+                if waits != said {
+                    tracing::warn!("{waits}");
+                    said = waits;
+                }
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
