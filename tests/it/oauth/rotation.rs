@@ -61,7 +61,9 @@ async fn when_all_are_refused_a_person_is_told_what_to_set() {
     let parked = bridge.installation.store.parkings().await.unwrap().remove(0);
     assert!(parked.reason.contains("answered 401: Invalid token"), "{}", parked.reason);
     assert!(
-        parked.reason.contains("Settings > Private Integrations) and set firms.highlevel.token"),
+        parked.reason.contains(
+            "Settings > Private Integrations) and paste it on the firm's page, or set firms.highlevel.token"
+        ),
         "{}",
         parked.reason
     );
