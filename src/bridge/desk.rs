@@ -7,10 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{Bridge, CannotResolve};
-use crate::domain::{
-    Actor, Deed, Details, EventId, FirmId, PersonId, RecordRef, Resolution, ReviewAction, ReviewId,
-    ReviewKind, Role,
-};
+use crate::domain::{Actor, Deed, Details, EventId, FirmId, PersonId, RecordRef, Resolution, ReviewId, Role};
 use crate::operations::Effect;
 use crate::operations::catalog::{Entry, System};
 use crate::store::{AuditEntry, EventStory, PersonStory, ReviewRow, ReviewStory, StoreError};
@@ -45,42 +42,6 @@ impl From<CannotResolve> for NotDone {
             CannotResolve::Answer(why) => Self::Invalid(why),
             CannotResolve::Store(error) => Self::Store(error),
         }
-    }
-}
-
-/// What came of taking an answer back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Undone {
-    /// Two people again: for whom the record left.
-    Split(PersonId),
-    /// The question is asked again.
-    AskedAgain,
-}
-
-/// How an answer can be taken back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Undoing {
-    /// Two people are made of the one.
-    Split,
-    /// The question is asked again: nothing was done for the answer.
-    AskAgain,
-}
-
-/// How this answer can be taken back; what to do instead, if it cannot.
-pub fn undoing(kind: ReviewKind, action: Option<ReviewAction>) -> Result<Undoing, &'static str> {
-    match (kind, action) {
-        (_, None) => Err("It answered itself: there is nothing to take back."),
-        (ReviewKind::AmbiguousMatch, Some(ReviewAction::Link)) => Ok(Undoing::Split),
-        (ReviewKind::AmbiguousMatch | ReviewKind::Conflict, Some(ReviewAction::Ignore)) => {
-            Ok(Undoing::AskAgain)
-        }
-        (ReviewKind::AmbiguousMatch, _) => {
-            Err("Somebody new was created: if that was wrong, make the two one on the person's page.")
-        }
-        (ReviewKind::Conflict, _) => Err(
-            "The values are written: if that was wrong, change them back in either system, and the other follows.",
-        ),
-        _ => Err("What it decided has been done, and cannot be taken back from here."),
     }
 }
 
@@ -182,40 +143,6 @@ impl Bridge {
         let deed = AuditEntry::new(&actor.name, Deed::Resolved).at(&firm);
         self.store.note_deed(deed.about(format!("{id}: {action}"))).await?;
         Ok(row)
-    }
-
-    /// Takes an answer back. That two records are one person's: they become two people again. That both sides stay as they
-    /// are: the question is asked again, as it stands today.
-    pub async fn undo_as(&self, actor: &Actor, id: ReviewId) -> Result<Undone, NotDone> {
-        let story = self.review_for(actor, id).await?;
-        let firm = &story.row.firm;
-        allow(actor, Role::Operator, firm)?;
-        let undone = match (undoing(story.row.kind, story.row.action), story.resolution) {
-            (Ok(Undoing::Split), Some(Resolution { record: Some(record), .. })) => {
-                let split = self.store.split_person(firm, &[record], &actor.name).await?;
-                let split =
-                    split.map_err(|why| NotDone::Conflict(format!("It cannot be taken back now: {why}.")))?;
-                Undone::Split(split.to)
-            }
-            (Ok(Undoing::AskAgain), Some(_)) => {
-                if self.store.reopen_review(id).await? != Some(true) {
-                    return Err(NotDone::Conflict("The question is asked again already.".into()));
-                }
-                for event in &story.events {
-                    // One that waits for something else meets the question when it goes on; one whose body is gone
-                    // leaves it to be answered without.
-                    if let Err(error) = self.replay(*event).await {
-                        tracing::info!(%event, "not worked on again for a question that is asked again: {error}");
-                    }
-                }
-                Undone::AskedAgain
-            }
-            (Err(why), _) => return Err(NotDone::Conflict(why.into())),
-            _ => return Err(NotDone::Conflict("There is nothing to take back.".into())),
-        };
-        self.ring();
-        self.store.note_deed(AuditEntry::new(&actor.name, Deed::Undone).at(firm).about(id)).await?;
-        Ok(undone)
     }
 
     /// Keeps a firm's events without working on them.

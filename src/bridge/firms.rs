@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 pub(super) use self::settled::Settled;
 use super::breaker::Breaker;
-use super::connections::{Accounts, Connections, FirmTokens};
+use super::connections::{Accounts, Connections, FirmTokens, PastedOrConfigured};
 use super::pace::Pace;
 use super::quota::Meter;
 use crate::clock::SharedClock;
@@ -35,6 +35,8 @@ pub struct Firm {
     pub location: String,
     /// Whether it is connected by a person in the browser.
     pub is_connected_by_browser: bool,
+    /// Whether the configuration has a private token of the location.
+    pub has_token: bool,
     /// Its account on the CASEpeer side, if that is connected by a person in the browser.
     pub account: Option<Holder>,
     /// What is synced, and how.
@@ -221,6 +223,7 @@ impl Firm {
             location: settings.highlevel.location_id.clone(),
             inbound_token: settings.casepeer.inbound_token.clone(),
             is_connected_by_browser: settings.highlevel.oauth,
+            has_token: !settings.highlevel.private_tokens().is_empty(),
             rules: settings.sync.clone(),
             configured: Arc::new(settings.sync.clone()),
             highlevel,
@@ -305,7 +308,12 @@ fn tokens(
 ) -> Result<Arc<dyn TokenSource>, String> {
     if !settings.highlevel.oauth {
         let tokens = settings.highlevel.private_tokens();
-        return Ok(Arc::new(PrivateTokens::new(tokens, Arc::clone(http.clock()))));
+        return Ok(Arc::new(PastedOrConfigured {
+            connections: Arc::clone(connections),
+            holder: Holder::Private(settings.highlevel.location_id.clone()),
+            is_configured: !tokens.is_empty(),
+            configured: PrivateTokens::new(tokens, Arc::clone(http.clock())),
+        }));
     }
     if !connections.has_app() {
         return Err("firms.highlevel.oauth needs the Marketplace app under [highlevel]".into());

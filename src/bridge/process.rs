@@ -13,7 +13,7 @@ use crate::domain::{
     Cause, Event, EventState, Fact, FirmId, MAX_ATTEMPTS, Outcome, Plan, Priority, ReviewKind, System,
 };
 use crate::operations::casepeer::{Events, Refetch};
-use crate::plan::plan;
+use crate::plan::{conflict_subjects, plan};
 use crate::store::{CallRecord, Claim, PlanRecord, Settled, Settlement, StoreError};
 use crate::telemetry::{Span, SpanKind, span_id};
 use crate::webhook::casepeer::Told;
@@ -263,13 +263,14 @@ impl Bridge {
     pub(super) async fn plan_for(&self, session: &Session<'_>, event: &Event) -> Result<Plan, Stop> {
         let mut snapshot = prepare::prepare(session, event.source, &event.fact, self.clock.now()).await?;
         let first = plan(event, &snapshot, &session.firm.rules);
-        if first.questions.is_empty() {
-            return Ok(first);
-        }
         // Most events raise no question, so answers are looked for only by those that do.
         // Who a stranger is was looked for with its snapshot.
         let others = first.questions.iter().filter(|question| question.kind != ReviewKind::AmbiguousMatch);
-        let subjects: Vec<String> = others.map(|question| question.subject.clone()).collect();
+        let mut subjects: Vec<String> = others.map(|question| question.subject.clone()).collect();
+        // An answer that was taken back raises none: its events are replayed.
+        if session.lease.claim > 1 {
+            subjects.extend(conflict_subjects(&snapshot.view));
+        }
         if subjects.is_empty() {
             return Ok(first);
         }

@@ -9,7 +9,7 @@ use super::{Bridge, NotDone};
 use crate::config::{Config, Secret};
 use crate::crypto::{Keyring, random_key};
 use crate::domain::{Actor, Deed};
-use crate::store::{AuditEntry, SealedPlace, SharedStore, StoreError};
+use crate::store::{AuditEntry, CredentialRow, Holder, SealedPlace, SharedStore, StoreError};
 
 /// How old a secret may be before a person is asked to renew it: what HighLevel advises for its tokens
 /// (help.gohighlevel.com, "Private Integrations").
@@ -30,7 +30,7 @@ pub struct SecretAge {
     /// Its key in the configuration; firms and keys by id.
     #[schema(example = "firms.acme.highlevel.token")]
     pub reference: String,
-    /// The variable or file it was read from.
+    /// The variable or file it was read from, or that it was pasted in the console.
     #[schema(example = "variable ACME_HIGHLEVEL_TOKEN")]
     pub origin: Option<String>,
     /// Since when this installation has known it, RFC 3339.
@@ -132,6 +132,25 @@ impl Bridge {
         self.is_resealing.load(Ordering::Relaxed)
     }
 
+    /// How old each private token is that was pasted in the console.
+    async fn pasted_ages(&self) -> Result<Vec<SecretAge>, StoreError> {
+        let (rows, now) = (self.store.credentials().await?, self.clock.now());
+        let of_firm = |row: CredentialRow| {
+            let Holder::Private(location) = &row.holder else { return None };
+            let firm = self.firm_of(location).filter(|firm| !firm.is_connected_by_browser)?;
+            let age = now.duration_since(row.renewed_at);
+            Some(SecretAge {
+                reference: format!("firms.{}.highlevel.token", firm.id),
+                origin: Some("pasted in the console".into()),
+                first_seen: row.renewed_at,
+                age_days: age.as_hours().max(0) / 24,
+                is_due: age >= RENEW_AFTER,
+                until: None,
+            })
+        };
+        Ok(rows.into_iter().filter_map(of_firm).collect())
+    }
+
     /// How old each secret is that is in use. A new one is known from now on.
     pub async fn secret_ages(&self) -> Result<Vec<SecretAge>, StoreError> {
         let secrets = Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner));
@@ -150,6 +169,8 @@ impl Bridge {
                 until: secret.until,
             }
         };
-        Ok(secrets.iter().zip(first_seen).map(age).collect())
+        let mut ages: Vec<SecretAge> = secrets.iter().zip(first_seen).map(age).collect();
+        ages.extend(self.pasted_ages().await?);
+        Ok(ages)
     }
 }

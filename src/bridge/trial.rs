@@ -9,6 +9,7 @@ use crate::domain::{Actor, CallClass, Deed, FirmId, Role};
 use crate::operations::{casepeer, highlevel};
 use crate::store::AuditEntry;
 use crate::vendors::Exchange;
+use crate::vendors::highlevel::HighLevelClient;
 
 /// Why a side did not answer as it should.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,12 @@ pub struct Trial {
 
 /// Asks HighLevel for the firm's location.
 pub async fn try_highlevel(firm: &Firm) -> Result<String, Fault> {
-    let exchange = firm.highlevel.send(&highlevel::get_location(&firm.location), None).await;
+    ask_highlevel(&firm.highlevel, firm).await
+}
+
+/// The same with another client than the firm's own.
+pub(super) async fn ask_highlevel(client: &HighLevelClient, firm: &Firm) -> Result<String, Fault> {
+    let exchange = client.send(&highlevel::get_location(&firm.location), None).await;
     let fix = match exchange.class() {
         // The connection is good; only this question is not allowed.
         CallClass::Unpermitted => {
@@ -43,7 +49,7 @@ pub async fn try_highlevel(firm: &Firm) -> Result<String, Fault> {
         }
         CallClass::Unauthorised => {
             "make a private integration in HighLevel (Settings > Private Integrations) with the scope locations.readonly \
-             and those of the README, in this location, and set firms.highlevel.token"
+             and those of the README, in this location, and paste its token on the firm's page, or set firms.highlevel.token"
         }
         CallClass::Rejected => {
             "see firms.highlevel.location_id: it is the last part of the sub-account's address"

@@ -9,13 +9,14 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::ConfigArgument;
+use super::by::By;
 use super::events::since;
 use super::failure::Failure;
 use super::output::{note, print_json, say};
 use super::serve::{keyring, open_store};
 use crate::bridge::{BACKFILL_PAUSE, BackfillOptions, BackfillReport, Bridge, NoSweep, Watch};
 use crate::clock::{SharedClock, SystemClock};
-use crate::domain::FirmId;
+use crate::domain::{Deed, FirmId};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -33,6 +34,8 @@ pub(super) struct Arguments {
     /// One JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    by: By,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -45,6 +48,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let options = BackfillOptions { since: arguments.since, is_dry_run: arguments.dry_run };
     let mut shown = Shown { began: Instant::now(), waited: 0 };
     let firm = FirmId::new(&arguments.firm);
+    if !arguments.dry_run && config.firms.iter().any(|known| known.id == arguments.firm) {
+        bridge.store.note_deed(arguments.by.did(Deed::Backfilled).at(&firm)).await?;
+    }
     let report = bridge.backfill(&firm, options, &mut shown).await.map_err(|error| match error {
         NoSweep::Store(error) => error.into(),
         NoSweep::UnderWay => Failure::try_again(error.to_string()),

@@ -10,7 +10,7 @@ use crate::bridge::{Bridge, Fault, Firm, SecretAge, try_casepeer, try_highlevel}
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::operations::highlevel::scopes::FEATURES;
-use crate::store::Quota;
+use crate::store::{MappingRow, Quota};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -60,6 +60,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     warn(&config, &mut findings);
     findings.extend(store.quotas().await?.iter().map(quota));
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
+    bridge.refresh_rules().await?;
+    findings.extend(bridge.store.mappings().await?.iter().filter_map(mapping));
     findings.extend(bridge.secret_ages().await?.iter().filter(|age| age.is_due).map(old_secret));
     for firm in bridge.firms.iter() {
         let (highlevel, casepeer) = tokio::join!(try_highlevel(&firm), try_casepeer(&firm));
@@ -114,6 +116,17 @@ fn quota(quota: &Quota) -> Finding {
     };
     let line = quota.line();
     Finding { what, result: if quota.exhausted_at.is_some() { Err(fault(line)) } else { Ok(line) } }
+}
+
+/// That a firm is synced as the console has it, and not as the file says.
+fn mapping(row: &MappingRow) -> Option<Finding> {
+    row.json.as_ref()?;
+    let said = format!(
+        "the console's stands in place of the file's [firms.sync]: version {}, saved {:.0} by {}; its page shows how they \
+         differ, and goes back to the file's",
+        row.version, row.saved_at, row.saved_by
+    );
+    Some(Finding { what: format!("{}: mapping", row.firm), result: Ok(said) })
 }
 
 fn old_secret(age: &SecretAge) -> Finding {

@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ConfigArgument;
+use super::by::By;
 use super::failure::Failure;
 use super::output::{note, print_json, say};
 use super::serve::{keyring, open_store};
 use crate::bridge::Bridge;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
-use crate::domain::FirmId;
+use crate::domain::{Deed, FirmId};
 use crate::store::{CredentialRow, Holder, Installation, Parking, Quota, SharedStore};
 use crate::vendors::Surface;
 
@@ -47,6 +48,8 @@ enum Verb {
         /// The firm's account on the CASEpeer side. Without it, HighLevel; or that account, where only it is connected so.
         #[arg(long)]
         casepeer: bool,
+        #[command(flatten)]
+        by: By,
     },
     /// Keep a firm's events without working on them; webhooks are still taken.
     Pause {
@@ -57,6 +60,8 @@ enum Verb {
         /// Why; shown with the firm.
         #[arg(long, default_value = "paused by an operator")]
         reason: String,
+        #[command(flatten)]
+        by: By,
     },
     /// Let a parked firm's events go on, in order.
     Resume {
@@ -64,6 +69,8 @@ enum Verb {
         config: ConfigArgument,
         /// The firm.
         id: String,
+        #[command(flatten)]
+        by: By,
     },
 }
 
@@ -89,25 +96,29 @@ struct Row {
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb {
         Verb::List { config, json } => list(&config, json).await,
-        Verb::Connect { config, id, white_label, casepeer } => {
+        Verb::Connect { config, id, white_label, casepeer, by } => {
             let surface = match (white_label, casepeer) {
                 (true, _) => Some(Surface::WhiteLabel),
                 (false, true) => Some(Surface::CasePeer),
                 (false, false) => None,
             };
-            connect(&config, &id, surface).await
+            connect(&config, &id, surface, &by).await
         }
-        Verb::Pause { config, id, reason } => {
+        Verb::Pause { config, id, reason, by } => {
             let (config, store) = open(&config).await?;
-            store.pause(&known(&config, &id)?, &reason).await?;
+            let firm = known(&config, &id)?;
+            store.pause(&firm, &reason).await?;
+            store.note_deed(by.did_because(Deed::Paused, &reason).at(&firm)).await?;
             say(&format!("{id} is paused: its events are kept until `casebridge firms resume {id}`"))
         }
-        Verb::Resume { config, id } => {
+        Verb::Resume { config, id, by } => {
             let (config, store) = open(&config).await?;
-            match store.resume(&known(&config, &id)?).await? {
-                None => say(&format!("{id} is not parked")),
-                Some(events) => say(&format!("{id} goes on with {events} people whose events were kept")),
-            }
+            let firm = known(&config, &id)?;
+            let Some(events) = store.resume(&firm).await? else {
+                return say(&format!("{id} is not parked"));
+            };
+            store.note_deed(by.did(Deed::Resumed).at(&firm)).await?;
+            say(&format!("{id} goes on with {events} people whose events were kept"))
         }
     }
 }
@@ -126,7 +137,7 @@ fn known(config: &Config, id: &str) -> Result<FirmId, Failure> {
     Err(Failure::failed(format!("there is no firm `{id}`")).hint("`casebridge firms list` shows the ids"))
 }
 
-async fn connect(config: &ConfigArgument, id: &str, wanted: Option<Surface>) -> Result<(), Failure> {
+async fn connect(config: &ConfigArgument, id: &str, wanted: Option<Surface>, by: &By) -> Result<(), Failure> {
     let config = config.load()?;
     let firm = known(&config, id)?;
     let settings = config.firms.iter().find(|settings| settings.id == id);
@@ -154,6 +165,7 @@ async fn connect(config: &ConfigArgument, id: &str, wanted: Option<Surface>) -> 
     let bridge = Bridge::new(&config, store, keyring, clock).map_err(Failure::configuration)?;
     let connections = bridge.connections();
     let (link, until) = connections.make_link(surface, &firm).await?;
+    bridge.store.note_deed(by.did(Deed::LinkMade).at(&firm)).await?;
     let choose = match surface {
         Surface::CasePeer => format!("to the account of {id}"),
         Surface::HighLevel | Surface::WhiteLabel => format!("to HighLevel, and choose the location of {id}"),

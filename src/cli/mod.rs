@@ -2,6 +2,7 @@
 
 mod audit;
 mod backfill;
+mod by;
 mod catalog;
 mod check;
 mod completions;

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 
 use super::ConfigArgument;
+use super::by::By;
 use super::failure::Failure;
 use super::output::{print_json, say};
 use super::serve::{keyring, open_store};
 use crate::bridge::{self, CannotLink};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
-use crate::domain::{FirmId, PersonId, RecordRef};
+use crate::domain::{Deed, FirmId, PersonId, RecordRef};
 use crate::store::{PersonLink, PersonStory, SharedStore};
 
 #[derive(Debug, Args)]
@@ -47,6 +48,8 @@ enum Verb {
         contact: RecordRef,
         /// The lead or case, as casepeer:lead:ID or casepeer:case:ID.
         matter: RecordRef,
+        #[command(flatten)]
+        by: By,
     },
     /// Make one person of two: from now on their events are worked on one after another.
     Merge {
@@ -57,6 +60,8 @@ enum Verb {
         /// Each by its number or one of its records.
         #[arg(num_args = 2, required = true)]
         people: Vec<Who>,
+        #[command(flatten)]
+        by: By,
     },
     /// Make two people of one, as after a wrong match: these records leave, and what hangs on them.
     Split {
@@ -67,9 +72,8 @@ enum Verb {
         /// The records that leave, as system:kind:id.
         #[arg(required = true)]
         records: Vec<RecordRef>,
-        /// Who says so; kept.
-        #[arg(long, env = "USER", default_value = "cli")]
-        by: String,
+        #[command(flatten)]
+        by: By,
     },
     /// Place a legal hold: everything about the person stays, whatever is due to be deleted or asked to be erased.
     Hold {
@@ -82,9 +86,8 @@ enum Verb {
         /// What the hold is for; kept, sealed.
         #[arg(long)]
         why: String,
-        /// Who places it; kept.
-        #[arg(long, env = "USER", default_value = "cli")]
-        by: String,
+        #[command(flatten)]
+        by: By,
     },
     /// End every legal hold on a person.
     Release {
@@ -94,9 +97,8 @@ enum Verb {
         firm: FirmArgument,
         /// The person's number, or one of its records as system:kind:id.
         who: Who,
-        /// Who ends it; kept.
-        #[arg(long, env = "USER", default_value = "cli")]
-        by: String,
+        #[command(flatten)]
+        by: By,
     },
     /// List the legal holds, past ones too.
     Holds {
@@ -117,6 +119,8 @@ enum Verb {
         /// Into this new file, which only you may read, instead of standard output.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+        #[command(flatten)]
+        by: By,
     },
     /// Erase everything that is kept about a person, for good, and print a certificate. A legal hold wins.
     Erase {
@@ -129,9 +133,8 @@ enum Verb {
         /// Without asking.
         #[arg(long)]
         yes: bool,
-        /// Who asks for it; kept.
-        #[arg(long, env = "USER", default_value = "cli")]
-        by: String,
+        #[command(flatten)]
+        by: By,
         /// Write the certificate into this file instead of standard output.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -171,34 +174,39 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             let story = store.person(id).await?.ok_or_else(|| no_such(&who))?;
             if json { print_json(&story) } else { show(&story) }
         }
-        Verb::Link { config, firm, contact, matter } => {
+        Verb::Link { config, firm, contact, matter, by } => {
             let (config, store) = open(&config).await?;
-            bridge::link(&store, &firm_of(&config, &firm)?, &contact, &matter).await.map_err(
-                |why| match why {
-                    CannotLink::Kinds => Failure::usage(why.to_string())
-                        .hint("casebridge people link highlevel:contact:ID casepeer:lead:ID"),
-                    CannotLink::Store(error) => error.into(),
-                },
-            )?;
+            let firm = firm_of(&config, &firm)?;
+            bridge::link(&store, &firm, &contact, &matter).await.map_err(|why| match why {
+                CannotLink::Kinds => Failure::usage(why.to_string())
+                    .hint("casebridge people link highlevel:contact:ID casepeer:lead:ID"),
+                CannotLink::Store(error) => error.into(),
+            })?;
+            let deed = by.did(Deed::Linked).at(&firm).about(format!("{contact} {matter}"));
+            store.note_deed(deed).await?;
             say(&format!("{contact} and {matter} are linked; the next event of either brings them in step"))
         }
-        Verb::Merge { config, firm, people } => {
+        Verb::Merge { config, firm, people, by } => {
             let (config, store) = open(&config).await?;
             let one = number(&config, &store, &firm, &people[0]).await?;
             let other = number(&config, &store, &firm, &people[1]).await?;
-            match store.merge_people(one, other).await? {
-                Some(id) => say(&format!("they are person {id}")),
-                None => Err(Failure::failed("one of them is not there, or they are of two firms")
-                    .hint("`casebridge people show ID` says what is known of each")),
-            }
+            let Some(id) = store.merge_people(one, other).await? else {
+                return Err(Failure::failed("one of them is not there, or they are of two firms")
+                    .hint("`casebridge people show ID` says what is known of each"));
+            };
+            let about = format!("people {one} and {other}");
+            keep::note(&store, by.did(Deed::Merged).about(about), id).await?;
+            say(&format!("they are person {id}"))
         }
         Verb::Split { config, firm, records, by } => {
             let (config, store) = open(&config).await?;
-            let split = store.split_person(&firm_of(&config, &firm)?, &records, &by).await?;
+            let firm = firm_of(&config, &firm)?;
+            let split = store.split_person(&firm, &records, by.name()).await?;
             let split = split.map_err(|why| {
                 Failure::failed(why.to_string())
                     .hint("`casebridge people show RECORD` lists the records of a person")
             })?;
+            store.note_deed(by.did(Deed::Split).at(&firm).about(split.records.join(", "))).await?;
             say(&format!(
                 "{} now belong to person {}; {} pending events went with them, {} links ended",
                 split.records.join(", "),
@@ -216,9 +224,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             keep::release(&store, number(&config, &store, &firm, &who).await?, &by).await
         }
         Verb::Holds { config, json } => keep::holds(&open(&config).await?.1, json).await,
-        Verb::Export { config, firm, who, out } => {
+        Verb::Export { config, firm, who, out, by } => {
             let (config, store) = open(&config).await?;
-            keep::export(&store, number(&config, &store, &firm, &who).await?, out.as_deref()).await
+            keep::export(&store, number(&config, &store, &firm, &who).await?, out.as_deref(), &by).await
         }
         Verb::Erase { config, firm, who, yes, by, out } => {
             let (config, store) = open(&config).await?;

@@ -7,13 +7,14 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::ConfigArgument;
+use super::by::By;
 use super::events::since;
 use super::failure::Failure;
 use super::output::{note, print_json, say};
 use super::serve::{keyring, open_store};
 use crate::bridge::{Bridge, NoSweep, SweepOptions, SweepReport};
 use crate::clock::{SharedClock, SystemClock};
-use crate::domain::FirmId;
+use crate::domain::{Deed, FirmId};
 use crate::store::{LossFilter, LossRow};
 
 #[derive(Debug, Args)]
@@ -36,6 +37,8 @@ pub(super) struct Arguments {
     /// A JSON list: one report for each firm, or the lines of the loss meter.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    by: By,
 }
 
 /// The most lines of the loss meter that are shown.
@@ -65,6 +68,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let options = SweepOptions { since: arguments.since, is_dry_run: arguments.dry_run };
     let mut reports = Vec::new();
     for firm in &firms {
+        if !options.is_dry_run {
+            bridge.store.note_deed(arguments.by.did(Deed::Swept).at(firm)).await?;
+        }
         let swept = bridge.reconcile(firm, options, &mut |report| show(report, false)).await;
         let report = swept.map_err(|error| match error {
             NoSweep::Store(error) => error.into(),

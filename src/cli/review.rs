@@ -5,12 +5,13 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 
 use super::ConfigArgument;
+use super::by::By;
 use super::failure::Failure;
 use super::output::{print_json, say};
 use super::serve::{keyring, open_store};
 use crate::bridge::{CannotResolve, resolve};
 use crate::clock::{SharedClock, SystemClock};
-use crate::domain::{FirmId, RecordRef, Resolution, ReviewAction, ReviewId, ReviewKind, Shown, System};
+use crate::domain::{Deed, FirmId, RecordRef, Resolution, ReviewAction, ReviewId, ReviewKind, Shown, System};
 use crate::store::{ReviewFilter, ReviewRow, ReviewStory, SharedStore};
 
 #[derive(Debug, Args)]
@@ -69,9 +70,8 @@ enum Verb {
         /// Anything to keep with the answer.
         #[arg(long)]
         note: Option<String>,
-        /// Who answers; kept with the answer.
-        #[arg(long, env = "USER", default_value = "cli")]
-        by: String,
+        #[command(flatten)]
+        by: By,
     },
 }
 
@@ -105,8 +105,13 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Verb::Resolve { config, id, action, record, field, note, by } => {
             let answer = Resolution { action, record, fields: field.into_iter().collect(), note };
-            match resolve(&open(&config).await?, id, answer, &by).await {
-                Ok(row) => say(&format!("{id} is answered: {}", row.action.unwrap_or(action))),
+            let store = open(&config).await?;
+            match resolve(&store, id, answer, by.name()).await {
+                Ok(row) => {
+                    let deed = by.did(Deed::Resolved).at(&row.firm).about(format!("{id}: {action}"));
+                    store.note_deed(deed).await?;
+                    say(&format!("{id} is answered: {}", row.action.unwrap_or(action)))
+                }
                 Err(CannotResolve::NoReview) => Err(no_such(id)),
                 Err(CannotResolve::Store(error)) => Err(error.into()),
                 Err(CannotResolve::Resolved) => Err(Failure::failed(format!("{id} is answered already"))),

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 
 use super::ConfigArgument;
+use super::by::By;
 use super::failure::Failure;
 use super::output::{note, print_json, say};
 use super::serve::{keyring, open_store};
 use crate::bridge::{CannotMakeToken, TokenGrant, make_token};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
-use crate::domain::FirmId;
+use crate::domain::{Deed, FirmId};
 use crate::store::SharedStore;
 
 #[derive(Debug, Args)]
@@ -37,9 +38,8 @@ enum Verb {
         /// An action it is good for, or a beginning such as `contacts.*`, or `hooks` for subscriptions; may be given more than once.
         #[arg(long = "action", value_name = "ID", required = true)]
         actions: Vec<String>,
-        /// Who makes it; kept.
-        #[arg(long, env = "USER", default_value = "cli")]
-        by: String,
+        #[command(flatten)]
+        by: By,
     },
     /// List the tokens, without the tokens.
     List {
@@ -55,6 +55,8 @@ enum Verb {
         config: ConfigArgument,
         /// Its id, as in the list.
         id: String,
+        #[command(flatten)]
+        by: By,
     },
 }
 
@@ -63,8 +65,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Create { config, name, firms, actions, by, .. } => {
             let (config, store) = open(&config).await?;
             let known: Vec<FirmId> = config.firms.iter().map(|firm| FirmId::new(&firm.id)).collect();
-            let made = make_token(&store, &known, TokenGrant { name, firms, actions }, &by).await;
+            let what = format!("{name}: {}", actions.join(" "));
+            let made = make_token(&store, &known, TokenGrant { name, firms, actions }, by.name()).await;
             let (id, token) = made.map_err(cannot)?;
+            store.note_deed(by.did(Deed::TokenMade).about(format!("{id}, {what}"))).await?;
             say(token.reveal())?;
             note(&format!("this is shown once; `casebridge tokens revoke {id}` ends it"));
             Ok(())
@@ -87,11 +91,15 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             }
             say(&text)
         }
-        Verb::Revoke { config, id } => match open(&config).await?.1.revoke_token(&id).await? {
-            true => say(&format!("`{id}` is revoked")),
-            false => Err(Failure::failed(format!("there is no token `{id}` that is good"))
-                .hint("`casebridge tokens list` shows the ids")),
-        },
+        Verb::Revoke { config, id, by } => {
+            let (_, store) = open(&config).await?;
+            if !store.revoke_token(&id).await? {
+                return Err(Failure::failed(format!("there is no token `{id}` that is good"))
+                    .hint("`casebridge tokens list` shows the ids"));
+            }
+            store.note_deed(by.did(Deed::TokenRevoked).about(&id)).await?;
+            say(&format!("`{id}` is revoked"))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::ConfigArgument;
+use super::by::By;
 use super::failure::Failure;
 use super::output::{note, print_json, say};
 use super::serve::{keyring, open_store};
@@ -17,7 +18,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Secret};
 use crate::crypto::random_key;
 use crate::domain::{Deed, FirmId, Reach, Role, sign_in_name};
-use crate::store::{AuditEntry, Changed, NewAccount, PasswordHash, SharedStore};
+use crate::store::{Changed, NewAccount, PasswordHash, SharedStore};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -102,13 +103,6 @@ struct PasswordArgument {
     password_stdin: bool,
 }
 
-#[derive(Debug, Args)]
-struct By {
-    /// Who does so; kept in the audit log.
-    #[arg(long, env = "USER", default_value = "cli")]
-    by: String,
-}
-
 fn role(word: &str) -> Result<Role, String> {
     let all = || Role::ALL.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
     word.parse().map_err(|_| format!("one of {}", all()))
@@ -136,7 +130,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
                 return Err(Failure::failed(format!("`{name}` is there already"))
                     .hint("`casebridge users role` changes what they may do"));
             }
-            store.note_deed(entry(&by, Deed::UserAdded, about)).await?;
+            store.note_deed(by.did(Deed::UserAdded).about(about)).await?;
             tell(&format!("{name} may sign in"), made)
         }
         Verb::Passwd { config, name, password, by } => {
@@ -145,7 +139,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             if !store.change_password(&name, hash).await? {
                 return Err(nobody(&name));
             }
-            store.note_deed(entry(&by, Deed::PasswordChanged, name.clone())).await?;
+            store.note_deed(by.did(Deed::PasswordChanged).about(&name)).await?;
             tell(&format!("{name} has a new password and is signed out"), made)
         }
         Verb::Role { config, name, rights, by } => {
@@ -153,13 +147,13 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             let reach = reach(&config, &rights)?;
             changed(&name, store.change_account(&name, rights.role, &reach).await?)?;
             let about = format!("{name}: {}, {reach}", rights.role);
-            store.note_deed(entry(&by, Deed::UserChanged, about)).await?;
+            store.note_deed(by.did(Deed::UserChanged).about(about)).await?;
             say(&format!("{name} is {} at {reach}, and has to sign in again", rights.role))
         }
         Verb::Remove { config, name, by } => {
             let (_, store) = open(&config).await?;
             changed(&name, store.remove_account(&name).await?)?;
-            store.note_deed(entry(&by, Deed::UserRemoved, name.clone())).await?;
+            store.note_deed(by.did(Deed::UserRemoved).about(&name)).await?;
             say(&format!("{name} is removed and signed out"))
         }
     }
@@ -170,10 +164,6 @@ async fn open(config: &ConfigArgument) -> Result<(Config, SharedStore), Failure>
     let clock: SharedClock = Arc::new(SystemClock);
     let store = open_store(&config, &keyring(&config)?, &clock).await?;
     Ok((config, store))
-}
-
-fn entry(by: &By, deed: Deed, about: String) -> AuditEntry {
-    AuditEntry::new(&by.by, deed).about(about).because("on the command line")
 }
 
 fn reach(config: &Config, rights: &Rights) -> Result<Reach, Failure> {

@@ -34,7 +34,7 @@ pub struct FirmConfig {
 pub struct HighLevelFirmConfig {
     /// The location (sub-account).
     pub location_id: String,
-    /// A private integration token of the location.
+    /// A private integration token of the location. Without it, `tokens` and `oauth`, one is pasted in the console.
     pub token: Option<Secret>,
     /// Several of them during a rotation: the one that is accepted is used.
     #[serde(default)]
@@ -182,11 +182,8 @@ impl HighLevelFirmConfig {
 
     fn check_credential(&self) -> Result<(), (&'static str, String)> {
         match (&self.token, self.tokens.is_empty(), self.oauth) {
-            (Some(_), true, false) | (None, false, false) | (None, true, true) => Ok(()),
-            (None, true, false) => Err((
-                "highlevel",
-                "no credential: write `token = { env = \"…\" }`, `tokens = [ … ]` or `oauth = true`".into(),
-            )),
+            // Without any, a token is pasted in the console.
+            (Some(_), true, false) | (None, false, false) | (None, true, _) => Ok(()),
             (_, _, true) => {
                 Err(("highlevel.oauth", "`oauth = true` beside a token; keep one of them".into()))
             }

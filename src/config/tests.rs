@@ -122,7 +122,6 @@ fn a_firm_has_one_kind_of_credential_and_what_that_needs() {
         client_secret = { env = \"PATH\" }\n";
     let by_browser = with("oauth = true");
     let cases = [
-        (with(""), "firms.0.highlevel: no credential: write `token = "),
         (with("token = { env = \"PATH\" }\noauth = true"), "`oauth = true` beside a token"),
         (with("token = { env = \"PATH\" }\ntokens = [{ env = \"PATH\" }]"), "put all into `tokens`"),
         (
@@ -150,6 +149,8 @@ fn a_firm_has_one_kind_of_credential_and_what_that_needs() {
     let config = parse("c.toml", &(app.to_owned() + &by_browser), &Vec::new()).unwrap();
     assert!(config.firms[0].highlevel.private_tokens().is_empty());
     assert_eq!(config.highlevel.scopes.len(), 11);
+    let pasted_later = parse("c.toml", &with(""), &Vec::new()).unwrap();
+    assert!(pasted_later.firms[0].highlevel.private_tokens().is_empty());
     let config =
         parse("c.toml", &with("tokens = [{ env = \"PATH\" }, { env = \"HOME\" }]"), &Vec::new()).unwrap();
     assert_eq!(config.firms[0].highlevel.private_tokens().len(), 2);

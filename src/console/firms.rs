@@ -2,6 +2,7 @@
 
 mod draft;
 mod parts;
+mod paste;
 mod rotate;
 mod set_up;
 
@@ -13,26 +14,28 @@ use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use maud::{Markup, html};
-use serde::Deserialize;
 
 pub(super) use self::draft::{check as draft, start};
+pub(super) use self::paste::{paste, show as show_paste};
 use self::set_up::Progress;
 use super::Console;
 use super::failure::Failed;
 use super::form::Posted;
 use super::live;
-use super::page::{moment, notice, page, pill, span};
+use super::page::{Done, moment, page, pill, span};
 use super::session::Visitor;
 use crate::bridge::{Firm, webhook_secret};
 use crate::domain::{FirmId, Role, System};
 use crate::store::{CredentialRow, EventFilter, Holder, Parking, Quota};
 use crate::vendors::Surface;
 
-/// What was just done.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
-    done: Option<String>,
-}
+/// What was just done, by its code.
+const DONE: [(&str, &str); 4] = [
+    ("paused", "Paused. Webhooks are still taken and kept."),
+    ("resumed", "It goes on, in order."),
+    ("pasted", "HighLevel takes the token: it is kept, and used from now on."),
+    ("forgotten", "The pasted token is gone."),
+];
 
 /// A firm with what is known of its health.
 struct Health {
@@ -41,6 +44,8 @@ struct Health {
     /// Its connection to HighLevel, and that to its CASEpeer account, where a person made them.
     connection: Option<CredentialRow>,
     account: Option<CredentialRow>,
+    /// The private token that was pasted here, if one was.
+    pasted: Option<CredentialRow>,
     quotas: Vec<Quota>,
 }
 
@@ -50,7 +55,9 @@ impl Health {
         let is_good = |is_needed: bool, row: &Option<CredentialRow>| {
             !is_needed || row.as_ref().is_some_and(|row| row.refused_at.is_none())
         };
-        is_good(self.firm.is_connected_by_browser, &self.connection)
+        let has_token = self.firm.is_connected_by_browser || self.firm.has_token || self.pasted.is_some();
+        has_token
+            && is_good(self.firm.is_connected_by_browser, &self.connection)
             && is_good(self.firm.account.is_some(), &self.account)
     }
 
@@ -89,6 +96,7 @@ async fn healths(console: &Console, visitor: &Visitor) -> Result<Vec<Health>, Fa
             .filter(|_| firm.is_connected_by_browser)
             .and_then(|holder| of(&holder)),
         account: firm.account.as_ref().and_then(of),
+        pasted: of(&Holder::Private(firm.location.clone())).filter(|_| !firm.is_connected_by_browser),
         quotas: quotas.iter().filter(|quota| quota.firm == firm.id).cloned().collect(),
         firm,
     };
@@ -144,14 +152,9 @@ pub(super) async fn show(
     State(console): State<Arc<Console>>,
     visitor: Visitor,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(done): Query<Done>,
 ) -> Result<Html<String>, Failed> {
-    let said = match asked.done.as_deref() {
-        Some("paused") => "Paused. Webhooks are still taken and kept.",
-        Some("resumed") => "It goes on, in order.",
-        _ => "",
-    };
-    render(&console, &visitor, &FirmId::new(id), said, None).await
+    render(&console, &visitor, &FirmId::new(id), &done, None).await
 }
 
 /// `/firms/{id}/set-up`
@@ -232,7 +235,7 @@ async fn render(
     console: &Console,
     visitor: &Visitor,
     id: &FirmId,
-    said: &str,
+    done: &Done,
     made: Option<&(String, Timestamp)>,
 ) -> Result<Html<String>, Failed> {
     let news = live_address(console, visitor, id).await?;
@@ -245,7 +248,7 @@ async fn render(
     let body = html! {
         p.back { a href="/firms" { "All firms" } }
         h1 { (firm.title) }
-        (notice(said))
+        (done.notice(&DONE))
         (parts::link(made))
         div #live data-live=(news) data-page={ "/firms/" (firm.id) } {
             p.lead { (health.pill()) " " span.ids { (firm.id) ", location " (firm.location) } }
@@ -280,10 +283,11 @@ async fn render(
                 h2 #change { "Connect and change" }
                 div.actions {
                     (parts::connect_buttons(visitor, firm, ""))
+                    (parts::paste_button(firm))
                     a.button href={ "/firms/" (firm.id) "/rotate" } { "Change secrets" }
                     a.button href={ "/firms/" (firm.id) "/set-up" } { "The setup guide" }
                 }
-                p.hint { "The firm stands in the configuration file, which is where its addresses, profile and credentials are changed." }
+                p.hint { "The firm stands in the configuration file, which is where its addresses and its profile are changed." }
             }
         }
         @if may { (parts::pausing(visitor, &health)) }
@@ -328,7 +332,7 @@ pub(super) async fn connect(
     let link = console.bridge.connect_link_as(&visitor.actor, &firm, surface).await?;
     match fields.text("back") {
         "set-up" => set_up_page(&console, &visitor, &firm, Some(&link)).await,
-        _ => render(&console, &visitor, &firm, "", Some(&link)).await,
+        _ => render(&console, &visitor, &firm, &Done::default(), Some(&link)).await,
     }
 }
 

@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{Html, Response};
 use jiff::{SignedDuration, Timestamp};
 use maud::{DOCTYPE, Markup, html};
+use serde::Deserialize;
 
 use super::assets;
 use super::session::Visitor;
@@ -138,6 +139,21 @@ pub(super) fn token(visitor: &Visitor) -> Markup {
 }
 
 /// What was just done, as its code in the address says; the address names nobody.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Done {
+    done: Option<String>,
+}
+
+impl Done {
+    /// The same in these words, each after its code.
+    pub(super) fn notice(&self, words: &[(&str, &str)]) -> Markup {
+        notice(
+            words.iter().find(|(code, _)| Some(*code) == self.done.as_deref()).map_or("", |(_, said)| said),
+        )
+    }
+}
+
+/// What was just done, in words.
 pub(super) fn notice(said: &str) -> Markup {
     html! {
         @if !said.is_empty() { p.notice role="status" { (said) } }

@@ -9,13 +9,12 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
 use maud::{Markup, html};
-use serde::Deserialize;
 
 use super::Console;
 use super::events::kind_words;
 use super::failure::Failed;
 use super::form::Posted;
-use super::page::{moment, notice, page, pill, state, token};
+use super::page::{Done, moment, page, pill, state, token};
 use super::session::Visitor;
 
 pub(super) use self::law::{erase, export, hold, preview, release};
@@ -26,11 +25,18 @@ use crate::store::{EventFilter, EventRow, PersonLink, PersonStory};
 /// Events that are looked through for people.
 const LOOKED_THROUGH: usize = 200;
 
-/// What was just done.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
-    done: Option<String>,
-}
+/// What was just done, by its code.
+const DONE: [(&str, &str); 5] = [
+    ("merged", "They are one person now: their events come one after another."),
+    ("held", "On legal hold: nothing about this person is deleted."),
+    ("released", "Released."),
+    ("split", "They are two people now. This is the one the records left for."),
+    (
+        "left",
+        "Taken back, and asked again in Review. The record below was created for that answer: it stays in its system, where \
+         only a person can delete it, and Casebridge leaves it alone from now on.",
+    ),
+];
 
 /// `/people`
 pub(super) async fn list(visitor: Visitor) -> Html<String> {
@@ -115,7 +121,7 @@ pub(super) async fn show(
     State(console): State<Arc<Console>>,
     visitor: Visitor,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(done): Query<Done>,
 ) -> Result<Html<String>, Failed> {
     let story = person(&console, &visitor, &id).await?;
     let may = visitor.actor.may(Role::Operator, &story.firm);
@@ -126,13 +132,7 @@ pub(super) async fn show(
     let body = html! {
         p.back { a href="/people" { "Find another person" } }
         h1 { "Person " (story.id) }
-        (notice(match asked.done.as_deref() {
-            Some("merged") => "They are one person now: their events come one after another.",
-            Some("held") => "On legal hold: nothing about this person is deleted.",
-            Some("released") => "Released.",
-            Some("split") => "They are two people now. This is the one the records left for.",
-            _ => "",
-        }))
+        (done.notice(&DONE))
         p.lead { "Of " (story.firm) "."
             @if !story.merged.is_empty() { " Merged into it: " @for id in &story.merged { (id) " " } } }
         div.grid {

@@ -24,6 +24,7 @@ const ROWS: usize = 50;
 pub(super) struct Asked {
     all: Option<String>,
     done: Option<String>,
+    back: Option<String>,
     after: Option<String>,
 }
 
@@ -49,6 +50,9 @@ pub(super) async fn list(
         @if let Some(done) = &asked.done {
             p.notice role="status" { "Decided. What waited for it goes on. "
                 @if let Ok(id) = done.parse::<ReviewId>() { a href={ "/review/" (id) } { "Look at it again" } } }
+        }
+        @if asked.back.is_some() {
+            p.notice role="status" { "Taken back. The values that were overwritten are put back within seconds, and the question is asked again." }
         }
         p.lead { "What only a person can decide. Nothing is written until somebody does; the rest of the firm's work goes on." }
         @if rows.is_empty() { p.empty { "Nothing to decide. Pairs that look alike, conflicting changes and unanswered creates will wait for you here." } }
@@ -101,6 +105,7 @@ fn verb(kind: ReviewKind, action: ReviewAction) -> &'static str {
         (_, ReviewAction::Ignore) => "Leave both as they are",
         (_, ReviewAction::UseHighlevel) => "Use HighLevel's",
         (_, ReviewAction::UseCasepeer) => "Use CASEpeer's",
+        (_, ReviewAction::PutBack) => "Taken back",
         (_, ReviewAction::Done) => "It arrived",
         (ReviewKind::HopBudget | ReviewKind::RuleBudget, ReviewAction::Retry) => "Let it go on",
         (_, ReviewAction::Retry) => "It did not, send it again",
@@ -153,6 +158,8 @@ fn take_back(visitor: &Visitor, row: &ReviewRow) -> Markup {
                 (token(visitor))
                 p { "Was that wrong? " @match how {
                     Undoing::Split => "They become two people again, and matching will not link them by itself.",
+                    Undoing::Unlink => "The record that was created for it is parted from this person, and the question is asked again. Casebridge deletes nothing at a vendor: the record stays there, is left alone from then on, and you are shown which it is, so that you can delete it there.",
+                    Undoing::PutBack => "The values that were overwritten are put back where they stood, and the question is asked again. A value that somebody has changed since stays as it is.",
                     Undoing::AskAgain => "The question is asked again, as it stands today.",
                 } }
                 button type="submit" { "Undo" }
@@ -270,6 +277,8 @@ pub(super) async fn undo(
     let id: ReviewId = id.parse().map_err(|_| Failed::not_there())?;
     let next = match console.bridge.undo_as(&visitor.actor, id).await? {
         Undone::Split(to) => format!("/people/{to}?done=split"),
+        Undone::Unlinked(_, whose) => format!("/people/{whose}?done=left"),
+        Undone::PutBack => "/review?back=1".to_owned(),
         Undone::AskedAgain => format!("/review/{id}"),
     };
     Ok(Redirect::to(&next).into_response())

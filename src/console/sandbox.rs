@@ -5,15 +5,14 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Console;
 use super::failure::Failed;
 use super::form::Posted;
-use super::page::{notice, page, token};
+use super::page::{Done, page, token};
 use super::session::Visitor;
-use crate::domain::Role;
+use crate::domain::{Role, System};
 
 /// Where the simulated HighLevel is, and the token it takes.
 pub struct Sandbox {
@@ -54,11 +53,20 @@ const FAULTS: [(&str, &str, &str); 5] = [
     ("lost", "HighLevel loses the next webhook", r#"{"vendor":"highlevel","kind":"drop_webhook"}"#),
 ];
 
-/// What was just done.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
-    done: Option<String>,
-}
+/// What can be changed of a person: the word of the form, in words, and whether HighLevel has it too.
+const VALUES: [(&str, &str, bool); 4] = [
+    ("city", "City", true),
+    ("phone", "Phone", true),
+    ("email", "E-mail", true),
+    ("status", "Status (in CASEpeer)", false),
+];
+
+/// What was just done, by its code.
+const DONE: [(&str, &str); 3] = [
+    ("made", "Done in HighLevel. Its webhook is on the way; the lead appears on the right within a second."),
+    ("changed", "Changed there. Its webhook is on the way; the other side follows within a second."),
+    ("broken", "Broken, for as long as it says. Make something happen and watch."),
+];
 
 fn sandbox(console: &Console) -> Result<&(Sandbox, reqwest::Client), Failed> {
     console.sandbox.as_ref().ok_or_else(Failed::not_there)
@@ -66,12 +74,17 @@ fn sandbox(console: &Console) -> Result<&(Sandbox, reqwest::Client), Failed> {
 
 async fn ask(
     console: &Console,
+    vendor: System,
     method: reqwest::Method,
     path: &str,
     body: Option<Value>,
 ) -> Result<Value, Failed> {
     let (sandbox, http) = sandbox(console)?;
-    let asking = http.request(method, format!("{}{path}", sandbox.url));
+    let url = match vendor {
+        System::HighLevel => &sandbox.url,
+        System::CasePeer => &sandbox.casepeer_url,
+    };
+    let asking = http.request(method, format!("{url}{path}"));
     let asking = asking.bearer_auth(&sandbox.token).header("version", "2021-07-28");
     let asking = match body {
         Some(body) => asking.json(&body),
@@ -82,7 +95,9 @@ async fn ask(
     let is_good = answer.status().is_success();
     let said: Value = answer.json().await.unwrap_or(Value::Null);
     if !is_good {
-        return Err(Failed::invalid(format!("The simulated HighLevel refused it: {}", said["message"])));
+        let why = [&said["message"], &said["error"]["message"]].into_iter().find_map(Value::as_str);
+        let why = why.unwrap_or("without saying why");
+        return Err(Failed::invalid(format!("The simulated {} refused it: {why}", vendor.title())));
     }
     Ok(said)
 }
@@ -91,18 +106,14 @@ async fn ask(
 pub(super) async fn show(
     State(console): State<Arc<Console>>,
     visitor: Visitor,
-    Query(asked): Query<Asked>,
+    Query(done): Query<Done>,
 ) -> Result<Html<String>, Failed> {
-    let state = ask(&console, reqwest::Method::GET, "/twin/state", None).await?;
+    let state = ask(&console, System::HighLevel, reqwest::Method::GET, "/twin/state", None).await?;
     let rows = |list: &Value| list.as_array().cloned().unwrap_or_default();
     let (contacts, leads) = (rows(&state["highlevel"]["contacts"]), rows(&state["casepeer"]["leads"]));
     let body = html! {
         h1 { "Sandbox" }
-        (notice(match asked.done.as_deref() {
-            Some("made") => "Done in HighLevel. Its webhook is on the way; the lead appears on the right within a second.",
-            Some("broken") => "Broken, for as long as it says. Make something happen and watch.",
-            _ => "",
-        }))
+        (done.notice(&DONE))
         p.lead { "Both vendors are simulated on this machine: nothing here is real, nothing can be harmed." }
         div.grid {
             section.card aria-labelledby="make" {
@@ -114,6 +125,25 @@ pub(super) async fn show(
                     label for="phone" { "Phone" } input #phone name="phone" type="tel" placeholder="+1 512 555 0134";
                     label for="email" { "E-mail" } input #email name="email" type="email" placeholder="ada@example.com";
                     button.primary type="submit" { "Create the contact in HighLevel" }
+                }
+            }
+            section.card aria-labelledby="change" {
+                h2 #change { "Somebody changes a record" }
+                @if contacts.is_empty() && leads.is_empty() { p { "Nobody is there yet: fill the web form first." } }
+                @else {
+                    form method="post" action="/sandbox/change" {
+                        (token(&visitor))
+                        label for="record" { "Whose" }
+                        select #record name="record" {
+                            @for one in contacts.iter().rev().take(SHOWN) { (choice("highlevel", one, &contact_name(one))) }
+                            @for one in leads.iter().rev().take(SHOWN) { (choice("casepeer", one, &lead_name(one))) }
+                        }
+                        label for="what" { "What" }
+                        select #what name="what" { @for (word, title, _) in VALUES { option value=(word) { (title) } } }
+                        label for="value" { "Becomes" }
+                        input #value name="value" required maxlength="200" autocomplete="off" placeholder="Dallas";
+                        button type="submit" { "Change it there" }
+                    }
                 }
             }
             section.card aria-labelledby="break" {
@@ -128,11 +158,27 @@ pub(super) async fn show(
             }
         }
         div.grid.after {
-            (side("HighLevel contacts", &contacts, |one| words(&[&one["firstName"], &one["lastName"]]), |one| words(&[&one["phone"], &one["tags"]])))
-            (side("CASEpeer leads", &leads, |one| words(&[&one["client"]["first_name"], &one["client"]["last_name"]]), |one| words(&[&one["client"]["phone"], &one["status"]])))
+            (side("HighLevel contacts", &contacts, contact_name, |one| words(&[&one["phone"], &one["city"], &one["tags"]])))
+            (side("CASEpeer leads", &leads, lead_name, |one| words(&[&one["client"]["phone"], &one["client"]["address"]["city"], &one["status"]])))
         }
     };
     Ok(page(&visitor, "/sandbox", "Sandbox", body))
+}
+
+/// How many of each side's records are shown.
+const SHOWN: usize = 20;
+
+fn contact_name(one: &Value) -> String {
+    words(&[&one["firstName"], &one["lastName"]])
+}
+
+fn lead_name(one: &Value) -> String {
+    words(&[&one["client"]["first_name"], &one["client"]["last_name"]])
+}
+
+fn choice(system: &str, one: &Value, name: &str) -> Markup {
+    let place = if system == "highlevel" { "contact in HighLevel" } else { "lead in CASEpeer" };
+    html! { option value={ (system) ":" (one["id"].as_str().unwrap_or_default()) } { (name) ", " (place) } }
 }
 
 /// Values as text, those that are not there left out.
@@ -156,7 +202,7 @@ fn side(
             h2 { (title) " (" (records.len()) ")" }
             div.table tabindex="0" role="region" aria-label=(title) { table {
                 thead { tr { th scope="col" { "Name" } th scope="col" { "Known by" } } }
-                tbody { @for one in records.iter().rev().take(20) { tr { th scope="row" { (name(one)) } td { (more(one)) } } } }
+                tbody { @for one in records.iter().rev().take(SHOWN) { tr { th scope="row" { (name(one)) } td { (more(one)) } } } }
             } }
         }
     }
@@ -176,8 +222,43 @@ pub(super) async fn contact(
             contact[name] = fields.text(field).into();
         }
     }
-    ask(&console, reqwest::Method::POST, "/contacts/", Some(contact)).await?;
+    ask(&console, System::HighLevel, reqwest::Method::POST, "/contacts/", Some(contact)).await?;
     Ok(Redirect::to("/sandbox?done=made").into_response())
+}
+
+/// `POST /sandbox/change`: as somebody would in that system's own pages.
+pub(super) async fn change(
+    State(console): State<Arc<Console>>,
+    Posted { visitor, fields }: Posted,
+) -> Result<Response, Failed> {
+    visitor.must_be(Role::Operator)?;
+    let wrong = || Failed::invalid("Choose a record, and what of it changes.");
+    let (system, id) = fields.text("record").split_once(':').ok_or_else(wrong)?;
+    let (system, value): (System, _) = (system.parse().map_err(|_| wrong())?, fields.text("value"));
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if id.is_empty() || !id.bytes().all(is_plain) {
+        return Err(wrong());
+    }
+    let what = fields.text("what");
+    let (_, _, is_in_both) = VALUES.iter().find(|(word, _, _)| *word == what).ok_or_else(wrong)?;
+    let (method, path, body) = match (system, what) {
+        (System::HighLevel, _) if !is_in_both => {
+            return Err(Failed::invalid("HighLevel's contacts have no status: choose a lead."));
+        }
+        (System::HighLevel, _) => (reqwest::Method::PUT, format!("/contacts/{id}"), json!({ what: value })),
+        (System::CasePeer, "status") => {
+            (reqwest::Method::PATCH, format!("/leads/{id}"), json!({ "status": value }))
+        }
+        (System::CasePeer, "city") => {
+            let client = json!({ "client": { "address": { "city": value } } });
+            (reqwest::Method::PATCH, format!("/leads/{id}"), client)
+        }
+        (System::CasePeer, _) => {
+            (reqwest::Method::PATCH, format!("/leads/{id}"), json!({ "client": { what: value } }))
+        }
+    };
+    ask(&console, system, method, &path, Some(body)).await?;
+    Ok(Redirect::to("/sandbox?done=changed").into_response())
 }
 
 /// `POST /sandbox/fault`
@@ -189,6 +270,6 @@ pub(super) async fn fault(
     let known = FAULTS.iter().find(|(word, _, _)| *word == fields.text("fault"));
     let (_, _, fault) = known.ok_or_else(|| Failed::invalid("Choose what goes wrong."))?;
     let fault = serde_json::from_str(fault).map_err(|error| Failed::invalid(error.to_string()))?;
-    ask(&console, reqwest::Method::POST, "/twin/faults", Some(fault)).await?;
+    ask(&console, System::HighLevel, reqwest::Method::POST, "/twin/faults", Some(fault)).await?;
     Ok(Redirect::to("/sandbox?done=broken").into_response())
 }

@@ -54,7 +54,7 @@ impl FromRequestParts<Arc<Console>> for Visitor {
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Failed> {
         let cookie = session_cookie(&parts.headers).ok_or(Failed::SignInFirst)?;
         let actor = console.bridge.actor(cookie).await?.ok_or(Failed::SignInFirst)?;
-        let questions = console.bridge.store.open_reviews().await?.values().sum();
+        let questions = console.bridge.store.open_reviews(actor.reach.firms()).await?.values().sum();
         let page_token = console.bridge.page_token(cookie);
         Ok(Self { page_token, actor, questions, has_sandbox: console.sandbox.is_some() })
     }

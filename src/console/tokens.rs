@@ -6,45 +6,40 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use serde::Deserialize;
 
 use super::Console;
 use super::failure::Failed;
 use super::form::Posted;
-use super::page::{moment, notice, page, pill, token};
+use super::page::{Done, moment, page, pill, token};
 use super::session::Visitor;
 use crate::bridge::{HOOKS, TokenGrant};
 use crate::config::Secret;
 use crate::operations::catalog::{self, Kind};
 use crate::store::ApiToken;
 
-/// What was just done.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
-    done: Option<String>,
-}
+/// What was just done, by its code.
+const DONE: [(&str, &str); 1] = [("ended", "Ended. Whoever shows it is refused from now on.")];
 
 /// `/tokens`
 pub(super) async fn list(
     State(console): State<Arc<Console>>,
     visitor: Visitor,
-    Query(asked): Query<Asked>,
+    Query(done): Query<Done>,
 ) -> Result<Html<String>, Failed> {
     visitor.must_govern()?;
-    let said = if asked.done.is_some() { "Ended. Whoever shows it is refused from now on." } else { "" };
-    render(&console, &visitor, said, None).await
+    render(&console, &visitor, &done, None).await
 }
 
 async fn render(
     console: &Console,
     visitor: &Visitor,
-    said: &str,
+    done: &Done,
     made: Option<&Secret>,
 ) -> Result<Html<String>, Failed> {
     let tokens = console.bridge.store.tokens().await?;
     let body = html! {
         h1 { "Tokens" }
-        (notice(said))
+        (done.notice(&DONE))
         @if let Some(made) = made {
             div.notice role="status" {
                 p { strong { "Copy it now: it is shown this once." } }
@@ -134,7 +129,7 @@ pub(super) async fn make(
     let actions = fields.all("action").chain(single).map(str::to_owned).collect();
     let grant = TokenGrant { name: fields.text("name").to_owned(), firms, actions };
     let (_, made) = console.bridge.make_token_as(&visitor.actor, grant).await?;
-    render(&console, &visitor, "", Some(&made)).await
+    render(&console, &visitor, &Done::default(), Some(&made)).await
 }
 
 /// `POST /tokens/{id}/revoke`

@@ -12,41 +12,31 @@ use uuid::Uuid;
 use super::Console;
 use super::failure::Failed;
 use super::form::{Fields, Posted};
-use super::page::{moment, notice, page, token};
+use super::page::{Done, moment, page, token};
 use super::session::Visitor;
 use crate::bridge::NotSignedIn;
 use crate::config::Secret;
 use crate::domain::{Deed, FirmId, Reach, Role, SHORTEST_PASSWORD, sign_in_name};
 use crate::store::{Account, AuditEntry, AuditFilter, AuditRow, Changed, NewAccount};
 
-/// What a page is asked besides.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
-    done: Option<String>,
-}
-
-impl Asked {
-    fn notice(&self) -> Markup {
-        notice(match self.done.as_deref() {
-            Some("added") => "Added. Give them their name and password; they can sign in now.",
-            Some("changed") => "Changed. They have to sign in again.",
-            Some("removed") => "Removed. Their sessions have ended.",
-            _ => "",
-        })
-    }
-}
+/// What was just done, by its code.
+const DONE: [(&str, &str); 3] = [
+    ("added", "Added. Give them their name and password; they can sign in now."),
+    ("changed", "Changed. They have to sign in again."),
+    ("removed", "Removed. Their sessions have ended."),
+];
 
 /// `/users`
 pub(super) async fn list(
     State(console): State<Arc<Console>>,
     visitor: Visitor,
-    Query(asked): Query<Asked>,
+    Query(done): Query<Done>,
 ) -> Result<Html<String>, Failed> {
     visitor.must_govern()?;
     let accounts = console.bridge.store.accounts().await?;
     let body = html! {
         h1 { "Users" }
-        (asked.notice())
+        (done.notice(&DONE))
         p.lead { "Who may sign in here. A viewer sees what happened, with personal data hidden; an operator mends it; an \
             administrator changes how it works." }
         div.table tabindex="0" role="region" aria-label="Users" {
@@ -298,6 +288,9 @@ fn deed(deed: Deed) -> &'static str {
         Deed::Paused => "paused a firm",
         Deed::Resumed => "resumed a firm",
         Deed::LinkMade => "made a link to connect a firm",
+        Deed::TokenPasted => "pasted a private token",
+        Deed::TokenForgotten => "took a pasted token away",
+        Deed::Linked => "linked two records",
         Deed::Merged => "made two people one",
         Deed::Split => "made one person two",
         Deed::Called => "called an operation",
@@ -315,5 +308,7 @@ fn deed(deed: Deed) -> &'static str {
         Deed::RuleRemoved => "removed a rule",
         Deed::RuleTried => "tried a rule on what came",
         Deed::MappingChanged => "changed a mapping",
+        Deed::Backfilled => "ran a backfill",
+        Deed::Swept => "ran a sweep",
     }
 }

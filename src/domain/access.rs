@@ -52,6 +52,12 @@ closed_list! {
         Resumed = "resumed",
         /// A link to connect a firm was made.
         LinkMade = "link_made",
+        /// A private token was pasted, and is used from now on.
+        TokenPasted = "token_pasted",
+        /// The private token that was pasted is used no more.
+        TokenForgotten = "token_forgotten",
+        /// Two records were said to be one person's.
+        Linked = "linked",
         /// Two people were made one.
         Merged = "merged",
         /// One person was made two.
@@ -86,6 +92,10 @@ closed_list! {
         RuleTried = "rule_tried",
         /// What is synced for a firm was changed.
         MappingChanged = "mapping_changed",
+        /// Both systems' records were gone through to bring them in step.
+        Backfilled = "backfilled",
+        /// What webhooks did not tell was looked for by hand.
+        Swept = "swept",
     }
 }
 

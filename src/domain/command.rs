@@ -96,6 +96,8 @@ pub enum Command {
         matter: RecordRef,
         /// Only what changes.
         fields: Fields,
+        /// What both sides agree on after it, where that is not these values: they are put back, and differ again.
+        agreed: Option<Fields>,
         /// The link's revision this was decided on.
         revision: i64,
     },
@@ -107,6 +109,8 @@ pub enum Command {
         contact: RecordRef,
         /// Only what changes.
         fields: Fields,
+        /// What both sides agree on after it, where that is not these values: they are put back, and differ again.
+        agreed: Option<Fields>,
         /// The link's revision this was decided on.
         revision: i64,
         /// The version this was decided on, if the vendor gave one.
@@ -309,11 +313,11 @@ impl Command {
             Self::Link(_) | Self::Agree { .. } => return None,
             Self::CreateLead(new) => return Some(Self::lead_effect(&new.contact)),
             Self::CreateContact(new) => format!("contact-of:{}", new.matter),
-            Self::UpdateContact { contact, matter, revision, .. } => {
-                format!("fields:{contact}:from:{matter}@{revision}")
+            Self::UpdateContact { contact, matter, agreed, revision, .. } => {
+                format!("{}:{contact}:from:{matter}@{revision}", aim(agreed.as_ref()))
             }
-            Self::UpdateMatter { matter, contact, revision, .. } => {
-                format!("fields:{matter}:from:{contact}@{revision}")
+            Self::UpdateMatter { matter, contact, agreed, revision, .. } => {
+                format!("{}:{matter}:from:{contact}@{revision}", aim(agreed.as_ref()))
             }
             Self::AddTags { effect, .. } => return Some(effect.clone()),
             Self::CreateTask(new) => return Some(new.effect.clone()),
@@ -362,6 +366,11 @@ impl Command {
             }
         }
     }
+}
+
+/// Fields that are brought in step and those that are put back may be written for one revision.
+fn aim(agreed: Option<&Fields>) -> &'static str {
+    if agreed.is_some() { "put-back" } else { "fields" }
 }
 
 fn titles(fields: &Fields) -> String {

@@ -44,6 +44,9 @@ closed_list! {
         Done = "done",
         /// It was not carried out, or it may go on: try again.
         Retry = "retry",
+        /// What an answer overwrote is put back, and the question asked again. Nobody answers so: it is how an answer is
+        /// taken back whose values were written.
+        PutBack = "put_back",
     }
 }
 

@@ -139,7 +139,7 @@ pub(super) async fn metrics(
             metrics::gauge!("casebridge_events", "state" => state.as_str()).set(counts.of(*state) as f64);
         }
     }
-    if let Ok(open) = shared.bridge.store.open_reviews().await {
+    if let Ok(open) = shared.bridge.store.open_reviews(None).await {
         for kind in crate::domain::ReviewKind::ALL {
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts stay far below 2^53")]
             metrics::gauge!("casebridge_reviews_open", "kind" => kind.as_str())

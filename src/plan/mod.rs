@@ -21,6 +21,7 @@ mod users;
 
 use self::matter::Occasion;
 pub use merge::{Merged, Sides, Verdict, Why, decide, merge};
+pub use pair::conflict_subjects;
 pub use snapshot::{
     ContactView, CopyView, DeletedView, ErasedView, MatterView, Owner, Pair, Snapshot, Standing, View,
 };

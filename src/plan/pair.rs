@@ -1,16 +1,34 @@
 //! A contact and a matter that are the same person's: what of each goes to the other.
 
 mod belongings;
+mod put_back;
 mod review;
 mod shared;
 
 pub(super) use self::shared::merge_pairs;
 use super::merge::{Merged, Sides, merge};
-use super::snapshot::{Pair, Snapshot, Standing};
+use super::snapshot::{MatterView, Pair, Snapshot, Standing, View};
 use crate::domain::{
-    Base, Command, Contact, Field, FieldName, Fields, MAY_BE_REACHED, Matter, Plan, RecordRef, Scope, System,
+    Base, Command, Contact, Difference, Field, FieldName, Fields, MAY_BE_REACHED, Matter, Plan, RecordRef,
+    Scope, System,
 };
 use crate::rules::{Stage, SyncRules};
+
+/// By what conflicts of the fields of these records are asked about.
+pub fn conflict_subjects(view: &View) -> Vec<String> {
+    match view {
+        View::Contact(view) => {
+            view.pairs.iter().map(|pair| review::subject(&view.contact, &pair.matter)).collect()
+        }
+        View::Matter(view) => of_matter(view).into_iter().collect(),
+        View::Client(views) => views.iter().filter_map(of_matter).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn of_matter(view: &MatterView) -> Option<String> {
+    Some(review::subject(view.contact.as_ref()?, &view.matter))
+}
 
 /// What one merge writes to either side.
 #[derive(Debug, Clone, Default)]
@@ -40,14 +58,19 @@ pub(super) fn merge_pair(
     let may_write = |name: &FieldName, to| has_place(name, to, pair.standing, snapshot, rules);
     let mut merged =
         merge(sides, &rules.fields, stage(matter, rules), pair.standing == Standing::Only, may_write);
+    let back = put_back::find(&link.base.fields, &here, contact, matter, snapshot);
+    back.leave_out_of(&mut merged);
     let undecided = review::apply_decisions(&mut merged, sides, contact, matter, snapshot, may_write);
     say_what_stays(plan, &merged);
-    if merged.is_quiet() && undecided.is_empty() && merged.apart().is_empty() {
+    if merged.is_quiet() && undecided.is_empty() && merged.apart().is_empty() && back.is_empty() {
         plan.remark(format!("{} and {} are in step", contact.record, matter.record));
     }
-    if !undecided.is_empty() {
-        plan.questions.push(review::question(&undecided, sides, contact, matter));
+    let asked: Vec<Difference> =
+        review::differences(&undecided, sides, contact, matter).chain(back.asked()).collect();
+    if !asked.is_empty() {
+        plan.questions.push(review::question(asked, sides, contact, matter));
     }
+    back.carry_out(plan, contact, pair);
     let told = Told { to_highlevel: merged.to_highlevel.clone(), to_casepeer: merged.to_casepeer.clone() };
     carry_over(plan, contact, pair, merged);
     if pair.standing != Standing::Older {
@@ -74,6 +97,7 @@ fn carry_over(plan: &mut Plan, contact: &Contact, pair: &Pair, merged: Merged) {
             matter: matter.record.clone(),
             contact: contact.record.clone(),
             fields: merged.to_casepeer,
+            agreed: None,
             revision: link.revision,
             version: matter.version.clone(),
         };
@@ -84,6 +108,7 @@ fn carry_over(plan: &mut Plan, contact: &Contact, pair: &Pair, merged: Merged) {
             contact: contact.record.clone(),
             matter: matter.record.clone(),
             fields: merged.to_highlevel,
+            agreed: None,
             revision: link.revision,
         };
         plan.add(update, "changed in CASEpeer since both sides agreed");

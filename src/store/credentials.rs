@@ -25,6 +25,8 @@ pub enum Holder {
     Company(String),
     /// A firm's account, as `firm@host`: see [`Holder::account`].
     Account(String),
+    /// Whoever pasted a private token of this location, which is no app's.
+    Private(String),
 }
 
 impl Holder {
@@ -41,14 +43,14 @@ impl Holder {
     /// Its id: HighLevel's own of a location or an agency.
     pub fn id(&self) -> &str {
         match self {
-            Self::Location(id) | Self::Company(id) | Self::Account(id) => id,
+            Self::Location(id) | Self::Company(id) | Self::Account(id) | Self::Private(id) => id,
         }
     }
 
     /// Whose authorisation it is.
     pub fn system(&self) -> System {
         match self {
-            Self::Location(_) | Self::Company(_) => System::HighLevel,
+            Self::Location(_) | Self::Company(_) | Self::Private(_) => System::HighLevel,
             Self::Account(_) => System::CasePeer,
         }
     }
@@ -60,6 +62,7 @@ impl fmt::Display for Holder {
             Self::Location(id) => write!(out, "location:{id}"),
             Self::Company(id) => write!(out, "company:{id}"),
             Self::Account(id) => write!(out, "account:{id}"),
+            Self::Private(id) => write!(out, "private:{id}"),
         }
     }
 }
@@ -71,6 +74,7 @@ impl FromStr for Holder {
             Some(("location", id)) => Ok(Self::Location(id.to_owned())),
             Some(("company", id)) => Ok(Self::Company(id.to_owned())),
             Some(("account", id)) => Ok(Self::Account(id.to_owned())),
+            Some(("private", id)) => Ok(Self::Private(id.to_owned())),
             _ => Err(StoreError::Corrupt("a credential belongs to no location, company or account".into())),
         }
     }
@@ -113,7 +117,8 @@ pub struct Credential {
 /// What may be told of an authorisation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct CredentialRow {
-    /// `location:ID` or `company:ID` of HighLevel, or `account:FIRM@HOST` of the CASEpeer side.
+    /// `location:ID` or `company:ID` of HighLevel, `account:FIRM@HOST` of the CASEpeer side, or `private:LOCATION` of a
+    /// private token that was pasted.
     #[schema(value_type = String, example = "location:ve9EPM428h8vShlRW1KT")]
     pub holder: Holder,
     /// The agency it belongs to, or its tokens are made from.

@@ -40,8 +40,11 @@ pub trait Review: Send + Sync {
     async fn reopen_review(&self, id: ReviewId) -> Result<Option<bool>, StoreError>;
     /// What was answered to the questions about these subjects, the newest first, at most `MOST_DECISIONS`.
     async fn decisions(&self, firm: &FirmId, subjects: &[String]) -> Result<Vec<Decision>, StoreError>;
-    /// How many questions are open, by kind.
-    async fn open_reviews(&self) -> Result<BTreeMap<ReviewKind, u64>, StoreError>;
+    /// How many questions are open, by kind: of these firms, or of all.
+    async fn open_reviews(
+        &self,
+        within: Option<Vec<FirmId>>,
+    ) -> Result<BTreeMap<ReviewKind, u64>, StoreError>;
 }
 
 /// The statement that asks a question again, given its id.

@@ -29,7 +29,9 @@ const browser = await chromium.launch({
 // A person with a browser of their own. What a page logs as an error fails the test.
 export const person = async (options = {}) => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
-  const page = await context.newPage();
+  return watched(await context.newPage());
+};
+const watched = (page) => {
   // Generous: it is only ever waited so long for what does not come.
   page.setDefaultTimeout(PATIENCE);
   page.on("pageerror", (error) => { throw error; });
@@ -58,16 +60,32 @@ export const signIn = async (page, name) => {
   await page.getByRole("heading", { name: "Home" }).waitFor();
 };
 
-// No violation of WCAG 2.2 AA that axe can find, no name in address or title, no sideways scrolling.
-export const check = async (page) => {
-  const policy = await page.evaluate(() => document.title);
-  assert.ok(policy.endsWith("· Casebridge"), policy);
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => axe.run(document, {
-    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-  }));
+// The pages that were checked, and those there are.
+const checked = new Set();
+const ROUTES = JSON.parse(process.env.ROUTES ?? "[]");
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const violations = async (page, runOnly) => {
+  const found = await page.evaluate((runOnly) => axe.run(document, { runOnly, resultTypes: ["violations"] }), runOnly);
   const told = found.violations.map((one) => `${one.id}: ${one.help}\n  ${one.nodes.map((node) => `${node.html} ${node.failureSummary}`).join("\n  ")}`);
   assert.deepEqual(told, [], `axe at ${page.url()}`);
+};
+
+// Colours that fade from one to the other have arrived.
+const settled = (page) => page.evaluate(() => document.getAnimations().forEach((one) => one.finish()));
+
+// No violation of WCAG 2.2 AA that axe can find, light and dark, no name in address or title, no sideways scrolling.
+export const check = async (page, colorScheme = "light") => {
+  const title = await page.title();
+  assert.ok(title.endsWith("· Casebridge"), title);
+  checked.add(new URL(page.url()).pathname);
+  await page.evaluate(axe);
+  await settled(page);
+  await violations(page, RULES);
+  // What the other scheme changes is colours, and nothing else.
+  await page.emulateMedia({ colorScheme: colorScheme === "light" ? "dark" : "light" });
+  await settled(page);
+  await violations(page, { type: "rule", values: ["color-contrast"] });
+  await page.emulateMedia({ colorScheme });
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.ok(wide <= 0, `${page.url()} scrolls sideways by ${wide} px`);
   for (const planted of ["Rivera", "Whitfield", "5125550", "example.com"]) {
@@ -82,8 +100,9 @@ export const look = async (page, path, name, at = base) => {
   for (const [width, height, colorScheme] of SCREENSHOTS ? LOOKS : LOOKS.slice(0, 2)) {
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme });
-    await page.goto(`${at}${path}`);
-    await check(page);
+    // A chart is as wide as the page was when it came.
+    if (width === 1280 && colorScheme === "light" || KEEP || SCREENSHOTS) await page.goto(`${at}${path}`);
+    await check(page, colorScheme);
     const kept = KEPT[`${name}-${width}-${colorScheme}`];
     if (KEEP && kept) {
       if (path === "/") await page.locator(".uplot canvas").first().waitFor();
@@ -134,5 +153,15 @@ export const eventually = async (what, isSo) => {
   }
   throw new Error(`it never happened: ${what}`);
 };
+
+// Every page of the console was looked at by axe.
+export const checkedAll = () => {
+  const is = (route) => new RegExp(`^${route.replaceAll(/\{[^}]+\}/g, "[^/]+")}$`);
+  const missing = ROUTES.filter((route) => ![...checked].some((path) => is(route).test(path)));
+  assert.deepEqual(missing, [], "these pages were not checked");
+};
+
+// Another page of the same person's browser.
+export const beside = async (page) => watched(await page.context().newPage());
 
 export const end = () => browser.close();

@@ -95,6 +95,24 @@ impl Drop for Demo {
     }
 }
 
+/// The addresses of the console's pages, as its router has them.
+fn pages() -> Vec<String> {
+    // Told to scripts and spreadsheets, or only on the way to another page.
+    let is_page = |path: &&str| {
+        !path.starts_with("/assets/")
+            && !path.contains(".csv")
+            && !path.ends_with("/live")
+            && *path != "/mapping"
+            && !path.ends_with("/export")
+    };
+    let router = crate::house::source("src/console/mod.rs");
+    let routes = router.split(".route(\"").skip(1).filter_map(|route| route.split_once("\", "));
+    let shown = routes.filter(|(_, verbs)| verbs.starts_with("get(")).map(|(path, _)| path);
+    let pages: Vec<String> = shown.filter(is_page).map(str::to_owned).collect();
+    assert!(pages.len() > 30, "{pages:?}");
+    pages
+}
+
 #[test]
 fn people_do_their_work_in_a_browser() {
     let (node, chromium, folder) = match equipment() {
@@ -118,6 +136,7 @@ fn people_do_their_work_in_a_browser() {
     if std::env::var_os("CASEBRIDGE_BLESS").is_some() {
         stories.env("KEEP", Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/screenshots"));
     }
+    stories.env("ROUTES", serde_json::to_string(&pages()).unwrap());
     stories.env("EMPTY_HOME", empty.home.path().join("demo"));
     let told = stories.output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));

@@ -42,7 +42,7 @@ fn ada_at_the_desk() -> NewLead {
 }
 
 /// A bridge whose CASEpeer has a lead that may be the contact Ada's.
-async fn in_doubt() -> (TestBridge, String) {
+pub async fn in_doubt() -> (TestBridge, String) {
     let bridge = TestBridge::start().await;
     bridge.highlevel.hold_webhooks(true);
     bridge.casepeer.hold_webhooks(true);

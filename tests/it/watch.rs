@@ -281,3 +281,48 @@ async fn an_alert_comes_by_mail() {
     assert!(text.contains("Subject: Casebridge: acme: 1 new lead has not reached CASEpeer"), "{text}");
     assert!(text.contains("its credential was refused at 12:00"), "{text}");
 }
+
+#[tokio::test]
+async fn a_firm_that_is_added_while_it_runs_is_told_of_by_its_name() {
+    let server = server().await;
+    let bridge = told_by(&server, "").await;
+    let watch = bridge.installation.watch();
+    watch.look().await.unwrap();
+    let text = std::fs::read_to_string(bridge.installation.directory().join("casebridge.toml")).unwrap();
+    let mut config = casebridge::config::parse("test.toml", &text, &Vec::new()).unwrap();
+    let mut bell = config.firms[0].clone();
+    (bell.id, bell.name) = ("bell".into(), Some("Bell & Sons".into()));
+    bell.highlevel.location_id = "bellLocation00000001".into();
+    bell.casepeer.inbound_token = casebridge::config::Secret::new("bell-inbound-token");
+    config.firms.push(bell);
+    bridge.installation.bridge.reload(&config).unwrap();
+    bridge
+        .installation
+        .store
+        .record(undeliverable("bell", bridge.installation.clock.as_ref()))
+        .await
+        .unwrap();
+    look_after(&bridge, &watch, 1).await;
+    let told = chat(&server).await;
+    assert!(told.len() == 1 && told[0].starts_with("Bell & Sons: "), "{told:?}");
+}
+
+/// A webhook of this firm that could not be taken further.
+fn undeliverable(firm: &str, clock: &dyn casebridge::clock::Clock) -> casebridge::store::Arrival {
+    use casebridge::domain::{Cause, EventId, FirmId, System};
+    casebridge::store::Arrival {
+        id: EventId(uuid::Uuid::now_v7()),
+        firm: FirmId::new(firm),
+        source: System::HighLevel,
+        kind: "ContactCreate".into(),
+        delivery_key: casebridge::store::DeliveryKey::Sender("w1".into()),
+        records: Vec::new(),
+        proof: "ed25519",
+        payload: b"{}".to_vec().into(),
+        sent_at: None,
+        received_at: clock.now(),
+        is_update: false,
+        undeliverable: Some((Cause::Unreadable, "it is of another time".into())),
+        trace: None,
+    }
+}

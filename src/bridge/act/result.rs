@@ -95,9 +95,9 @@ pub(super) fn links(command: &Command, result: Option<&RecordRef>, fields: Field
         (Command::CreateOpportunity(new), Some(opportunity)) => {
             link(&new.case, opportunity, Base::of_opportunity(new.to.clone()))
         }
-        (Command::UpdateContact { contact, matter, fields, .. }, _)
-        | (Command::UpdateMatter { contact, matter, fields, .. }, _) => {
-            agree(contact, matter, Base::of_fields(fields.clone()))
+        (Command::UpdateContact { contact, matter, fields, agreed, .. }, _)
+        | (Command::UpdateMatter { contact, matter, fields, agreed, .. }, _) => {
+            agree(contact, matter, Base::of_fields(agreed.as_ref().unwrap_or(fields).clone()))
         }
         (Command::JoinBusiness { contact, matter, name, .. }, _) => {
             agree(contact, matter, Base { business: Some(name.clone()), ..Base::default() })

@@ -158,7 +158,11 @@ impl Bridge {
     }
 
     /// Lets a firm go on at once that was parked for want of this connection.
-    async fn resume_after_connecting(&self, firm: &FirmId, system: System) -> Result<u64, StoreError> {
+    pub(super) async fn resume_after_connecting(
+        &self,
+        firm: &FirmId,
+        system: System,
+    ) -> Result<u64, StoreError> {
         let is_it = self.store.parkings().await?.iter().any(|parking| {
             parking.firm == *firm && parking.cause == ParkCause::Credentials && parking.system == Some(system)
         });

@@ -7,12 +7,14 @@
 //! lease of the process that is gone ends earlier, and after that `/oauth/reconnect` gives a new beginning. No standard
 //! promises such a second chance: with another vendor such a crash may mean that a person connects the account again.
 //!
-//! `journey` and `connect` are the way through the browser, `installs` what HighLevel tells of the app's installations.
+//! `journey` and `connect` are the way through the browser, `installs` what HighLevel tells of the app's installations,
+//! `pasted` private tokens that need no app.
 
 mod connect;
 mod installs;
 mod journey;
 mod not_connected;
+mod pasted;
 mod renew;
 
 use std::collections::HashMap;
@@ -25,6 +27,7 @@ use tokio::sync::Mutex;
 pub use self::connect::{Connected, Return};
 pub use self::journey::{Begun, LINK_LIFE};
 pub use self::not_connected::NotConnected;
+pub(super) use self::pasted::PastedOrConfigured;
 use self::renew::NotRenewed;
 use super::{Bridge, Firm};
 use crate::clock::SharedClock;
@@ -64,6 +67,8 @@ pub struct Connections {
     instance: String,
     /// Each lock is held while its token is renewed, so that one renewal serves all who wait.
     present: Mutex<HashMap<Holder, Slot>>,
+    /// The private tokens that were pasted, as far as they are known.
+    pasted: RwLock<HashMap<Holder, pasted::Known>>,
 }
 
 type Slot = Arc<Mutex<Held>>;
@@ -113,8 +118,8 @@ impl Connections {
         keyring: Arc<Keyring>,
     ) -> Self {
         let instance = uuid::Uuid::now_v7().to_string();
-        let (accounts, present) = (RwLock::default(), Mutex::default());
-        Self { app, accounts, own, store, clock, keyring, instance, present }
+        let (accounts, present, pasted) = (RwLock::default(), Mutex::default(), RwLock::default());
+        Self { app, accounts, own, store, clock, keyring, instance, present, pasted }
     }
 
     /// Whether there is a Marketplace app.

@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long a token is used whose answer does not say; what is refused earlier is renewed on the spot.
 const UNSTATED_LIFE: SignedDuration = SignedDuration::from_hours(1);
 /// Ten years.
-const WITHOUT_END: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+pub(super) const WITHOUT_END: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 /// How long a vendor is not asked again after a final no: every event of a firm would ask.
 const NO_COUNTS_FOR: SignedDuration = SignedDuration::from_mins(1);
 
@@ -283,7 +283,7 @@ impl Connections {
 pub(super) fn granted_to(holder: &Holder) -> GrantedTo {
     match holder {
         Holder::Company(_) => GrantedTo::Company,
-        Holder::Location(_) | Holder::Account(_) => GrantedTo::Location,
+        Holder::Location(_) | Holder::Account(_) | Holder::Private(_) => GrantedTo::Location,
     }
 }
 

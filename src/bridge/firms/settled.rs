@@ -56,6 +56,7 @@ impl Firm {
             title: self.title.clone(),
             location: self.location.clone(),
             is_connected_by_browser: self.is_connected_by_browser,
+            has_token: self.has_token,
             account: self.account.clone(),
             rules,
             configured: Arc::clone(&self.configured),

@@ -12,7 +12,7 @@ use crate::store::{Alert, BacklogRow, CauseRow, Parking, Raised};
 pub(super) struct Facts<'a> {
     pub(super) now: Timestamp,
     pub(super) config: &'a NotificationsConfig,
-    pub(super) names: &'a BTreeMap<FirmId, String>,
+    pub(super) names: BTreeMap<FirmId, String>,
     pub(super) waiting: Vec<Waiting>,
     pub(super) parkings: Vec<Parking>,
     pub(super) causes: Vec<CauseRow>,
@@ -246,7 +246,7 @@ mod tests {
         let facts = Facts {
             now: NOON.parse().unwrap(),
             config: &config,
-            names: &names,
+            names,
             waiting,
             parkings,
             causes: Vec::new(),

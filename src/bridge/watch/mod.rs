@@ -7,7 +7,7 @@
 mod conditions;
 mod verification;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -44,7 +44,6 @@ pub struct Watchman {
     config: NotificationsConfig,
     http: HttpClient,
     channels: Vec<Channel>,
-    names: BTreeMap<FirmId, String>,
     owner: String,
 }
 
@@ -54,13 +53,10 @@ const LOCAL: &str = "here:";
 impl Watchman {
     /// As the configuration says.
     pub fn new(config: &Config, bridge: Arc<Bridge>) -> Self {
-        let title = |firm: &crate::config::FirmConfig| firm.name.clone().unwrap_or_else(|| firm.id.clone());
-        let names = config.firms.iter().map(|firm| (FirmId::new(&firm.id), title(firm))).collect();
         Self {
             http: firms::client(config, &bridge.clock),
             channels: Channel::all(&config.notifications),
             config: config.notifications.clone(),
-            names,
             bridge,
             owner: Uuid::now_v7().to_string(),
         }
@@ -107,11 +103,12 @@ impl Watchman {
         let facts = Facts {
             now,
             config: &self.config,
-            names: &self.names,
+            // As they are now: firms are added while this runs.
+            names: self.bridge.firms.iter().map(|firm| (firm.id.clone(), firm.title.clone())).collect(),
             waiting,
             parkings: store.parkings().await?,
             causes: store.causes().await?,
-            reviews: store.open_reviews().await?,
+            reviews: store.open_reviews(None).await?,
         };
         let found = conditions::find(&facts);
         let keys: BTreeSet<&str> = found.iter().map(|raised| raised.key.as_str()).collect();

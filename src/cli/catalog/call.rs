@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::super::ConfigArgument;
+use super::super::by::By;
 use super::super::failure::Failure;
 use super::super::output::{note, say};
 use super::super::serve::{keyring, open_store};
@@ -16,7 +17,7 @@ use super::{dry, find};
 use crate::bridge::Bridge;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, FirmConfig};
-use crate::domain::CallClass;
+use crate::domain::{CallClass, Deed};
 use crate::operations::catalog::{Entry, System, nearest};
 use crate::operations::highlevel::scopes::{how_to_grant, is_granted};
 use crate::operations::{Carrier, Effect, Request};
@@ -47,6 +48,8 @@ pub(super) struct Arguments {
     /// Print the request instead of sending it, without its secrets.
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    by: By,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -70,6 +73,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         check_scope(&request, settings, &bridge.store).await?;
         return say(&dry::text(entry, &request, &config.highlevel.base_url, &firm.casepeer, key.as_deref()));
     }
+    // Before it is sent: what was done must not go unnoted.
+    bridge.store.note_deed(arguments.by.did(Deed::Called).at(&firm.id).about(&entry.id)).await?;
     let exchange = action::run(entry.system, &request, &firm.highlevel, &firm.casepeer, key.as_deref()).await;
     if let Some(status) = exchange.status() {
         note(&format!("{} answered {status} in {} ms", exchange.target, exchange.duration.as_millis()));

@@ -12,11 +12,12 @@ use clap::{Args, Subcommand};
 use jiff::{Span, SpanRelativeTo, Timestamp};
 
 use super::ConfigArgument;
+use super::by::By;
 use super::failure::Failure;
 use super::output::{print_json, say};
 use super::serve::{keyring, open_store};
 use crate::clock::{Clock, SharedClock, SystemClock};
-use crate::domain::{Cause, EventId, EventState, FirmId};
+use crate::domain::{Cause, Deed, EventId, EventState, FirmId};
 use crate::store::{EventFilter, SharedStore};
 
 #[derive(Debug, Args)]
@@ -72,6 +73,8 @@ enum Verb {
         /// Do not ask before replaying several.
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        by: By,
     },
     /// Say which calls a changed configuration would make for stored events, and which no longer. Nothing is done.
     WhatIf {
@@ -99,6 +102,8 @@ enum Verb {
         /// Why; kept with the event.
         #[arg(long)]
         reason: String,
+        #[command(flatten)]
+        by: By,
     },
 }
 
@@ -182,20 +187,23 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             let story = open(&config).await?.event(id).await?.ok_or_else(|| no_such(id))?;
             if json { print_json(&story) } else { show::show(&story) }
         }
-        Verb::Replay { config, id, which, dry_run, yes } => {
-            replay::run(&config, id, &which, dry_run, yes).await
+        Verb::Replay { config, id, which, dry_run, yes, by } => {
+            replay::run(&config, id, &which, dry_run, yes, &by).await
         }
         Verb::WhatIf { config, with, which, limit, json } => {
             what_if::run(&config, with, which.filter(limit), json).await
         }
-        Verb::Discard { config, ids, reason } => {
+        Verb::Discard { config, ids, reason, by } => {
             let store = open(&config).await?;
             for id in ids {
+                let firm = store.event(id).await?.ok_or_else(|| no_such(id))?.row.firm;
                 match store.discard(id, &reason).await? {
                     None => return Err(no_such(id)),
                     Some(false) => return Err(Failure::failed(format!("{id} is not undelivered"))),
-                    Some(true) => say(&format!("{id} is discarded"))?,
+                    Some(true) => {}
                 }
+                store.note_deed(by.did_because(Deed::Discarded, &reason).at(&firm).about(id)).await?;
+                say(&format!("{id} is discarded"))?;
             }
             Ok(())
         }

@@ -4,13 +4,14 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
 use super::super::ConfigArgument;
+use super::super::by::By;
 use super::super::failure::Failure;
 use super::super::output::{note, say};
 use super::super::serve::{keyring, open_store};
 use super::{Which, no_such};
 use crate::bridge::{Bridge, NoPreview};
 use crate::clock::{SharedClock, SystemClock};
-use crate::domain::EventId;
+use crate::domain::{Deed, EventId};
 use crate::store::StoreError;
 
 /// The most events one command replays.
@@ -22,6 +23,7 @@ pub(super) async fn run(
     which: &Which,
     dry_run: bool,
     yes: bool,
+    by: &By,
 ) -> Result<(), Failure> {
     if id.is_none() && !which.is_anything() {
         return Err(Failure::usage("say which events: an id, --undelivered, --state or --cause")
@@ -45,7 +47,7 @@ pub(super) async fn run(
     if id.is_none() && !confirmed(ids.len(), yes)? {
         return say("nothing was replayed");
     }
-    replay(&bridge, &ids, id.is_some()).await
+    replay(&bridge, &ids, id.is_some(), by).await
 }
 
 async fn preview(bridge: &Bridge, ids: &[EventId]) -> Result<(), Failure> {
@@ -88,7 +90,7 @@ fn confirmed(count: usize, yes: bool) -> Result<bool, Failure> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-async fn replay(bridge: &Bridge, ids: &[EventId], is_single: bool) -> Result<(), Failure> {
+async fn replay(bridge: &Bridge, ids: &[EventId], is_single: bool, by: &By) -> Result<(), Failure> {
     let (mut replayed, mut bodiless) = (0, 0);
     for id in ids {
         let result = match bridge.replay(*id).await {
@@ -101,7 +103,13 @@ async fn replay(bridge: &Bridge, ids: &[EventId], is_single: bool) -> Result<(),
         match result {
             None if is_single => return Err(no_such(*id)),
             Some(false) if is_single => return Err(Failure::failed(format!("{id} is not settled yet"))),
-            Some(true) => replayed += 1,
+            Some(true) => {
+                replayed += 1;
+                if let Some(story) = bridge.store.event(*id).await? {
+                    let deed = by.did(Deed::Replayed).at(&story.row.firm).about(id);
+                    bridge.store.note_deed(deed).await?;
+                }
+            }
             // Another hand may have been quicker.
             None | Some(false) => {}
         }

@@ -5,29 +5,48 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::super::by::By;
 use super::super::failure::Failure;
-use super::super::output::{note, print_json, say};
+use super::super::output::{note as remark, print_json, say};
 use crate::bridge::{erase_person, export_person};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
-use crate::domain::PersonId;
-use crate::store::{CannotErase, Hold, SharedStore};
+use crate::domain::{Deed, PersonId};
+use crate::store::{AuditEntry, CannotErase, Hold, SharedStore};
 
-pub(super) async fn hold(store: &SharedStore, person: PersonId, why: &str, by: &str) -> Result<(), Failure> {
+/// Writes down what was done to a person, at the person's firm.
+pub(super) async fn note(store: &SharedStore, deed: AuditEntry, person: PersonId) -> Result<(), Failure> {
+    let deed = match store.person(person).await? {
+        Some(story) => deed.at(&story.firm),
+        None => deed,
+    };
+    Ok(store.note_deed(deed).await?)
+}
+
+fn of(person: PersonId) -> String {
+    format!("person {person}")
+}
+
+pub(super) async fn hold(store: &SharedStore, person: PersonId, why: &str, by: &By) -> Result<(), Failure> {
     if why.trim().is_empty() {
         return Err(Failure::usage("--why is empty").hint("say in a few words what the hold is for"));
     }
-    let hold = store.hold(person, why.trim(), by).await?.ok_or_else(|| gone(person))?;
+    let hold = store.hold(person, why.trim(), by.name()).await?.ok_or_else(|| gone(person))?;
+    note(store, by.did_because(Deed::Held, why.trim()).about(of(person)), person).await?;
     say(&format!(
         "everything about person {} stays from now on, until `casebridge people release {}`",
         hold.people[0], hold.people[0]
     ))
 }
 
-pub(super) async fn release(store: &SharedStore, person: PersonId, by: &str) -> Result<(), Failure> {
-    match store.release_holds(person, by).await? {
-        0 => Err(Failure::failed(format!("nothing holds person {person}"))
-            .hint("`casebridge people holds` lists who is held")),
+pub(super) async fn release(store: &SharedStore, person: PersonId, by: &By) -> Result<(), Failure> {
+    let holds = store.release_holds(person, by.name()).await?;
+    if holds == 0 {
+        return Err(Failure::failed(format!("nothing holds person {person}"))
+            .hint("`casebridge people holds` lists who is held"));
+    }
+    note(store, by.did(Deed::Released).about(of(person)), person).await?;
+    match holds {
         1 => say("1 hold is released; what is old enough goes with the next day's deleting"),
         many => {
             say(&format!("{many} holds are released; what is old enough goes with the next day's deleting"))
@@ -61,8 +80,15 @@ pub(super) async fn holds(store: &SharedStore, json: bool) -> Result<(), Failure
 }
 
 /// Everything that is kept about a person, opened.
-pub(super) async fn export(store: &SharedStore, person: PersonId, out: Option<&Path>) -> Result<(), Failure> {
+pub(super) async fn export(
+    store: &SharedStore,
+    person: PersonId,
+    out: Option<&Path>,
+    by: &By,
+) -> Result<(), Failure> {
     let clock: SharedClock = Arc::new(SystemClock);
+    // Before it is shown: what was handed out must not go unnoted.
+    note(store, by.did(Deed::Exported).about(of(person)), person).await?;
     let everything = export_person(store, &clock, person).await?.ok_or_else(|| gone(person))?;
     let Some(path) = out else { return print_json(&everything) };
     let failed = |error: std::io::Error| {
@@ -80,25 +106,26 @@ pub(super) async fn erase(
     config: &Config,
     store: &SharedStore,
     person: PersonId,
-    by: &str,
+    by: &By,
     yes: bool,
     out: Option<PathBuf>,
 ) -> Result<(), Failure> {
     if !yes && !confirmed(person)? {
         return say("nothing was erased");
     }
-    let erased = erase_person(store, &config.store.url, person, by).await?;
+    let erased = erase_person(store, &config.store.url, person, by.name()).await?;
     let certificate = erased.map_err(|why| match why {
         CannotErase::NotThere => gone(person),
         CannotErase::Held(_) => Failure::failed(why.to_string())
             .hint("a hold wins over erasing: `casebridge people release` ends it once the law allows"),
         CannotErase::AtWork => Failure::try_again(why.to_string()).hint("try again in a moment"),
     })?;
+    note(store, by.did(Deed::Erased).about(of(person)), person).await?;
     if let Some(path) = out {
         let text = serde_json::to_string_pretty(&certificate).expect("it is JSON");
         if let Err(error) = std::fs::write(&path, text) {
             // It is done, and nobody can be told again: at least it is shown.
-            note(&format!("{} cannot be written: {error}; this is the certificate", path.display()));
+            remark(&format!("{} cannot be written: {error}; this is the certificate", path.display()));
             return print_json(&certificate);
         }
         return say(&format!(

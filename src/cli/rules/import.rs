@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::super::ConfigArgument;
+use super::super::by::By;
 use super::super::failure::Failure;
 use super::super::output::{note, say};
 use super::{read, refused, store};
 use crate::bridge::{NotSaved, save_rule};
+use crate::domain::Deed;
 use crate::rules::automation::{ReadyMade, from_toml, ready_made};
 use crate::store::RuleSaved;
 
@@ -30,9 +32,8 @@ pub(super) struct Arguments {
     /// Switch it on as well.
     #[arg(long)]
     on: bool,
-    /// Who says so; kept with the version.
-    #[arg(long, env = "USER", default_value = "cli")]
-    by: String,
+    #[command(flatten)]
+    by: By,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -48,14 +49,19 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(unknown) = rule.firms.iter().find(|id| config.firms.iter().all(|firm| firm.id != **id)) {
         note(&format!("the configuration has no firm `{unknown}`"));
     }
-    let store = store(&arguments.config).await?;
-    let saved = save_rule(&store, &rule, &arguments.by).await.map_err(|error| match error {
+    let (store, by) = (store(&arguments.config).await?, &arguments.by);
+    let saved = save_rule(&store, &rule, by.name()).await.map_err(|error| match error {
         NotSaved::Wrong(wrong) => refused(&wrong),
         NotSaved::Changed => Failure::try_again(error.to_string()),
         NotSaved::Store(error) => error.into(),
     })?;
+    if let RuleSaved::As(version) = saved {
+        let about = format!("{}, version {version}", rule.id);
+        store.note_deed(by.did(Deed::RuleSaved).about(about)).await?;
+    }
     if arguments.on {
         store.switch_rule(&rule.id, true).await?;
+        store.note_deed(by.did(Deed::RuleOn).about(&rule.id)).await?;
     }
     let is_on = store.rules().await?.iter().any(|row| row.id == rule.id && row.is_on);
     let state = if is_on { "on" } else { "off" };

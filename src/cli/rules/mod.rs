@@ -10,11 +10,13 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::ConfigArgument;
+use super::by::By;
 use super::failure::Failure;
 use super::output::{note, print_json, say};
 use super::serve::{keyring, open_store};
 use crate::bridge::saved_rules;
 use crate::clock::{SharedClock, SystemClock};
+use crate::domain::Deed;
 use crate::operations::catalog::nearest;
 use crate::rules::automation::{
     LARGEST_RULE, ReadyMade, Rule, Wrong, fields_of, find_trigger, from_toml, ready_made,
@@ -81,6 +83,8 @@ struct Which {
     config: ConfigArgument,
     /// The rule.
     id: String,
+    #[command(flatten)]
+    by: By,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -97,12 +101,13 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Export { config, id, version } => export(&store(&config).await?, &id, version).await,
         Verb::On(which) => switch(&which, true).await,
         Verb::Off(which) => switch(&which, false).await,
-        Verb::Remove(Which { config, id }) => {
+        Verb::Remove(Which { config, id, by }) => {
             let store = store(&config).await?;
-            match store.remove_rule(&id).await? {
-                true => say(&format!("`{id}` is removed")),
-                false => Err(no_such(&store, &id).await),
+            if !store.remove_rule(&id).await? {
+                return Err(no_such(&store, &id).await);
             }
+            store.note_deed(by.did(Deed::RuleRemoved).about(&id)).await?;
+            say(&format!("`{id}` is removed"))
         }
     }
 }
@@ -201,6 +206,8 @@ async fn switch(which: &Which, is_on: bool) -> Result<(), Failure> {
     if !store.switch_rule(&which.id, is_on).await? {
         return Err(no_such(&store, &which.id).await);
     }
+    let deed = if is_on { Deed::RuleOn } else { Deed::RuleOff };
+    store.note_deed(which.by.did(deed).about(&which.id)).await?;
     say(&format!("`{}` is {}", which.id, if is_on { "on" } else { "off" }))
 }
 

@@ -8,13 +8,14 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::super::ConfigArgument;
+use super::super::by::By;
 use super::super::failure::Failure;
 use super::super::output::{note, print_json, say};
 use super::super::serve::{keyring, open_store};
 use super::read;
 use crate::bridge::{Bridge, Tried};
 use crate::clock::{Clock, SharedClock, SystemClock};
-use crate::domain::{EventId, FirmId, Period};
+use crate::domain::{Deed, EventId, FirmId, Period};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -43,6 +44,8 @@ pub(super) struct Arguments {
     /// JSON, a line for each event.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    by: By,
 }
 
 fn period(text: &str) -> Result<Period, String> {
@@ -66,6 +69,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         let tried = bridge.try_rule_on_sample(&rule, firm).expect("a configured firm");
         return show(&tried, arguments.json);
     }
+    // What webhooks carried is shown from here on.
+    let what = arguments.event.map_or_else(|| rule.id.clone(), |event| format!("{}, {event}", rule.id));
+    bridge.store.note_deed(arguments.by.did(Deed::RuleTried).about(what)).await?;
     if let Some(event) = arguments.event {
         let tried = bridge.try_rule_on(&rule, event).await?.ok_or_else(|| {
             Failure::failed(format!("{event} is no event of {}", rule.when.id))

@@ -7,12 +7,14 @@ use clap::{Args, Subcommand};
 
 use crate::bridge::{Resealing, reseal};
 use crate::cli::ConfigArgument;
+use crate::cli::by::By;
 use crate::cli::failure::Failure;
 use crate::cli::output::say;
 use crate::cli::serve::{keyring, open_store};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, StoreUrl};
 use crate::crypto::Keyring;
+use crate::domain::Deed;
 use crate::store::sqlite::ServeLock;
 
 #[derive(Debug, Args)]
@@ -31,6 +33,8 @@ enum What {
         /// With PostgreSQL: every instance was restarted since the new key stands in its configuration.
         #[arg(long)]
         restarted: bool,
+        #[command(flatten)]
+        by: By,
     },
     /// How to change the secret a firm's webhooks are signed with, without losing one.
     WebhookSecret {
@@ -50,7 +54,7 @@ enum What {
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.what {
-        What::Key { config, restarted } => key(&config.load()?, restarted).await,
+        What::Key { config, restarted, by } => key(&config.load()?, restarted, &by).await,
         What::WebhookSecret { firm, config } => {
             known(&config.load()?, &firm)?;
             say(&webhook_secret(&firm))
@@ -69,12 +73,13 @@ fn known(config: &Config, id: &str) -> Result<(), Failure> {
     Err(Failure::failed(format!("there is no firm `{id}`")).hint("`casebridge firms list` shows the ids"))
 }
 
-async fn key(config: &Config, restarted: bool) -> Result<(), Failure> {
+async fn key(config: &Config, restarted: bool, by: &By) -> Result<(), Failure> {
     let keyring = keyring(config)?;
     must_be_known(config, &keyring, restarted)?;
     let clock: SharedClock = Arc::new(SystemClock);
     let store = open_store(config, &keyring, &clock).await?;
     let active = keyring.active();
+    store.note_deed(by.did(Deed::Resealed).about(active)).await?;
     let others = store.sealed_by().await?.into_iter().filter(|(id, _)| id != active);
     let total: u64 = others.map(|(_, values)| values).sum();
     let Resealing { values: done, forgotten } =

@@ -24,12 +24,23 @@ const AUTHS: [(&str, &str); 3] = [
     ("none", "Nothing: everything goes through Zapier"),
 ];
 
+/// How HighLevel is connected: the word of the form, and in words.
+const WAYS: [(&str, &str); 3] = [
+    ("browser", "by a person in the browser, through your Marketplace app; renewed by itself"),
+    (
+        "paste",
+        "by a private integration token that you paste here in the next step; kept sealed in the database",
+    ),
+    ("token", "by a private integration token in a file on the server"),
+];
+
 /// A firm that is being described.
 pub(super) struct Draft {
     id: String,
     name: String,
     location: String,
-    is_by_browser: bool,
+    /// How HighLevel is connected: a word of [`WAYS`].
+    by: String,
     profile: String,
     base_url: String,
     auth: String,
@@ -60,7 +71,7 @@ impl Draft {
             id: String::new(),
             name: String::new(),
             location: sandbox.map(|sandbox| sandbox.location.clone()).unwrap_or_default(),
-            is_by_browser: console.bridge.connections().has_app(),
+            by: if console.bridge.connections().has_app() { "browser" } else { "token" }.into(),
             profile: "contract-v1".into(),
             base_url: sandbox.map(|sandbox| sandbox.casepeer_url.clone()).unwrap_or_default(),
             auth: "bearer".into(),
@@ -78,7 +89,7 @@ impl Draft {
             id: text("id"),
             name: text("name"),
             location: text("location"),
-            is_by_browser: text("by") == "browser",
+            by: text("by"),
             profile: text("profile"),
             base_url: text("base-url"),
             auth: text("auth"),
@@ -104,7 +115,8 @@ impl Draft {
                 "It is the last part of the sub-account's address: …/location/THIS/dashboard."
             }
             "location" if bridge.firm_of(&self.location).is_some() => "Another firm has this location.",
-            "by" if self.is_by_browser && !bridge.connections().has_app() => {
+            "by" if !WAYS.iter().any(|(word, _)| *word == self.by) => "Choose one.",
+            "by" if self.by == "browser" && !bridge.connections().has_app() => {
                 "This takes your Marketplace app: set client_id and client_secret under [highlevel], public_url under [server], and restart."
             }
             "base-url" if !self.base_url.is_empty() => return check_url(&self.base_url).err(),
@@ -132,7 +144,7 @@ impl Draft {
             file("inbound_token", "inbound-token", How::Made("token")),
             file("webhook_secret", "webhook-secret", How::Made("webhook-secret")),
         ];
-        if !self.is_by_browser {
+        if self.by == "token" {
             let how =
                 "the private integration token: HighLevel, in this location, Settings > Private Integrations";
             files.push(file("highlevel_token", "highlevel-token", How::Given(how)));
@@ -167,10 +179,12 @@ impl Draft {
             text.push_str(&format!("name = {}\n", quoted(&self.name)));
         }
         text.push_str(&format!("\n[firms.highlevel]\nlocation_id = {}\n", quoted(&self.location)));
-        text.push_str(&match self.is_by_browser {
-            true => "oauth = true\n".to_owned(),
-            false => format!("token = {}\n", secret("highlevel_token")),
-        });
+        match self.by.as_str() {
+            "browser" => text.push_str("oauth = true\n"),
+            "token" => text.push_str(&format!("token = {}\n", secret("highlevel_token"))),
+            // It is pasted once the firm is there.
+            _ => {}
+        }
         text.push_str(&format!("\n[firms.casepeer]\nprofile = {}\n", quoted(&self.profile)));
         if !self.base_url.is_empty() {
             text.push_str(&format!("base_url = {}\n", quoted(&self.base_url)));
@@ -234,8 +248,7 @@ impl Draft {
                 (text("location", "Location", &self.location, "ve9EPM428h8vShlRW1KT"))
                 fieldset {
                     legend { "Connected" }
-                    (choice("by", "browser", self.is_by_browser, "by a person in the browser, through your Marketplace app; renewed by itself"))
-                    (choice("by", "token", !self.is_by_browser, "by a private integration token, which you renew by hand"))
+                    @for (word, title) in WAYS { (choice("by", word, self.by == word, title)) }
                 }
                 (told("by"))
                 h2 { "3. Its side of CASEpeer" }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::Health;
+use super::{Health, paste};
 use crate::bridge::{Firm, Trial};
 use crate::console::Console;
 use crate::console::page::{moment, number, pill, span, token};
@@ -83,7 +83,10 @@ pub(super) fn heard(at: Option<Timestamp>, now: Timestamp) -> Markup {
 pub(super) fn highlevel(health: &Health, now: Timestamp) -> Markup {
     html! {
         @match (&health.connection, health.firm.is_connected_by_browser) {
-            (None, false) => p { "By a private integration token from the configuration. It does not tell what it allows: a permission that is missing is named when it is needed." },
+            (None, false) => {
+                (paste::standing(health))
+                p.hint { "A private token does not tell what it allows: a permission that is missing is named when it is needed." }
+            },
             (None, true) => p { (pill("warn", "not connected")) " Nobody has connected it yet." },
             (Some(connection), _) => {
                 @if let Some(at) = connection.refused_at { p.alarm { "HighLevel has refused it since " (moment(at)) ": connect it again." } }
@@ -172,6 +175,13 @@ pub(super) fn connect_buttons(visitor: &Visitor, firm: &Firm, back: &str) -> Mar
                 button type="submit" { "Make a link to connect " (system.title()) }
             }
         }
+    }
+}
+
+/// The way to the page where a private token is pasted, for a firm that goes by one.
+pub(super) fn paste_button(firm: &Firm) -> Markup {
+    html! {
+        @if !firm.is_connected_by_browser { a.button href={ "/firms/" (firm.id) "/token" } { "Paste a private token" } }
     }
 }
 

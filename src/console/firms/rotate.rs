@@ -63,7 +63,7 @@ pub(super) async fn render(
                 @if firm.is_connected_by_browser { p { "HighLevel's are renewed by themselves; connecting the firm again replaces them." } }
                 @else { ol {
                     li { "In HighLevel, in this location: Settings > Private Integrations > the integration > Rotate. The old token lives for seven days more." }
-                    li { "Put the new one where " code { "highlevel.token" } " is read from, above. A file is read again by itself; with a variable, restart." }
+                    li { a href={ "/firms/" (firm.id) "/token" } { "Paste the new one" } ": it is tried, and used before the old one at once. Or put it where " code { "highlevel.token" } " is read from, above: a file is read again by itself; with a variable, restart." }
                     li { a href={ "/firms/" (firm.id) } { "Try the connection" } ": it shows that the new one is accepted." }
                 } }
                 @if firm.account.is_none() { p { "CASEpeer's: put the new one where " code { "casepeer.auth" } " is read from, and restart. If its owner cannot let old and new live together, pause the firm meanwhile; webhooks are still taken." } }

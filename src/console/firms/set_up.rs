@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::parts::{button, casepeer_steps, connect_buttons, heard, highlevel_steps, link, tried};
+use super::parts::{
+    button, casepeer_steps, connect_buttons, heard, highlevel_steps, link, paste_button, tried,
+};
 use super::{Health, health, last_heard};
 use crate::bridge::{FileState, Trial};
 use crate::console::Console;
@@ -104,8 +106,9 @@ impl Progress {
                         @if firm.is_none() { (self.waiting(id)) } }
                     @if let (Some(firm), Some(health)) = (firm, &self.health) {
                         li { (step("It is connected", self.is_connected() && self.trial.is_some()))
-                            @if !health.is_connected() { p { "A person allows it in the browser, once." } }
+                            @if !health.is_connected() && firm.is_connected_by_browser { p { "A person allows it in the browser, once." } }
                             (connect_buttons(visitor, firm, "set-up"))
+                            @if !firm.has_token { p.actions { (paste_button(firm)) } }
                             @if let Some(trial) = &self.trial { (tried(trial, now)) }
                             @else { p { "Then ask both sides one harmless question:" } }
                             (button(visitor, firm, "try", "set-up", "Try both connections"))

@@ -38,6 +38,9 @@ struct Sheet<'a> {
     grown: &'a str,
 }
 
+/// The most values that are listed as having come.
+const MOST_CAME: usize = 30;
+
 /// `/mapping/{firm}/edit`
 pub(in crate::console) async fn edit(
     State(console): State<Arc<Console>>,
@@ -196,6 +199,7 @@ impl Sheet<'_> {
             details.card open[self.is_open(&["fields"], &["f."])] {
                 summary { h2 #fields { "Fields" } }
                 p.hint { "Statute dates, SSN, medical, insurance and settlement data are never written, whatever is set." }
+                (came("Tags that came in events and stand for no value", &self.unmapped_tags(rows)))
                 // In the usual order; the firm's own come last.
                 div.table tabindex="0" role="region" aria-label="Each field" { table.stack {
                     thead { tr { @for name in ["Field", "Goes", "Is written", "Stands before signing", "Stands after signing"] { th scope="col" { (name) } } } }
@@ -227,7 +231,7 @@ impl Sheet<'_> {
         } else {
             ""
         };
-        let came = if is(Field::CaseType) {
+        let unmapped = if is(Field::CaseType) {
             self.unknown(&self.met.case_types, &[], &reversed(&settings["values"]))
         } else if is(Field::Source) {
             self.unknown(&self.met.sources, &[], &settings["values"])
@@ -249,7 +253,7 @@ impl Sheet<'_> {
                         div.grow { label for={ "hk-" (index) } { "HighLevel custom field" } input id={ "hk-" (index) } name={ (at) ":highlevel_key" } value=(text("highlevel_key")) list="custom-fields" autocomplete="off"; }
                         div.grow { label for={ "ck-" (index) } { "CASEpeer custom value" } input id={ "ck-" (index) } name={ (at) ":casepeer_key" } value=(text("casepeer_key")) autocomplete="off"; }
                     }
-                    @if !came.is_empty() { p.hint { "Came in events: " @for (name, times) in came.iter().take(30) { code { (name) } " " (times) "× " } } }
+                    (came("Came in events", &unmapped))
                     h3 { "Values" }
                     (map(&format!("{at}:values"), &settings["values"], (&format!("{title}, in HighLevel"), ""), (&format!("{title}, in CASEpeer"), offers)))
                     h3 { "Tags that stand for a value" }
@@ -266,6 +270,7 @@ impl Sheet<'_> {
                 summary { h2 #people { "People and reasons" } }
                 h3 { "People whose e-mails differ" }
                 p.hint { "Those with the same e-mail in both need not be listed." }
+                (came("In CASEpeer, and without anybody of the same e-mail in HighLevel", &self.unmapped_people()))
                 (map("assignees", &json["tasks"]["assignees"], ("E-mail in CASEpeer", "casepeer-users"), ("E-mail in HighLevel", "highlevel-users")))
                 h3 { "Reasons for turning a case down" }
                 (map("lost", &json["lost_reasons"], ("Reason in CASEpeer", ""), ("Reason in HighLevel", "reasons")))
@@ -274,6 +279,29 @@ impl Sheet<'_> {
                 (map("priorities", &json["tasks"]["priorities"], ("Priority in CASEpeer", ""), ("Before the title", "")))
             }
         }
+    }
+
+    /// Tags that came, and that no field takes for a value.
+    fn unmapped_tags(&self, fields: &serde_json::Map<String, Value>) -> Vec<(String, usize)> {
+        let mut tags = self.unknown(&self.met.tags, &[], &Value::Null);
+        for settings in fields.values() {
+            let mapped = settings["tags"].as_object();
+            tags.retain(|(tag, _)| {
+                !mapped.is_some_and(|map| map.keys().any(|one| one.eq_ignore_ascii_case(tag)))
+            });
+        }
+        tags
+    }
+
+    /// CASEpeer's users who would be nobody in HighLevel.
+    fn unmapped_people(&self) -> Vec<(String, usize)> {
+        let emails = self.values.casepeer_users.iter().map(|user| user.email.clone());
+        let people: Vec<String> = emails
+            .filter(|email| {
+                !self.values.highlevel_users.iter().any(|one| one.email.eq_ignore_ascii_case(email))
+            })
+            .collect();
+        self.unknown(&BTreeMap::new(), &people, &self.draft.json["tasks"]["assignees"])
     }
 
     fn notes(&self) -> Markup {
@@ -345,6 +373,15 @@ impl Sheet<'_> {
                 button type="submit" name="do" value="what-if" { "See what it would have done" }
                 button.primary type="submit" name="do" value="save" { "Save" }
             }
+        }
+    }
+}
+
+/// Values that no map has, with how often each came.
+fn came(what: &str, values: &[(String, usize)]) -> Markup {
+    html! {
+        @if !values.is_empty() {
+            p.hint { (what) ": " @for (value, times) in values.iter().take(MOST_CAME) { code { (value) } @if *times > 0 { " " (times) "×" } " " } }
         }
     }
 }

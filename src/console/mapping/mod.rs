@@ -11,24 +11,23 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use serde::Deserialize;
 
 pub(super) use self::edit::{change, edit};
 use super::Console;
 use super::difference;
 use super::failure::Failed;
 use super::form::Posted;
-use super::page::{capital, moment, notice, page, pill, token};
+use super::page::{Done, capital, moment, page, pill, token};
 use super::session::Visitor;
 use crate::bridge::MappingSeen;
 use crate::domain::{FirmId, Role};
 use crate::rules::{Direction, Milestone, Owner, Stage, SyncRules, WriteRule};
 
-/// What a page is asked besides.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
-    done: Option<String>,
-}
+/// What was just done, by its code.
+const DONE: [(&str, &str); 2] = [
+    ("saved", "Saved. It is in force from the next event on."),
+    ("back", "The mapping of the configuration file is in force again."),
+];
 
 /// `/mapping`: of the first firm.
 pub(super) async fn first(State(console): State<Arc<Console>>, visitor: Visitor) -> Result<Response, Failed> {
@@ -41,20 +40,15 @@ pub(super) async fn show(
     State(console): State<Arc<Console>>,
     visitor: Visitor,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(done): Query<Done>,
 ) -> Result<Html<String>, Failed> {
     let id = FirmId::new(id);
     let seen = console.bridge.mapping_for(&visitor.actor, &id).await?;
     let rules = &seen.firm.rules;
     let may = visitor.actor.may(Role::Admin, &id);
-    let said = match asked.done.as_deref() {
-        Some("saved") => "Saved. It is in force from the next event on.",
-        Some("back") => "The mapping of the configuration file is in force again.",
-        _ => "",
-    };
     let body = html! {
         div.between { h1 { "Mapping" } @if may { a.button.primary href={ "/mapping/" (id) "/edit" } { "Change" } } }
-        (notice(said))
+        (done.notice(&DONE))
         p.lead { "What is kept in step for " strong { (id) } ", and whose value stands." }
         @if console.firms(&visitor).count() > 1 {
             p { "Other firms: " @for other in console.firms(&visitor).filter(|other| other.id != id) { a href={ "/mapping/" (other.id) } { (other.id) } " " } }

@@ -17,7 +17,7 @@ use super::Console;
 use super::difference;
 use super::failure::Failed;
 use super::form::Posted;
-use super::page::{moment, notice, page, pill, state, token};
+use super::page::{Done, moment, page, pill, state, token};
 use super::session::Visitor;
 use crate::bridge::{RuleRan, RuleSeen};
 use crate::domain::{CallClass, Role};
@@ -30,30 +30,26 @@ const RUNS: usize = 20;
 /// What a page is asked besides.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
-    done: Option<String>,
     version: Option<u32>,
     firm: Option<String>,
 }
 
-impl Asked {
-    fn notice(&self) -> Markup {
-        notice(match self.done.as_deref() {
-            Some("saved") => "Saved. It is off: try it, then switch it on.",
-            Some("saved-on") => "Saved. It runs from the next event on.",
-            Some("same") => "It says what it said before: there is no new version.",
-            Some("on") => "It is on, and runs from the next event on.",
-            Some("off") => "It is off. What it began it ends.",
-            Some("removed") => "Removed. Its versions are kept for what ran by them.",
-            _ => "",
-        })
-    }
-}
+/// What was just done, by its code.
+const DONE: [(&str, &str); 6] = [
+    ("saved", "Saved. It is off: try it, then switch it on."),
+    ("saved-on", "Saved. It runs from the next event on."),
+    ("same", "It says what it said before: there is no new version."),
+    ("on", "It is on, and runs from the next event on."),
+    ("off", "It is off. What it began it ends."),
+    ("removed", "Removed. Its versions are kept for what ran by them."),
+];
 
 /// `/rules`
 pub(super) async fn list(
     State(console): State<Arc<Console>>,
     visitor: Visitor,
     Query(asked): Query<Asked>,
+    Query(done): Query<Done>,
 ) -> Result<Html<String>, Failed> {
     let mut rules = console.bridge.rules_for(&visitor.actor).await?;
     let firm = asked.firm.as_deref().filter(|firm| !firm.is_empty());
@@ -71,7 +67,7 @@ pub(super) async fn list(
             h1 { "Rules" }
             @if visitor.actor.role >= Role::Admin { a.button.primary href="/builder/start" { "New rule" } }
         }
-        (asked.notice())
+        (done.notice(&DONE))
         p.lead { "When something happens, if something holds, then these actions. Rules add to what is kept in step anyway." }
         @if console.firms(&visitor).count() > 1 {
             form.line method="get" action="/rules" {
@@ -131,6 +127,7 @@ pub(super) async fn show(
     visitor: Visitor,
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
+    Query(done): Query<Done>,
 ) -> Result<Html<String>, Failed> {
     let seen = console.bridge.rule_for(&visitor.actor, &id).await?;
     let versions = console.bridge.store.rule_versions(&id).await?;
@@ -145,7 +142,7 @@ pub(super) async fn show(
     let body = html! {
         p.back { a href="/rules" { "All rules" } }
         div.between { h1 { (seen.name()) } (on_off(&seen)) }
-        (asked.notice())
+        (done.notice(&DONE))
         @match &seen.rule {
             Err(why) => p.alarm { "This rule does not run: " (why) },
             Ok(rule) => (words::rule(rule, &whose(&visitor, &seen))),

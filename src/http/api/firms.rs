@@ -92,7 +92,7 @@ pub async fn installations(
     let installations = shared.bridge.store.installations().await.map_err(unavailable)?;
     let rows = installations.into_iter().filter_map(|installation| {
         let firm = match &installation.holder {
-            Holder::Location(location) => shared.bridge.firm_of(location),
+            Holder::Location(location) | Holder::Private(location) => shared.bridge.firm_of(location),
             Holder::Company(_) | Holder::Account(_) => None,
         };
         let firm = firm.map(|firm| firm.id.clone());

@@ -3,23 +3,20 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::super::Shared;
 use super::super::problem::Problem;
 use super::unavailable;
 use crate::bridge::CannotLink;
-use crate::domain::{Field, FirmId, PersonId, RecordRef};
-use crate::store::{CannotSplit, PeopleFilter, PersonRow, PersonStory, Split};
+use crate::domain::{Actor, Deed, Field, FirmId, PersonId, RecordRef};
+use crate::store::{AuditEntry, CannotSplit, PeopleFilter, PersonRow, PersonStory, Split};
 
 /// The most people one page has.
 const LARGEST_PAGE: usize = 500;
-/// Who says what is said here, in the review queue's past.
-const BY: &str = "admin";
-
 /// Which people to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -170,6 +167,7 @@ pub async fn show(
 ))]
 pub async fn link(
     State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
     body: Result<Json<LinkBody>, JsonRejection>,
 ) -> Result<Json<Person>, Problem> {
     let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
@@ -180,6 +178,8 @@ pub async fn link(
         CannotLink::Kinds => Problem::invalid(why.to_string()),
         CannotLink::Store(error) => unavailable(error),
     })?;
+    let deed = AuditEntry::new(&actor.name, Deed::Linked).at(&firm).about(format!("{contact} {matter}"));
+    store.note_deed(deed).await.map_err(unavailable)?;
     let person = store.person_of(&firm, &contact).await.map_err(unavailable)?;
     person.map(|person| Json(Person { person })).ok_or_else(Problem::not_found)
 }
@@ -191,15 +191,19 @@ pub async fn link(
 ))]
 pub async fn merge(
     State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
     body: Result<Json<MergeBody>, JsonRejection>,
 ) -> Result<Json<Person>, Problem> {
     let Json(MergeBody { people: [one, other] }) =
         body.map_err(|error| Problem::invalid(error.body_text()))?;
-    let merged = shared.bridge.store.merge_people(PersonId(one), PersonId(other)).await;
-    match merged.map_err(unavailable)? {
-        Some(person) => Ok(Json(Person { person })),
-        None => Err(Problem::conflict("One of them is not there, or they are of two firms.")),
-    }
+    let store = &shared.bridge.store;
+    let merged = store.merge_people(PersonId(one), PersonId(other)).await.map_err(unavailable)?;
+    let person =
+        merged.ok_or_else(|| Problem::conflict("One of them is not there, or they are of two firms."))?;
+    let firm = store.person(person).await.map_err(unavailable)?.map(|story| story.firm);
+    let deed = AuditEntry::new(&actor.name, Deed::Merged).about(format!("people {one} and {other}"));
+    store.note_deed(AuditEntry { firm, ..deed }).await.map_err(unavailable)?;
+    Ok(Json(Person { person }))
 }
 
 /// Makes two people of one, as after a wrong match: these records leave, with what hangs on them.
@@ -211,13 +215,18 @@ pub async fn merge(
 ))]
 pub async fn split(
     State(shared): State<Arc<Shared>>,
+    Extension(actor): Extension<Actor>,
     body: Result<Json<SplitBody>, JsonRejection>,
 ) -> Result<Json<Split>, Problem> {
     let Json(body) = body.map_err(|error| Problem::invalid(error.body_text()))?;
     let firm = firm(&shared, &body.firm)?;
     let records = body.records.iter().map(|text| record("records", text)).collect::<Result<Vec<_>, _>>()?;
-    let parted = shared.bridge.store.split_person(&firm, &records, BY).await.map_err(unavailable)?;
-    parted.map(Json).map_err(|why: CannotSplit| Problem::conflict(why.to_string()))
+    let store = &shared.bridge.store;
+    let parted = store.split_person(&firm, &records, &actor.name).await.map_err(unavailable)?;
+    let parted = parted.map_err(|why: CannotSplit| Problem::conflict(why.to_string()))?;
+    let deed = AuditEntry::new(&actor.name, Deed::Split).at(&firm).about(parted.records.join(", "));
+    store.note_deed(deed).await.map_err(unavailable)?;
+    Ok(Json(parted))
 }
 
 fn firm(shared: &Shared, id: &str) -> Result<FirmId, Problem> {

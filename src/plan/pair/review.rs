@@ -54,26 +54,38 @@ fn answer(decision: &Decision, name: &FieldName, sides: Sides<'_>) -> Option<Opt
     let whole = match decision.resolution.action {
         ReviewAction::UseHighlevel => Some(System::HighLevel),
         ReviewAction::UseCasepeer => Some(System::CasePeer),
+        // Taken back: it is asked again.
+        ReviewAction::PutBack => return None,
         _ => None,
     };
     Some(decision.resolution.fields.get(&key).copied().or(whole))
 }
 
-/// Asks a person about these fields.
-pub(super) fn question(
+/// How these fields differ.
+pub(super) fn differences(
     names: &[FieldName],
     sides: Sides<'_>,
     contact: &Contact,
     matter: &Matter,
-) -> Question {
-    let differences = names.iter().map(|name| Difference {
+) -> impl Iterator<Item = Difference> {
+    names.iter().map(move |name| Difference {
         field: name.to_string(),
         base: sides.base.value(name).map(str::to_owned),
         highlevel: sides.highlevel.value(name).map(str::to_owned),
         casepeer: sides.casepeer.value(name).map(str::to_owned),
         highlevel_changed: changed(contact.updated_at),
         casepeer_changed: changed(matter.updated_at),
-    });
+    })
+}
+
+/// Asks a person about these fields.
+pub(super) fn question(
+    differences: Vec<Difference>,
+    sides: Sides<'_>,
+    contact: &Contact,
+    matter: &Matter,
+) -> Question {
+    let names: Vec<FieldName> = differences.iter().filter_map(|one| one.field.parse().ok()).collect();
     let titles: Vec<&str> = names.iter().map(FieldName::title).collect();
     Question {
         kind: ReviewKind::Conflict,
@@ -82,7 +94,7 @@ pub(super) fn question(
         details: Details {
             highlevel: vec![Shown::of(&contact.record, sides.highlevel)],
             casepeer: vec![Shown::of(&matter.record, sides.casepeer)],
-            differences: differences.collect(),
+            differences,
             ..Details::default()
         },
     }
@@ -93,6 +105,6 @@ fn changed(at: Option<Timestamp>) -> Option<String> {
     at.map(|at| format!("the record was changed {at:.0}"))
 }
 
-fn subject(contact: &Contact, matter: &Matter) -> String {
+pub(super) fn subject(contact: &Contact, matter: &Matter) -> String {
     format!("{} {}", contact.record, matter.record)
 }

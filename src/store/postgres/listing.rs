@@ -150,8 +150,8 @@ pub(super) async fn payload(pool: &PgPool, keyring: &Keyring, id: EventId) -> Re
 }
 
 pub(super) async fn causes(pool: &PgPool) -> Result<Vec<CauseRow>, Fault> {
-    let sql = "SELECT firm, cause, count(*) AS events, min(received_at) AS oldest FROM event
-        WHERE state = 'undelivered' AND cause IS NOT NULL GROUP BY firm, cause ORDER BY count(*) DESC, firm, cause";
+    let sql = "SELECT firm, cause, count(*) AS events, min(received_at) AS oldest FROM given_up
+        GROUP BY firm, cause ORDER BY count(*) DESC, firm, cause";
     let rows = sqlx::query(sql).fetch_all(pool).await?;
     let read = |row: &PgRow| -> Result<CauseRow, Fault> {
         Ok(CauseRow {

@@ -92,10 +92,16 @@ impl Review for PostgresStore {
         Ok(found.into_iter().filter_map(ReviewStory::decision).collect())
     }
 
-    async fn open_reviews(&self) -> Result<BTreeMap<ReviewKind, u64>, StoreError> {
+    async fn open_reviews(
+        &self,
+        within: Option<Vec<FirmId>>,
+    ) -> Result<BTreeMap<ReviewKind, u64>, StoreError> {
+        let firms: Option<Vec<String>> =
+            within.map(|firms| firms.iter().map(|firm| text(firm.as_str())).collect());
         let counting = async {
-            let sql = "SELECT kind, count(*) AS reviews FROM review WHERE resolved_at IS NULL GROUP BY kind";
-            let rows = sqlx::query(sql).fetch_all(&self.core.pool).await?;
+            let sql = "SELECT kind, count(*) AS reviews FROM review
+                WHERE resolved_at IS NULL AND ($1::text[] IS NULL OR firm = ANY($1)) GROUP BY kind";
+            let rows = sqlx::query(sql).bind(firms).fetch_all(&self.core.pool).await?;
             rows.iter().map(|row| Ok((word(row, "kind")?, count(row, "reviews")?))).collect()
         };
         read(counting).await

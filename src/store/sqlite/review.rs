@@ -82,8 +82,11 @@ impl Review for SqliteStore {
         self.read(move |connection, keyring| listing::decisions(connection, keyring, &firm, &subjects)).await
     }
 
-    async fn open_reviews(&self) -> Result<BTreeMap<ReviewKind, u64>, StoreError> {
-        self.read(|connection, _| listing::open(connection)).await
+    async fn open_reviews(
+        &self,
+        within: Option<Vec<FirmId>>,
+    ) -> Result<BTreeMap<ReviewKind, u64>, StoreError> {
+        self.read(move |connection, _| listing::open(connection, within.as_deref())).await
     }
 }
 

@@ -13,6 +13,7 @@ pub use self::oauth::{Grant, GrantedTo, OAuthClient};
 pub use self::private::PrivateTokens;
 use super::exchange::Credential;
 use super::{Exchange, Failure, Granted, HttpClient, TokenSource};
+use crate::config::Secret;
 use crate::domain::Announced;
 use crate::domain::CallClass;
 use crate::operations::Request;
@@ -36,6 +37,13 @@ impl HighLevelClient {
     /// A client that takes its tokens from there.
     pub fn new(http: HttpClient, base_url: String, tokens: Arc<dyn TokenSource>) -> Self {
         Self { http, base_url, tokens }
+    }
+
+    /// The same client with this token and no other, as to try it.
+    #[must_use]
+    pub fn with_token(&self, token: &Secret) -> Self {
+        let tokens = PrivateTokens::new(vec![token.clone()], Arc::clone(self.http.clock()));
+        Self { tokens: Arc::new(tokens), ..self.clone() }
     }
 
     /// The token a call would carry now, and its scopes.

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::clock::SharedClock;
 use crate::config::Secret;
+use crate::domain::CallClass;
 use crate::vendors::{Failure, Granted, TokenSource};
 
 /// How long a file's content is believed while its token is accepted.
@@ -66,7 +67,10 @@ impl TokenSource for PrivateTokens {
             state.read_again(now).await;
         }
         let known = state.turned_to.as_ref().filter(|token| is_among(token, &state.tokens));
-        let token = known.or(state.tokens.first()).expect("a configured firm has a token");
+        let Some(token) = known.or(state.tokens.first()) else {
+            let detail = format!("was not sent: there is no private token yet; {}", self.how_to_renew());
+            return Err(Failure { class: CallClass::Unauthorised, retry_after: None, detail, answer: None });
+        };
         Ok(Granted { token: token.clone(), scopes: None })
     }
 
@@ -85,8 +89,8 @@ impl TokenSource for PrivateTokens {
     }
 
     fn how_to_renew(&self) -> String {
-        "make or rotate the private integration's token in HighLevel (Settings > Private Integrations) and set \
-         firms.highlevel.token"
+        "make or rotate the private integration's token in HighLevel (Settings > Private Integrations) and paste it on \
+         the firm's page, or set firms.highlevel.token"
             .into()
     }
 }

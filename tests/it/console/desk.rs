@@ -91,9 +91,17 @@ async fn an_answer_that_changed_nothing_is_taken_back_and_asked_again() {
     for (kind, action, why) in [
         (ReviewKind::AmbiguousMatch, "ignore", None),
         (ReviewKind::Conflict, "ignore", None),
-        (ReviewKind::AmbiguousMatch, "create", Some("make the two one")),
-        (ReviewKind::Conflict, "use_casepeer", Some("change them back in either system")),
+        (ReviewKind::AmbiguousMatch, "create", None),
+        // It names what is put back, and nothing is left that could be worked on again for it.
+        (ReviewKind::Conflict, "use_casepeer", Some("put back where they stood")),
         (ReviewKind::OverdueHandOff, "ignore", Some("cannot be taken back from here")),
+        (ReviewKind::OverdueHandOff, "retry", Some("what was sent cannot be called back")),
+        (
+            ReviewKind::AmbiguousCreate,
+            "create",
+            Some("what a vendor has created only a person can delete there"),
+        ),
+        (ReviewKind::HopBudget, "retry", Some("change the values back in either system")),
     ] {
         let id = store.open_review(&firm, question(kind, &format!("{kind} {action}")), None).await.unwrap();
         let page = format!("/review/{id}");
@@ -105,7 +113,7 @@ async fn an_answer_that_changed_nothing_is_taken_back_and_asked_again() {
         let is_open = async || store.review(id).await.unwrap().unwrap().row.resolved_at.is_none();
         match why {
             None => {
-                assert!(mo.get(&page).await.text.contains("The question is asked again"), "{kind} {action}");
+                assert!(mo.get(&page).await.text.contains("question is asked again"), "{kind} {action}");
                 assert_eq!(mo.post(&undo, &[]).await.location.as_deref(), Some(&*page));
                 assert!(is_open().await);
             }

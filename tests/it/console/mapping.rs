@@ -179,7 +179,11 @@ async fn a_change_is_seen_before_it_is_saved_and_in_force_at_once() {
 #[tokio::test]
 async fn what_came_and_what_both_systems_have_is_offered() {
     let bridge = TestBridge::start().await;
-    bridge.highlevel.create_contact(casebridge::twin::NewContact { source: "Billboard 12".into(), ..ada() });
+    bridge.highlevel.create_contact(casebridge::twin::NewContact {
+        source: "Billboard 12".into(),
+        tags: vec!["billboard".into()],
+        ..ada()
+    });
     let lead = bridge.casepeer.create_lead(crate::story::grace());
     bridge.casepeer.update_lead(&lead, json!({ "status": "Odd status" }));
     bridge.settle().await;
@@ -193,6 +197,7 @@ async fn what_came_and_what_both_systems_have_is_offered() {
         "<option value=\"Dog Bite\">",
         "paul@twin.example",
         "<code>Billboard 12</code>",
+        "Tags that came in events and stand for no value: <code>billboard</code>",
     ] {
         assert!(page.contains(said), "{said}: {page}");
     }

@@ -3,12 +3,16 @@
 mod builder;
 mod desk;
 mod firms;
+mod home;
+mod line;
 mod mapping;
 mod matrix;
 mod pages;
+mod paste;
 mod people;
 mod rules;
 mod sign_in;
+mod undo;
 
 use casebridge::config::Secret;
 use casebridge::domain::{Reach, Role};

@@ -209,7 +209,7 @@ async fn erasing_leaves_nothing_about_the_person_and_touches_nobody_else(test: &
     }
     assert!(test.store.links_of(&firm(), &[contact("c1")]).await.unwrap().is_empty());
     assert_eq!(test.store.person_of(&firm(), &contact("c1")).await.unwrap(), None);
-    assert!(test.store.open_reviews().await.unwrap().is_empty());
+    assert!(test.store.open_reviews(None).await.unwrap().is_empty());
     // The other one asks anew; nothing of hers comes up any more, now or later.
     test.pass(SignedDuration::from_hours(2));
     assert_eq!(test.claimed().await, [other]);

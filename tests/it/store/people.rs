@@ -181,7 +181,7 @@ async fn a_link_by_hand_answers_what_was_asked(test: &TestStore) {
     test.store.link_records(&firm(), link).await.unwrap();
     assert_eq!(test.claimed().await, [event]);
     assert_eq!(person(test, contact("c1")).await, person(test, lead("l1")).await);
-    assert!(test.store.open_reviews().await.unwrap().is_empty());
+    assert!(test.store.open_reviews(None).await.unwrap().is_empty());
 }
 
 async fn people_are_listed_and_found_by_what_their_contact_has(test: &TestStore) {

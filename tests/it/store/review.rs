@@ -68,7 +68,9 @@ async fn a_question_is_asked_once_at_a_time(test: &TestStore) {
     let later = test.store.open_review(&firm(), question("c1", "Ada"), None).await.unwrap();
     assert_ne!(first, later);
     assert_eq!(open(test).await.len(), 3);
-    assert_eq!(test.store.open_reviews().await.unwrap()[&ReviewKind::AmbiguousMatch], 3);
+    assert_eq!(test.store.open_reviews(None).await.unwrap()[&ReviewKind::AmbiguousMatch], 3);
+    let elsewhere = test.store.open_reviews(Some(vec![FirmId::new("another")])).await.unwrap();
+    assert!(elsewhere.is_empty(), "who sees one firm hears of no other's questions: {elsewhere:?}");
 }
 
 async fn an_event_waits_for_its_answer_while_the_lane_goes_on(test: &TestStore) {

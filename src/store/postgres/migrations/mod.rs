@@ -34,6 +34,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0017_hooks.sql"),
     include_str!("0018_mapping.sql"),
     include_str!("0019_unite.sql"),
+    include_str!("0020_given_up.sql"),
 ];
 
 /// Held while a schema is brought up to date: a second instance waits for the first.

@@ -119,10 +119,18 @@ pub(super) fn decisions(
     Ok(found.into_iter().filter_map(ReviewStory::decision).collect())
 }
 
-pub(super) fn open(connection: &Connection) -> Result<BTreeMap<ReviewKind, u64>, StoreError> {
-    let sql = "SELECT kind, count(*) FROM review WHERE resolved_at IS NULL GROUP BY kind";
+pub(super) fn open(
+    connection: &Connection,
+    within: Option<&[FirmId]>,
+) -> Result<BTreeMap<ReviewKind, u64>, StoreError> {
+    let firms = within.map(|firms| {
+        let names: Vec<&str> = firms.iter().map(FirmId::as_str).collect();
+        serde_json::to_string(&names).expect("names are JSON")
+    });
+    let sql = "SELECT kind, count(*) FROM review WHERE resolved_at IS NULL
+        AND (?1 IS NULL OR firm IN (SELECT value FROM json_each(?1))) GROUP BY kind";
     let mut select = connection.prepare_cached(sql)?;
-    let rows = select.query_map([], |row| {
+    let rows = select.query_map([firms], |row| {
         Ok((row.get::<_, Word<ReviewKind>>(0)?.0, row.get::<_, i64>(1)?.unsigned_abs()))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -44,7 +44,10 @@ impl Review for Doomed {
         self.inner.decisions(firm, subjects).await
     }
 
-    async fn open_reviews(&self) -> Result<BTreeMap<ReviewKind, u64>, StoreError> {
-        self.inner.open_reviews().await
+    async fn open_reviews(
+        &self,
+        within: Option<Vec<FirmId>>,
+    ) -> Result<BTreeMap<ReviewKind, u64>, StoreError> {
+        self.inner.open_reviews(within).await
     }
 }
