@@ -63,9 +63,10 @@ pub(super) async fn show(
             h2 #ages { "Secrets" }
             p.hint { "Those older than 90 days are due. Most can be changed without a pause: list the new one beside the old one, change it at the vendor, then take the old one out." }
             div.table tabindex="0" role="region" aria-label="Secrets and their ages" { table.stack {
-                thead { tr { th scope="col" { "Secret" } th scope="col" { "Known since" } th scope="col" { "Age" } th scope="col" { "State" } } }
+                thead { tr { th scope="col" { "Secret" } th scope="col" { "Read from" } th scope="col" { "Known since" } th scope="col" { "Age" } th scope="col" { "State" } } }
                 tbody { @for age in &ages { tr {
                     th.ids scope="row" { (age.reference) }
+                    td.ids data-label="Read from" { (age.origin.as_deref().unwrap_or_default()) }
                     td data-label="Known since" { (moment(age.first_seen)) }
                     td data-label="Age" { (age.age_days) " days" }
                     td { @if age.is_due { (pill("warn", "due")) } @else { (pill("good", "fine")) } }

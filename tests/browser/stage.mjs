@@ -86,6 +86,7 @@ export const check = async (page, colorScheme = "light") => {
   await settled(page);
   await violations(page, { type: "rule", values: ["color-contrast"] });
   await page.emulateMedia({ colorScheme });
+  await settled(page);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.ok(wide <= 0, `${page.url()} scrolls sideways by ${wide} px`);
   for (const planted of ["Rivera", "Whitfield", "5125550", "example.com"]) {
@@ -106,11 +107,11 @@ export const look = async (page, path, name, at = base) => {
     const kept = KEPT[`${name}-${width}-${colorScheme}`];
     if (KEEP && kept) {
       if (path === "/") await page.locator(".uplot canvas").first().waitFor();
-      await page.screenshot({ path: `${KEEP}/${kept}.jpg`, type: "jpeg", quality: 82 });
+      await page.screenshot({ path: `${KEEP}/${kept}.jpg`, type: "jpeg", quality: 82, animations: "disabled" });
     }
     if (SCREENSHOTS) {
       if (path === "/") await page.locator(".uplot").first().waitFor();
-      await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${colorScheme}.png`, fullPage: width === 390 });
+      await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${colorScheme}.png`, fullPage: width === 390, animations: "disabled" });
     }
   }
   await page.setViewportSize({ width: 1280, height: 860 });

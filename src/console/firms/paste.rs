@@ -55,6 +55,9 @@ fn refused(status: StatusCode, visitor: &Visitor, health: &Health, why: &str) ->
     (status, paper(visitor, health, Some(why))).into_response()
 }
 
+/// Without these no lead travels.
+const BASE: [&str; 3] = ["contacts.readonly", "contacts.write", "locations.readonly"];
+
 fn paper(visitor: &Visitor, health: &Health, wrong: Option<&str>) -> Html<String> {
     let firm = &health.firm;
     let here = format!("/firms/{}/token", firm.id);
@@ -70,8 +73,11 @@ fn paper(visitor: &Visitor, health: &Health, wrong: Option<&str>) -> Html<String
                     h2 #get { "1. Get it" }
                     ol {
                         li { "In HighLevel, in the location " code { (firm.location) } ": Settings > Private Integrations > Create new integration. To change a token: the integration > Rotate, and the old one lives for seven days more." }
-                        li { "Give it the scopes of what you want, at least those of the first line:"
-                            ul { @for feature in FEATURES { li { (feature.name) ": " @for scope in feature.missing(&[]) { code { (scope) } " " } } } } }
+                        li { "Give it the scopes " @for scope in BASE { code { (scope) } " " } "and what else you want:"
+                            details {
+                                summary { "Which scope is for what" }
+                                ul { @for feature in FEATURES { li { (feature.name) ": " @for scope in feature.missing(&[]) { code { (scope) } " " } } } }
+                            } }
                         li { "Copy the token: HighLevel shows it once." }
                     }
                 }
