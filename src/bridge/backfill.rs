@@ -1,31 +1,31 @@
-//! Backfill: every contact, lead and case is announced as an ordinary event in the lowest priority class, so that what
-//! was there before the bridge is paired and synced by the same way as what comes; or, in a dry run, planned without
-//! acting.
+//! Backfill: what was there before the bridge is paired and synced; or, in a dry run, planned without acting.
+//!
+//! Both sides are read in lists, whose records are whole. A contact and a matter that pair with certainty are linked from
+//! the lists, a page at once; what the plan of the two writes, and whatever else is not in step, is announced as an
+//! ordinary event in the lowest priority class. Contacts are read first, then matters, and then the contacts that no
+//! matter was found for, so that a pair is announced once.
 //!
 //! A page is announced, and the next only when most of what was announced is settled: what happens meanwhile does not
 //! queue behind the past. How far it came is kept; a change that was announced is not announced again.
 
+mod lists;
+mod pairs;
 mod preview;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{join_all, try_join_all};
-use jiff::Timestamp;
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use uuid::Uuid;
 
-use self::preview::{expected, partners};
-use super::reconcile::{Announcement, Asker, NoSweep, contact, matter};
+use super::prepare::Contacts;
+use super::reconcile::{Announcement, Asker, NoSweep};
 use super::session::Stop;
 use super::{Bridge, Firm};
-use crate::domain::{Event, EventId, EventState, Fact, FirmId, Matter, RecordKind, RecordRef, System};
-use crate::operations::casepeer::{CannotSend, list_changed, next_page, read_listed_matters};
-use crate::operations::highlevel::{
-    CONTACTS_PAGE, ContactDate, CustomFields, read_found_contacts, search_contacts,
-};
+use crate::domain::{EventId, EventState, FirmId, RecordKind, RecordRef};
 use crate::store::{BY_BACKFILL, Recorded, SweepRecord};
 
 /// How a backfill is made.
@@ -48,10 +48,14 @@ pub struct BackfillReport {
     pub read: u64,
     /// How many contacts there are to read, as far as HighLevel says.
     pub contacts: Option<u64>,
+    /// How many of them were gone through, which comes last.
+    pub contacts_read: u64,
     /// Records that were announced as events.
     pub announced: u64,
     /// Records of which that same change had been announced before.
     pub known: u64,
+    /// Pairs that were linked as the lists showed them.
+    pub linked: u64,
     /// In a dry run: pairs that would be linked.
     pub will_link: u64,
     /// In a dry run: records that the other side would get.
@@ -60,7 +64,7 @@ pub struct BackfillReport {
     pub differ: u64,
     /// In a dry run: records a person would be asked about, or that cannot be worked on.
     pub ambiguous: u64,
-    /// In a dry run: records about which nothing would be done.
+    /// Linked records about which nothing is to be done; in a dry run all about which nothing would be done.
     pub in_step: u64,
     /// In a dry run: some of each, by the system's ids.
     pub examples: Vec<Example>,
@@ -112,14 +116,18 @@ pub const BACKFILL_PAUSE: Duration = Duration::from_millis(200);
 const AHEAD: usize = 2_000;
 /// How often it is waited for an event that does not settle, as while it is retried.
 const MOST_WAITS: u32 = 3_000;
-/// Plans that are made at once in a dry run.
+/// Calls and, in a dry run, plans that are made at once.
 const AT_ONCE: usize = 8;
+/// The most contacts that are held in memory to find a matter's among them. Matters of others are announced.
+const MOST_HELD: usize = 50_000;
+/// How far the clocks of those that write into one store may be apart.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
 /// Examples of each kind that a dry run shows.
 const EXAMPLES: usize = 5;
-/// What is read, in turn: a lead before the case it became.
-const PARTS: [RecordKind; 3] = [RecordKind::Contact, RecordKind::Lead, RecordKind::Case];
+/// What is gone through, in turn: a case before the lead it began as, which is the same matter.
+const PARTS: [RecordKind; 3] = [RecordKind::Case, RecordKind::Lead, RecordKind::Contact];
 /// What the mark of a backfill is called.
-const STREAM: &str = "backfill";
+const STREAM: &str = "backfill of pairs";
 
 /// How far a backfill came.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -132,13 +140,6 @@ struct Mark {
     after: Option<Value>,
 }
 
-/// A record and what tells of it.
-struct Item {
-    announcement: Announcement,
-    fact: Fact,
-    lead: Option<RecordRef>,
-}
-
 struct Backfill<'a> {
     bridge: &'a Bridge,
     firm: &'a Firm,
@@ -146,6 +147,16 @@ struct Backfill<'a> {
     options: BackfillOptions,
     report: BackfillReport,
     unsettled: VecDeque<EventId>,
+    /// When its lists began to be read.
+    began: Timestamp,
+    /// What the search shows of contacts.
+    contacts: Contacts,
+    /// The contacts with an open task; nothing if the location's tasks cannot be searched.
+    with_tasks: Option<HashSet<String>>,
+    /// The matters that were gone through.
+    matters: HashSet<RecordRef>,
+    /// The contacts that were linked or announced.
+    people: HashSet<String>,
     /// In a dry run: what was counted with its counterpart, and leads whose case is the same matter.
     counted: BTreeSet<RecordRef>,
 }
@@ -164,8 +175,10 @@ impl Bridge {
             dry_run: options.is_dry_run,
             read: 0,
             contacts: None,
+            contacts_read: 0,
             announced: 0,
             known: 0,
+            linked: 0,
             will_link: 0,
             will_create: 0,
             differ: 0,
@@ -175,9 +188,21 @@ impl Bridge {
             is_complete: false,
             remarks: Vec::new(),
         };
-        let asker = Asker::new(self, &firm);
-        let (unsettled, counted) = (VecDeque::new(), BTreeSet::new());
-        let mut backfill = Backfill { bridge: self, firm: &firm, asker, options, report, unsettled, counted };
+        let began = self.clock.now().saturating_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN);
+        let mut backfill = Backfill {
+            bridge: self,
+            firm: &firm,
+            asker: Asker::new(self, &firm),
+            options,
+            report,
+            unsettled: VecDeque::new(),
+            began,
+            contacts: Contacts::default(),
+            with_tasks: None,
+            matters: HashSet::new(),
+            people: HashSet::new(),
+            counted: BTreeSet::new(),
+        };
         match backfill.run(watch).await {
             Ok(()) => backfill.report.is_complete = true,
             Err(Stop::Store(error)) => return Err(error.into()),
@@ -191,17 +216,12 @@ impl Bridge {
 impl Backfill<'_> {
     async fn run(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
         let mut mark = self.begin().await?;
+        self.hold_contacts(watch).await?;
         while let Some(part) = PARTS.get(mark.part) {
-            let (items, next) = match part {
-                RecordKind::Contact => self.contacts(mark.after.as_ref()).await?,
-                kind => self.matters(*kind, mark.after.as_ref()).await?,
+            mark.after = match part {
+                RecordKind::Contact => self.page_of_contacts(mark.after.as_ref()).await?,
+                kind => self.page_of_matters(*kind, mark.after.as_ref()).await?,
             };
-            self.report.read += items.len() as u64;
-            match self.options.is_dry_run {
-                true => self.preview(&items).await?,
-                false => self.announce(&items).await?,
-            }
-            mark.after = next;
             if mark.after.is_none() {
                 mark.part += 1;
             }
@@ -211,6 +231,32 @@ impl Backfill<'_> {
         }
         // The next one begins at the beginning.
         self.keep(&Mark::default()).await
+    }
+
+    /// Goes through contacts of which no matter was found; where the next page begins.
+    async fn page_of_contacts(&mut self, after: Option<&Value>) -> Result<Option<Value>, Stop> {
+        let (items, next) = self.list_contacts(after).await?;
+        self.report.read += items.len() as u64;
+        self.report.contacts_read += items.len() as u64;
+        let items = self.left_over(items).await?;
+        if self.options.is_dry_run {
+            self.preview(items.into_iter().map(|item| item.fact()).collect()).await?;
+        } else {
+            self.announce(items.iter().map(|item| &item.announcement)).await?;
+        }
+        Ok(next)
+    }
+
+    /// Pairs matters; where the next page begins.
+    async fn page_of_matters(
+        &mut self,
+        kind: RecordKind,
+        after: Option<&Value>,
+    ) -> Result<Option<Value>, Stop> {
+        let (items, next) = self.list_matters(kind, after).await?;
+        self.report.read += items.len() as u64;
+        self.pair(items).await?;
+        Ok(next)
     }
 
     async fn begin(&self) -> Result<Mark, Stop> {
@@ -232,64 +278,10 @@ impl Backfill<'_> {
         Ok(self.bridge.store.save_sweep(&self.firm.id, found).await?)
     }
 
-    /// A page of contacts by the date they were added, which stays as it is while they are worked on.
-    async fn contacts(&mut self, after: Option<&Value>) -> Result<(Vec<Item>, Option<Value>), Stop> {
-        let request = search_contacts(&self.firm.location, ContactDate::Added, self.options.since, after);
-        let Some(answer) = self.asker.read(System::HighLevel, &request).await? else {
-            return Ok((Vec::new(), None));
-        };
-        self.report.contacts = answer.body.get("total").and_then(Value::as_u64).or(self.report.contacts);
-        let found = read_found_contacts(&answer, &CustomFields::default());
-        let next = match found.last() {
-            Some(last) if found.len() == CONTACTS_PAGE => last.after.clone(),
-            _ => None,
-        };
-        let item = |found: crate::operations::highlevel::FoundContact| {
-            let at = found.updated_at.or(found.contact.added_at)?;
-            let record = found.contact.record;
-            let announcement = contact(&record, at, true);
-            Some(Item { announcement, fact: Fact::ContactUpdated { contact: record }, lead: None })
-        };
-        Ok((found.into_iter().filter_map(item).collect(), next))
-    }
-
-    async fn matters(
-        &mut self,
-        kind: RecordKind,
-        cursor: Option<&Value>,
-    ) -> Result<(Vec<Item>, Option<Value>), Stop> {
-        let profile = self.firm.casepeer.profile();
-        let request = match list_changed(profile, kind, self.options.since, cursor.and_then(Value::as_str)) {
-            Ok(request) => request,
-            Err(why @ (CannotSend::Disabled { .. } | CannotSend::NotSearchable { .. })) => {
-                self.report.remarks.push(format!("not looked at: {why}"));
-                return Ok((Vec::new(), None));
-            }
-            Err(why) => return Err(why.into()),
-        };
-        let Some(answer) = self.asker.read(System::CasePeer, &request).await? else {
-            return Ok((Vec::new(), None));
-        };
-        let listed = read_listed_matters(&answer, kind, &self.firm.rules.name_filler);
-        let item = |found: Matter, at: Timestamp| {
-            let (record, lead) = (found.record.clone(), found.lead.clone());
-            let announcement = matter(&found, at, true);
-            let fact = match kind {
-                RecordKind::Case => Fact::CaseStatusChanged { case: record, status: found.status },
-                _ => Fact::LeadUpdated { lead: record },
-            };
-            Item { announcement, fact, lead }
-        };
-        let items = listed
-            .into_iter()
-            .filter_map(|listed| Some(item(listed.record, listed.updated_at.or(listed.created_at)?)));
-        Ok((items.collect(), next_page(&answer).map(Value::from)))
-    }
-
     /// Together, so that the store commits them together.
-    async fn announce(&mut self, items: &[Item]) -> Result<(), Stop> {
+    async fn announce(&mut self, announcements: impl Iterator<Item = &Announcement>) -> Result<(), Stop> {
         let (bridge, firm) = (self.bridge, self.firm);
-        let recording = items.iter().map(|item| bridge.announce(firm, &item.announcement, BY_BACKFILL));
+        let recording = announcements.map(|announced| bridge.announce(firm, announced, BY_BACKFILL));
         for recorded in try_join_all(recording).await? {
             match recorded {
                 Recorded::Stored(event) => {
@@ -324,57 +316,5 @@ impl Backfill<'_> {
             }
         }
         Ok(())
-    }
-
-    async fn preview(&mut self, items: &[Item]) -> Result<(), Stop> {
-        for items in items.chunks(AT_ONCE) {
-            let planning = items.iter().map(|item| async {
-                let event = Event {
-                    id: EventId(Uuid::nil()),
-                    firm: self.firm.id.clone(),
-                    source: item.fact.subject().system,
-                    received_at: self.bridge.clock.now(),
-                    fact: item.fact.clone(),
-                };
-                self.asker.plan(&event).await
-            });
-            for (item, planned) in items.iter().zip(join_all(planning).await) {
-                let record = item.fact.subject();
-                let is_counted = self.counted.contains(record)
-                    || item.lead.as_ref().is_some_and(|lead| self.counted.contains(lead));
-                let (would, why) = match planned {
-                    Ok(plan) => {
-                        self.counted.extend(partners(&plan));
-                        expected(&plan)
-                    }
-                    Err(stop @ (Stop::Quota { .. } | Stop::Store(_) | Stop::Vendor { .. })) => {
-                        return Err(stop);
-                    }
-                    Err(stop) => (Expected::Ambiguous, stop.to_string()),
-                };
-                if record.kind == RecordKind::Lead {
-                    self.counted.insert(record.clone());
-                }
-                if !is_counted {
-                    self.count(record, would, why);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, record: &RecordRef, would: Expected, why: String) {
-        let report = &mut self.report;
-        *match would {
-            Expected::Link => &mut report.will_link,
-            Expected::Create => &mut report.will_create,
-            Expected::Differ => &mut report.differ,
-            Expected::Ambiguous => &mut report.ambiguous,
-            Expected::InStep => &mut report.in_step,
-        } += 1;
-        let shown = report.examples.iter().filter(|example| example.would == would).count();
-        if would != Expected::InStep && shown < EXAMPLES {
-            report.examples.push(Example { record: record.to_string(), would, why });
-        }
     }
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::act::consent;
 use super::act::operation::{self, Called};
 use super::automations::system_of;
 use super::session::{Session, Stop};
@@ -151,6 +152,9 @@ impl Bridge {
                 return finish(session, answer).await;
             }
         };
+        if let Some(why) = consent::withheld(session, action, parameters).await? {
+            return finish(session, ActionAnswer { status: None, why: Some(why), body: Value::Null }).await;
+        }
         let called = match action.effect {
             Effect::Read => read(session, system_of(action), &request).await,
             _ => {

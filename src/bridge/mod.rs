@@ -38,7 +38,7 @@ mod watch;
 mod what_if;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -90,6 +90,8 @@ pub struct Bridge {
     pub clock: SharedClock,
     /// Those of the configuration in force.
     secrets: RwLock<Arc<[SecretInUse]>>,
+    /// Since when secrets are known, by reference and fingerprint.
+    first_seen: RwLock<HashMap<(String, [u8; 32]), jiff::Timestamp>>,
     keyring: Arc<Keyring>,
     highlevel_keys: Keys,
     highlevel_app: Option<String>,
@@ -151,6 +153,7 @@ impl Bridge {
             store,
             clock,
             secrets: RwLock::new(SecretInUse::all(config, &keyring).into()),
+            first_seen: RwLock::default(),
             keyring,
             highlevel_keys,
             spans: spans(config, &http),

@@ -132,6 +132,19 @@ impl Bridge {
         self.is_resealing.load(Ordering::Relaxed)
     }
 
+    /// Since when each is known. That does not change, so that the store is asked, and written to, for new ones alone:
+    /// the console's first page asks at every look.
+    async fn first_seen(&self, asked: &[(String, [u8; 32])]) -> Result<Vec<Timestamp>, StoreError> {
+        let known = |one| self.first_seen.read().unwrap_or_else(PoisonError::into_inner).get(one).copied();
+        let new: Vec<_> = asked.iter().filter(|one| known(one).is_none()).cloned().collect();
+        if !new.is_empty() {
+            let told = self.store.first_seen(&new).await?;
+            self.first_seen.write().unwrap_or_else(PoisonError::into_inner).extend(new.into_iter().zip(told));
+        }
+        let seen = self.first_seen.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(asked.iter().map(|one| seen[one]).collect())
+    }
+
     /// How old each private token is that was pasted in the console.
     async fn pasted_ages(&self) -> Result<Vec<SecretAge>, StoreError> {
         let (rows, now) = (self.store.credentials().await?, self.clock.now());
@@ -156,7 +169,7 @@ impl Bridge {
         let secrets = Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner));
         let asked: Vec<_> =
             secrets.iter().map(|secret| (secret.reference.clone(), secret.fingerprint)).collect();
-        let first_seen = self.store.first_seen(&asked).await?;
+        let first_seen = self.first_seen(&asked).await?;
         let now = self.clock.now();
         let age = |(secret, first_seen): (&SecretInUse, Timestamp)| {
             let age = now.duration_since(first_seen);

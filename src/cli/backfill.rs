@@ -109,16 +109,19 @@ impl Watch for Shown {
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
 fn line(report: &BackfillReport, elapsed: Duration) -> String {
     let rate = report.read as f64 / elapsed.as_secs_f64().max(0.001);
-    let left = report.contacts.map(|contacts| contacts.saturating_sub(report.read)).filter(|left| *left > 0);
-    let left = left.map(|left| format!(", contacts done in {:.0} s", left as f64 / rate.max(0.001)));
+    let left = report.contacts.map(|contacts| contacts.saturating_sub(report.contacts_read));
+    let left = left.filter(|left| *left > 0 && report.read > 0);
+    // Contacts come last, and of leads and cases nobody says how many there are.
+    let is_least = if report.contacts_read == 0 { "at least " } else { "" };
+    let left = left.map(|left| format!(", {is_least}{:.0} s left", left as f64 / rate.max(0.001)));
     format!("{} records read, {rate:.0}/s{}   ", report.read, left.unwrap_or_default())
 }
 
 fn told(report: &BackfillReport) -> String {
     if !report.dry_run {
         return format!(
-            "{} records read: {} announced, {} had been before; a running bridge works on them when nothing else is to do",
-            report.read, report.announced, report.known
+            "{} records read: {} pairs linked, {} records in step; {} announced, {} had been before; a running bridge works on them when nothing else is to do",
+            report.read, report.linked, report.in_step, report.announced, report.known
         );
     }
     let mut text = format!(

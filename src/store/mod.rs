@@ -73,7 +73,9 @@ pub use review::{Review, ReviewFilter, ReviewRow, ReviewStory};
 pub use rules::{RanOnce, RuleRow, RuleRun, RuleSaved, RuleVersion, Rules};
 pub use said::Said;
 pub use secrets::{Cursor, Resealed, SealedPlace, Secrets};
-pub use sweeps::{BY_BACKFILL, BY_SWEEP, Counted, Gap, Looked, LossFilter, LossRow, SweepRecord, Sweeps};
+pub use sweeps::{
+    BY_BACKFILL, BY_SWEEP, Counted, Gap, ListedPair, Looked, LossFilter, LossRow, SweepRecord, Sweeps,
+};
 pub use types::{
     Address, Ambiguity, Arrival, Begun, CallRecord, CauseRow, Claim, ClaimRoom, DeliveryKey, EffectFailure,
     EventRow, EventStory, Intent, Lease, LinkChange, Parking, PlanRecord, PlannedRecord, Recorded, Rejoined,

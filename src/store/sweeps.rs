@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
-use crate::domain::{EventId, FirmId, RecordRef};
+use super::{Arrival, PlanRecord, StoreError};
+use crate::domain::{EventId, FirmId, Link, RecordRef};
 
 /// How the sender of an event is proven that a sweep announced: the bridge saw the change itself.
 pub const BY_SWEEP: &str = "sweep";
@@ -51,10 +51,26 @@ pub trait Sweeps: Send + Sync {
     ) -> Result<Vec<(RecordRef, RecordRef)>, StoreError>;
     /// How many links contacts have.
     async fn count_linked_people(&self, firm: &FirmId) -> Result<u64, StoreError>;
+    /// Links pairs of one firm that both sides' lists show to be one person's, each with the settled event that explains
+    /// it, all at once; whether each was. A pair is left alone if either record is linked by now, if an event of either
+    /// is not settled, if a sender told of either since then, or if that change was announced before: what the lists
+    /// showed may be what was.
+    async fn link_listed(&self, pairs: Vec<ListedPair>, since: Timestamp) -> Result<Vec<bool>, StoreError>;
     /// Writes down what a part of a sweep found, all at once.
     async fn save_sweep(&self, firm: &FirmId, found: SweepRecord) -> Result<(), StoreError>;
     /// The loss meter, the newest day first.
     async fn losses(&self, filter: LossFilter) -> Result<Vec<LossRow>, StoreError>;
+}
+
+/// A contact and a matter that their systems' lists show to be one person's.
+#[derive(Clone)]
+pub struct ListedPair {
+    /// The event that explains it. It names both, the contact first.
+    pub arrival: Arrival,
+    /// What was decided, and why.
+    pub plan: PlanRecord,
+    /// The link, with what both sides agree on.
+    pub link: Link,
 }
 
 /// What a part of a sweep found.

@@ -137,6 +137,7 @@ impl Twin {
                 faults,
                 is_down: false.into(),
                 echoes_first: false.into(),
+                calls: 0.into(),
             })
         };
         let key = SigningKey::from_seed(&Ids::new(config.seed, "signing key").key());

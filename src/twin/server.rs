@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub(super) struct Common {
     pub(super) faults: Arc<Mutex<Faults>>,
     pub(super) is_down: AtomicBool,
     pub(super) echoes_first: AtomicBool,
+    /// Requests that the API was asked, whatever came of them.
+    pub(super) calls: AtomicUsize,
 }
 
 impl Common {
@@ -98,6 +100,7 @@ async fn handle<A: Api>(
         return response;
     }
     let common = api.common();
+    common.calls.fetch_add(1, Ordering::SeqCst);
     if common.is_down.load(Ordering::SeqCst) {
         return api.refusal(503, "Service Unavailable").into_response();
     }

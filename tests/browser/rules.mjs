@@ -1,6 +1,6 @@
 // What people do with rules and with the mapping.
 import assert from "node:assert/strict";
-import { base, check, eventually, look, vendors } from "./stage.mjs";
+import { base, check, eventually, keep, look, vendors } from "./stage.mjs";
 
 const main = (page) => page.locator("#main");
 // A change of the form sends it; the answer is the form anew.
@@ -49,6 +49,9 @@ export const tell = (story, admin) => {
     await eventually("the event is offered", async () => (await newest()) !== before);
     await redrawn(page, () => events.selectOption({ index: 1 }));
     await page.locator("#outcome pre", { hasText: "walk-in Petra" }).waitFor();
+    await page.getByRole("heading", { name: "If", exact: true }).scrollIntoViewIfNeeded();
+    await page.evaluate(() => [...document.querySelectorAll("h2")].find((one) => one.textContent === "If").closest(".card, section").scrollIntoView());
+    await keep(page, "builder");
     await redrawn(page, () => page.getByRole("button", { name: "Try it" }).click());
     await page.getByText("Nothing was sent.", { exact: false }).last().waitFor();
     await check(page);
@@ -106,6 +109,8 @@ export const tell = (story, admin) => {
     await page.getByRole("button", { name: "See what it would have done" }).click();
     await page.getByText("Of the last events of").waitFor();
     await page.getByText('+ [firms.sync.statuses.Negotiation]').waitFor();
+    await page.evaluate(() => document.querySelector("#outcome").closest(".card").scrollIntoView({ block: "end" }));
+    await keep(page, "mapping");
     await check(page);
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText("It is in force from the next event on.").waitFor();

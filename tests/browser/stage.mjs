@@ -95,6 +95,13 @@ export const check = async (page, colorScheme = "light") => {
   }
 };
 
+// A picture for the README, of a page as a story has brought it.
+export const keep = async (page, name) => {
+  if (!KEEP) return;
+  await settled(page);
+  await page.screenshot({ path: `${KEEP}/${name}.jpg`, type: "jpeg", quality: 82, caret: "initial" });
+};
+
 // A page on a laptop and a phone, light and dark; kept, and in all four ways, if somebody wants to look.
 const LOOKS = [[1280, 860, "light"], [390, 844, "dark"], [1280, 860, "dark"], [390, 844, "light"]];
 export const look = async (page, path, name, at = base) => {
@@ -107,11 +114,11 @@ export const look = async (page, path, name, at = base) => {
     const kept = KEPT[`${name}-${width}-${colorScheme}`];
     if (KEEP && kept) {
       if (path === "/") await page.locator(".uplot canvas").first().waitFor();
-      await page.screenshot({ path: `${KEEP}/${kept}.jpg`, type: "jpeg", quality: 82, animations: "disabled" });
+      await page.screenshot({ path: `${KEEP}/${kept}.jpg`, type: "jpeg", quality: 82 });
     }
     if (SCREENSHOTS) {
       if (path === "/") await page.locator(".uplot").first().waitFor();
-      await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${colorScheme}.png`, fullPage: width === 390, animations: "disabled" });
+      await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${colorScheme}.png`, fullPage: width === 390 });
     }
   }
   await page.setViewportSize({ width: 1280, height: 860 });

@@ -2,6 +2,7 @@
 
 mod again;
 mod ask;
+pub(super) mod consent;
 mod hand_over;
 mod hops;
 mod look;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::act::consent;
 use super::super::act::operation::{self, Called};
 use super::super::session::{Session, Stop};
 use super::super::{Bridge, Firm, reconcile};
@@ -32,7 +33,12 @@ fn is_first(claim: &Claim) -> bool {
 }
 
 /// A step that was not taken.
-struct Refused(Cause, String);
+enum Refused {
+    /// It, and with it its rule, went wrong.
+    Failed(Cause, String),
+    /// The person forbade it: nothing is wrong, and what would follow it is not done.
+    Withheld(String),
+}
 
 /// What the rules of a firm make of an event before anything is done about it.
 pub(in crate::bridge) struct Listening {
@@ -173,12 +179,18 @@ impl Bridge {
                     effect_key: Some(key.0.clone()),
                     reason: format!("rule `{}`, step {}", rule.id, index + 1),
                 });
+                let said = |why: String| {
+                    format!("rule `{}`, step {} ({}): {why}", rule.id, index + 1, step.action.id)
+                };
                 match take(session, rule, step, occasion, &key).await? {
                     Ok(Called::Now(_)) => ran.sent += 1,
                     Ok(Called::Before) => {}
-                    Err(Refused(cause, why)) => {
-                        let why =
-                            format!("rule `{}`, step {} ({}): {why}", rule.id, index + 1, step.action.id);
+                    Err(Refused::Withheld(why)) => {
+                        ran.remarks.push(said(why));
+                        break;
+                    }
+                    Err(Refused::Failed(cause, why)) => {
+                        let why = said(why);
                         if rule.on_error == OnError::Continue {
                             ran.remarks.push(why);
                             continue;
@@ -207,13 +219,17 @@ async fn take(
         return Ok(Ok(Called::Before));
     }
     let firm = session.firm;
-    let built = step.action.request_for(&step.fill(occasion), &firm.location, firm.casepeer.profile());
+    let parameters = step.fill(occasion);
+    let built = step.action.request_for(&parameters, &firm.location, firm.casepeer.profile());
     let request = match built {
         Ok(request) => request,
-        Err(wrong) => return Ok(Err(Refused(Cause::Setup, wrong.to_string()))),
+        Err(wrong) => return Ok(Err(Refused::Failed(Cause::Setup, wrong.to_string()))),
     };
+    if let Some(why) = consent::withheld(session, step.action, &parameters).await? {
+        return Ok(Err(Refused::Withheld(why)));
+    }
     if budget::spend(session, rule).await? == Leave::Refused {
-        return Ok(Err(Refused(
+        return Ok(Err(Refused::Failed(
             Cause::Setup,
             "it has used up its writes of this hour, and a person said to leave it".into(),
         )));
@@ -221,15 +237,15 @@ async fn take(
     match operation::call(session, system_of(step.action), &request, key).await {
         Ok(called) => Ok(Ok(called)),
         Err(Stop::Vendor { failure, .. }) if failure.class == CallClass::Unpermitted => {
-            Ok(Err(Refused(Cause::Setup, failure.detail.clone())))
+            Ok(Err(Refused::Failed(Cause::Setup, failure.detail.clone())))
         }
         Err(Stop::Vendor { failure, .. })
             if matches!(failure.class, CallClass::Rejected | CallClass::Conflict) =>
         {
-            Ok(Err(Refused(Cause::Rejected, failure.detail.clone())))
+            Ok(Err(Refused::Failed(Cause::Rejected, failure.detail.clone())))
         }
         Err(Stop::CannotSend(wrong @ CannotSend::Disabled { .. })) => {
-            Ok(Err(Refused(Cause::Setup, wrong.to_string())))
+            Ok(Err(Refused::Failed(Cause::Setup, wrong.to_string())))
         }
         Err(stop) => Err(stop),
     }

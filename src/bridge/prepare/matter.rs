@@ -50,8 +50,7 @@ pub(super) async fn view(
     let opportunity = links.iter().find(|link| link.highlevel.kind == RecordKind::Opportunity).cloned();
     let pipelines = pipelines(session, &matter, now).await?;
     let standing = Standing::Only;
-    let is_lost = matter.reject_reason.is_some() && opportunity_is_lost(session, &matter);
-    let lost_reasons = if is_lost { lists::lost_reasons(session, now).await? } else { Vec::new() };
+    let lost_reasons = lost_reasons(session, &matter, now).await?;
     let (none, decisions) = Default::default();
     let mut view = MatterView {
         matter,
@@ -101,7 +100,7 @@ pub(super) async fn view(
 }
 
 /// The live links of a contact's other matters.
-fn siblings(matter: &Matter, links: Vec<Link>) -> Vec<Link> {
+pub(super) fn siblings(matter: &Matter, links: Vec<Link>) -> Vec<Link> {
     let own = [Some(&matter.record), matter.lead.as_ref(), matter.case.as_ref()];
     let is_other = |link: &Link| {
         link.is_live() && contact::is_matter(&link.casepeer) && !own.contains(&Some(&link.casepeer))
@@ -116,6 +115,16 @@ async fn read(session: &Session<'_>, record: &RecordRef) -> Result<Option<Matter
     }
     let links = session.store.links_of(&session.firm.id, std::slice::from_ref(record)).await?;
     Ok(links.iter().find(|link| link.highlevel.kind == RecordKind::Contact).map(Matter::as_agreed))
+}
+
+/// The location's reasons for losing a deal, if the case was turned down.
+pub(super) async fn lost_reasons(
+    session: &Session<'_>,
+    matter: &Matter,
+    now: Timestamp,
+) -> Result<Vec<(String, String)>, Stop> {
+    let is_lost = matter.reject_reason.is_some() && opportunity_is_lost(session, matter);
+    if is_lost { lists::lost_reasons(session, now).await } else { Ok(Vec::new()) }
 }
 
 fn opportunity_is_lost(session: &Session<'_>, matter: &Matter) -> bool {
@@ -211,7 +220,7 @@ async fn read_each(
 }
 
 /// The location's pipelines, if the status of this case puts it into one.
-async fn pipelines(
+pub(super) async fn pipelines(
     session: &Session<'_>,
     matter: &Matter,
     now: Timestamp,

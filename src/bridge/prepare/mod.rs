@@ -3,6 +3,7 @@
 mod client;
 mod contact;
 mod copies;
+mod listed;
 mod lists;
 mod matter;
 
@@ -11,11 +12,17 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 pub(super) use contact::custom_fields;
+pub(super) use listed::{Contacts, Listed, contacts_of, listed, related};
 pub(super) use lists::businesses;
 
 use super::session::{Session, Stop};
-use crate::domain::{Fact, System, Users};
+use crate::domain::{Contact, Fact, System, Users};
 use crate::plan::{Snapshot, View};
+
+/// A contact as it is now; nothing if it is not there.
+pub(super) async fn contact(session: &Session<'_>, id: &str) -> Result<Option<Contact>, Stop> {
+    contact::read(session, id, session.now()).await
+}
 
 /// Takes the snapshot an event is planned on.
 pub(super) async fn prepare(
@@ -58,6 +65,11 @@ pub(super) async fn prepare(
             }
         },
     };
+    take(session, view, now).await
+}
+
+/// What was seen, with what changes seldom.
+async fn take(session: &Session<'_>, view: Option<View>, now: Timestamp) -> Result<Snapshot, Stop> {
     let location = session.firm.location.clone();
     let mut snapshot = Snapshot {
         now,

@@ -35,12 +35,26 @@ impl Bridge {
         announced: &Announcement,
         by: &'static str,
     ) -> Result<Recorded, StoreError> {
+        let recorded = self.store.record(self.arrival_of(firm, announced, by)).await?;
+        if matches!(recorded, Recorded::Stored(_)) {
+            self.ring();
+        }
+        Ok(recorded)
+    }
+
+    /// An announcement as it is committed.
+    pub(in crate::bridge) fn arrival_of(
+        &self,
+        firm: &Firm,
+        announced: &Announcement,
+        by: &'static str,
+    ) -> Arrival {
         let subject = &announced.records[0];
         let mut body = json!({ ANNOUNCED_BY: by });
         if let (Value::Object(body), Value::Object(said)) = (&mut body, &announced.body) {
             body.extend(said.clone());
         }
-        let arrival = Arrival {
+        Arrival {
             id: EventId(Uuid::now_v7()),
             firm: firm.id.clone(),
             source: subject.system,
@@ -54,12 +68,7 @@ impl Bridge {
             is_update: self.is_update(&firm.id, subject.system, announced.kind),
             undeliverable: None,
             trace: None,
-        };
-        let recorded = self.store.record(arrival).await?;
-        if matches!(recorded, Recorded::Stored(_)) {
-            self.ring();
         }
-        Ok(recorded)
     }
 }
 

@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use super::super::prepare::Listed;
 use super::super::session::{Session, Stop};
 use super::super::{Bridge, Firm, prepare};
-use crate::domain::{Event, EventId, Plan, Priority, System};
+use crate::domain::{Event, EventId, Link, Matter, Plan, Priority, System};
 use crate::operations::highlevel::CustomFields;
 use crate::operations::{Request, Response};
 use crate::store::Lease;
@@ -29,7 +30,7 @@ impl<'a> Asker<'a> {
     }
 
     // One for each call: what is under way may use more than a backfill's part.
-    fn session(&self) -> Session<'_> {
+    pub(in crate::bridge) fn session(&self) -> Session<'_> {
         Session::new(self.bridge, self.firm, &self.lease, Priority::Backfill, None)
     }
 
@@ -59,6 +60,26 @@ impl<'a> Asker<'a> {
     /// The definitions of the location's custom fields.
     pub(in crate::bridge) async fn custom_fields(&self, now: Timestamp) -> Result<CustomFields, Stop> {
         prepare::custom_fields(&self.session(), now).await
+    }
+
+    /// What lists say of a matter.
+    pub(in crate::bridge) async fn listed(
+        &self,
+        matter: &Matter,
+        contacts: &prepare::Contacts,
+        links: (&[Link], &[Link]),
+    ) -> Result<Listed, Stop> {
+        let mut waits = 0;
+        loop {
+            let (session, now) = (self.session(), self.bridge.clock.now());
+            match prepare::listed(&session, matter, contacts, links, now).await {
+                Err(Stop::Quota { wait, .. }) if waits < MOST_WAITS && wait <= LONGEST_WAIT => {
+                    waits += 1;
+                    pause(wait).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     /// What would be done about an event now.

@@ -12,6 +12,7 @@ use crate::domain::{
     RecordRef, System, Task,
 };
 use crate::operations::casepeer::polled_every;
+use crate::rules::SyncRules;
 use crate::store::{BY_SWEEP, Gap, Recorded};
 
 /// The most gaps that a report shows one by one.
@@ -145,7 +146,8 @@ impl Sweep<'_> {
             Record::Contact(contact) => {
                 let contact_updated = || Fact::ContactUpdated { contact: reference.clone() };
                 if contact_in_step(&own, &contact.fields)
-                    && (!self.has_news(&own, &contact.fields) || self.is_done(contact_updated()).await?)
+                    && (!has_news(&self.firm.rules, &own, &contact.fields)
+                        || self.is_done(contact_updated()).await?)
                 {
                     return Ok(Verdict::InStep);
                 }
@@ -222,25 +224,15 @@ impl Sweep<'_> {
             });
             let Some(own) = own else { return Ok(false) };
             let lead_updated = Fact::LeadUpdated { lead: matter.record.clone() };
-            return Ok(!self.has_news(&[own], &matter.fields) || self.is_done(lead_updated).await?);
+            return Ok(
+                !has_news(&self.firm.rules, &[own], &matter.fields) || self.is_done(lead_updated).await?
+            );
         }
         if !known.any(|link| link.casepeer == matter.record) {
             return Ok(false);
         }
         let (case, status) = (matter.record.clone(), matter.status.clone());
         self.is_done(Fact::CaseStatusChanged { case, status }).await
-    }
-
-    /// Whether a record has a value that its links know nothing of, and that the firm lets cross.
-    fn has_news(&self, own: &[&Link], fields: &Fields) -> bool {
-        let rules = &self.firm.rules.fields;
-        let crosses = |name: &FieldName, link: &Link| match link.highlevel.kind {
-            RecordKind::Contact => rules.goes_to_casepeer(name) || rules.goes_to_highlevel(name),
-            _ => false,
-        };
-        own.iter().any(|link| {
-            fields.iter().any(|(name, _)| link.base.fields.value(name).is_none() && crosses(name, link))
-        })
     }
 
     /// Whether nothing would be done about a fact that was not done before.
@@ -273,8 +265,20 @@ impl Sweep<'_> {
     }
 }
 
+/// Whether a record has a value that its links know nothing of, and that the firm lets cross.
+pub(in crate::bridge) fn has_news(rules: &SyncRules, own: &[&Link], fields: &Fields) -> bool {
+    let rules = &rules.fields;
+    let crosses = |name: &FieldName, link: &Link| match link.highlevel.kind {
+        RecordKind::Contact => rules.goes_to_casepeer(name) || rules.goes_to_highlevel(name),
+        _ => false,
+    };
+    own.iter().any(|link| {
+        fields.iter().any(|(name, _)| link.base.fields.value(name).is_none() && crosses(name, link))
+    })
+}
+
 /// Whether every matter of a contact knows its values: its cases, or its leads while there is no case.
-fn contact_in_step(own: &[&Link], fields: &Fields) -> bool {
+pub(in crate::bridge) fn contact_in_step(own: &[&Link], fields: &Fields) -> bool {
     let of = |kind| own.iter().filter(move |link| link.casepeer.kind == kind);
     let kind = if of(RecordKind::Case).next().is_some() { RecordKind::Case } else { RecordKind::Lead };
     of(kind).next().is_some() && of(kind).all(|link| agree(&link.base.fields, fields))

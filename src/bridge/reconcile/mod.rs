@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 pub(super) use self::announce::{Announcement, contact, is_announced, is_backfill, matter};
 pub(super) use self::ask::Asker;
+pub(super) use self::judge::{contact_in_step, has_news};
 pub use self::report::{GapReport, KindReport, SweepReport};
 use self::stream::{Mark, Stream};
 use super::session::Stop;

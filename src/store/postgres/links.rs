@@ -228,7 +228,13 @@ fn base(change: &LinkChange) -> &Base {
     }
 }
 
-fn seal(keyring: &Keyring, firm: &str, highlevel: &RecordRef, casepeer: &RecordRef, base: &Base) -> Vec<u8> {
+pub(super) fn seal(
+    keyring: &Keyring,
+    firm: &str,
+    highlevel: &RecordRef,
+    casepeer: &RecordRef,
+    base: &Base,
+) -> Vec<u8> {
     let plain = serde_json::to_vec(base).expect("a base is JSON");
     keyring.seal(place(&row_name(firm, highlevel, casepeer)), &plain)
 }

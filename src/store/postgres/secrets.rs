@@ -26,16 +26,20 @@ pub(super) async fn first_seen(
     secrets: &[(String, [u8; 32])],
     now: Timestamp,
 ) -> Result<Vec<Timestamp>, Fault> {
-    let mut seen = Vec::with_capacity(secrets.len());
-    for (reference, fingerprint) in secrets {
-        let sql = "INSERT INTO secret (reference, fingerprint, first_seen) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-        let insert = sqlx::query(sql).bind(reference).bind(fingerprint.as_slice());
-        insert.bind(now.as_millisecond()).execute(&mut *connection).await?;
-        let sql = "SELECT first_seen FROM secret WHERE reference = $1 AND fingerprint = $2";
-        let select = sqlx::query(sql).bind(reference).bind(fingerprint.as_slice());
-        seen.push(from_millis(select.fetch_one(&mut *connection).await?.try_get(0)?)?);
-    }
-    Ok(seen)
+    let references: Vec<&str> = secrets.iter().map(|(reference, _)| reference.as_str()).collect();
+    let fingerprints: Vec<&[u8]> = secrets.iter().map(|(_, fingerprint)| fingerprint.as_slice()).collect();
+    let sql = "INSERT INTO secret (reference, fingerprint, first_seen)
+        SELECT reference, fingerprint, $3 FROM unnest($1::text[], $2::bytea[]) AS asked (reference, fingerprint)
+        ON CONFLICT DO NOTHING";
+    let insert = sqlx::query(sql).bind(&references).bind(&fingerprints).bind(now.as_millisecond());
+    insert.execute(&mut *connection).await?;
+    let sql = "SELECT secret.first_seen
+        FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS asked (reference, fingerprint, place)
+        JOIN secret ON secret.reference = asked.reference COLLATE \"C\" AND secret.fingerprint = asked.fingerprint
+        ORDER BY asked.place";
+    let select = sqlx::query(sql).bind(&references).bind(&fingerprints);
+    let rows = select.fetch_all(&mut *connection).await?;
+    rows.iter().map(|row| from_millis(row.try_get(0)?)).collect()
 }
 
 pub(super) async fn sealed_by(pool: &PgPool, keyring: &Keyring) -> Result<Vec<(String, u64)>, Fault> {

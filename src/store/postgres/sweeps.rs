@@ -1,5 +1,7 @@
 //! What sweeps remember.
 
+mod listed;
+
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
@@ -13,7 +15,8 @@ use super::{NO_FIRM, PostgresStore, read};
 use crate::domain::{FirmId, RecordRef};
 use crate::store::StoreError;
 use crate::store::sweeps::{
-    BY_BACKFILL, BY_SWEEP, CONTACTS, HEALED, LossFilter, LossRow, SweepRecord, Sweeps, about, loss_row,
+    BY_BACKFILL, BY_SWEEP, CONTACTS, HEALED, ListedPair, LossFilter, LossRow, SweepRecord, Sweeps, about,
+    loss_row,
 };
 
 /// Events of one batch may have been received in another order than their rows have: so much is read before.
@@ -197,6 +200,15 @@ impl Sweeps for PostgresStore {
             count(&select.fetch_one(&self.core.pool).await?, "people")
         })
         .await
+    }
+
+    async fn link_listed(&self, pairs: Vec<ListedPair>, since: Timestamp) -> Result<Vec<bool>, StoreError> {
+        let Some(firm) = pairs.first().map(|pair| pair.arrival.firm.clone()) else { return Ok(Vec::new()) };
+        let pairs = listed::seal(&self.keyring, pairs);
+        let (keyring, message) = (&self.keyring, self.core.message);
+        Ok(in_transaction!(&self.core, &[firm.as_str()], |connection, now| listed::link(
+            connection, keyring, &pairs, since, now, message
+        ))?)
     }
 
     async fn save_sweep(&self, firm: &FirmId, found: SweepRecord) -> Result<(), StoreError> {

@@ -25,6 +25,17 @@ pub(super) fn record(
     sealed: &[u8],
     now: Timestamp,
 ) -> Result<Recorded, StoreError> {
+    record_with(connection, arrival, sealed, None, now)
+}
+
+/// The same for an event that is settled as it arrives, if it has a plan: what it tells of was done.
+pub(super) fn record_with(
+    connection: &Connection,
+    arrival: &Arrival,
+    sealed: &[u8],
+    sealed_plan: Option<&[u8]>,
+    now: Timestamp,
+) -> Result<Recorded, StoreError> {
     let key = match delivery_key(connection, arrival)? {
         Ok(key) => key,
         Err(earlier) => return Ok(Recorded::Duplicate(earlier)),
@@ -34,6 +45,8 @@ pub(super) fn record(
     let person = if undeliverable { None } else { lanes::person_of(connection, firm, &arrival.records)? };
     let state = if undeliverable {
         EventState::Undelivered
+    } else if sealed_plan.is_some() {
+        EventState::Done
     } else if lanes::has_head(connection, person)? {
         EventState::Waiting
     } else {
@@ -43,8 +56,8 @@ pub(super) fn record(
     let records = serde_json::to_string(&records).expect("text is JSON");
     let sql =
         "INSERT INTO event (id, firm, source, type, delivery_key, person, state, due_at, reason, records,
-            verified_by, sent_at, received_at, settled_at, cause, subject, is_update, trace)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?17, ?13, ?14, ?15, ?16, ?18)
+            verified_by, sent_at, received_at, settled_at, cause, subject, is_update, trace, sealed_plan)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?17, ?13, ?14, ?15, ?16, ?18, ?19)
         ON CONFLICT (firm, source, delivery_key) DO NOTHING RETURNING seq";
     let received_at = Millis(arrival.received_at);
     let (cause, reason) = arrival.undeliverable.as_ref().map(|(cause, why)| (cause.as_str(), why)).unzip();
@@ -64,12 +77,13 @@ pub(super) fn record(
                 records,
                 arrival.proof,
                 arrival.sent_at.map(Millis),
-                undeliverable.then_some(received_at),
+                state.is_settled().then_some(received_at),
                 cause,
                 arrival.records.first().map(ToString::to_string),
                 arrival.is_update,
                 received_at,
                 arrival.trace.map(|trace| trace.0),
+                sealed_plan,
             ],
             |row| row.get::<_, i64>(0),
         )

@@ -1,8 +1,10 @@
 //! What sweeps remember.
 
+mod listed;
 mod listing;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +15,7 @@ use super::rows::{Id, Millis, Word};
 use crate::domain::{FirmId, RecordRef};
 use crate::store::StoreError;
 use crate::store::sweeps::{
-    BY_BACKFILL, BY_SWEEP, CONTACTS, LossFilter, LossRow, SweepRecord, Sweeps, about,
+    BY_BACKFILL, BY_SWEEP, CONTACTS, ListedPair, LossFilter, LossRow, SweepRecord, Sweeps, about,
 };
 
 /// The first row that was received then or later: rows are in order of receipt.
@@ -192,6 +194,15 @@ impl Sweeps for SqliteStore {
             let bound = params![firm, CONTACTS.0, CONTACTS.1];
             let count: i64 = connection.prepare_cached(sql)?.query_row(bound, |row| row.get(0))?;
             Ok(count.unsigned_abs())
+        })
+        .await
+    }
+
+    async fn link_listed(&self, pairs: Vec<ListedPair>, since: Timestamp) -> Result<Vec<bool>, StoreError> {
+        let (keyring, now) = (Arc::clone(&self.keyring), self.now());
+        let sealed = listed::seal(&keyring, pairs);
+        self.write(move |connection| {
+            sealed.iter().map(|pair| listed::link(connection, &keyring, pair, since, now)).collect()
         })
         .await
     }

@@ -237,6 +237,11 @@ impl CasePeer {
         self.all(Kind::Note)
     }
 
+    /// How many requests the API was asked.
+    pub fn calls(&self) -> usize {
+        self.vendor.common.calls.load(Ordering::SeqCst)
+    }
+
     /// How many writes the API has accepted; what people did in the screens does not count.
     pub fn writes(&self) -> usize {
         self.vendor.common.ledger.writes(ledger::Vendor::CasePeer)

@@ -247,6 +247,11 @@ impl HighLevel {
         self.vendor.lock().users.iter().map(|user| text(user, "id").to_owned()).collect()
     }
 
+    /// How many requests the API was asked.
+    pub fn calls(&self) -> usize {
+        self.vendor.common.calls.load(Ordering::SeqCst)
+    }
+
     /// How many writes the API has accepted; what people did in the screens does not count.
     pub fn writes(&self) -> usize {
         self.vendor.common.ledger.writes(ledger::Vendor::HighLevel)

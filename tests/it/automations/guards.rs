@@ -85,3 +85,45 @@ async fn a_rule_is_for_the_firms_it_names() {
     bridge.settle().await;
     assert_eq!(tagged(&bridge), 0);
 }
+
+const MESSAGE: &str = r#"
+id = "welcome"
+when = "webhook.ContactCreate"
+[[then]]
+action = "conversations.send-a-new-message"
+with = { type = "SMS", subType = "SMS", contactId = "{id}", status = "pending", message = "Welcome" }
+[[then]]
+action = "contacts.add-tags"
+with = { contactId = "{id}", tags = ["welcomed"] }
+"#;
+
+#[tokio::test]
+async fn who_is_not_to_be_disturbed_by_now_gets_no_message_and_the_event_says_why() {
+    let active = |channel: &str| json!({ "dndSettings": { channel: { "status": "active" } } });
+    let cases = [(active("SMS"), false), (json!({ "dnd": true }), false), (active("Email"), true)];
+    for (consent, is_sent) in cases {
+        let bridge = TestBridge::start().await;
+        import(&bridge.installation, MESSAGE).await;
+        let contact = bridge.highlevel.create_contact(ada());
+        bridge.deliver().await;
+        // After the event that sets the rule off was received.
+        bridge.highlevel.drop_next_webhooks(1);
+        bridge.highlevel.update_contact(&contact, consent);
+        bridge.settle().await;
+        let events = bridge.installation.events().await;
+        let first = events.iter().find(|row| row.kind == "ContactCreate").unwrap().id;
+        let story = bridge.installation.store.event(first).await.unwrap().unwrap();
+        let sent = story.calls.iter().filter(|call| call.operation == "conversations.send-a-new-message");
+        assert_eq!(sent.count() > 0, is_sent, "{story:#?}");
+        let remarks = story.plan.unwrap().remarks.join("; ");
+        assert_eq!(remarks.contains("not to be disturbed by SMS"), !is_sent, "{remarks}");
+        if !is_sent {
+            assert_eq!(story.row.state, EventState::Done, "nothing is wrong");
+            assert_eq!(
+                bridge.highlevel.contact(&contact).unwrap()["tags"],
+                json!([]),
+                "what would follow is not done"
+            );
+        }
+    }
+}

@@ -1,8 +1,11 @@
 //! What sweeps remember, and the loss meter.
 
-use casebridge::domain::{Base, EventId, FirmId, Link, Outcome, RecordKind, RecordRef, System};
+use casebridge::domain::{
+    Base, EventId, EventState, Field, Fields, FirmId, Link, Outcome, RecordKind, RecordRef, System,
+};
 use casebridge::store::{
-    Arrival, BY_SWEEP, Counted, Gap, LinkChange, Looked, LossFilter, LossRow, SweepRecord,
+    Arrival, BY_BACKFILL, BY_SWEEP, Counted, DeliveryKey, Gap, LinkChange, ListedPair, Looked, LossFilter,
+    LossRow, PlanRecord, PlannedRecord, SweepRecord,
 };
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -15,6 +18,8 @@ on_both!(
     the_loss_meter_adds_up_and_asks_the_healing_events,
     a_mark_is_kept_and_one_sweeps_at_a_time,
     linked_people_are_read_page_by_page,
+    pairs_of_lists_are_linked_unless_something_else_is_known,
+    two_known_people_whom_lists_show_to_be_one_share_a_lane,
 );
 
 /// A day's counts and a gap that this event heals.
@@ -158,4 +163,74 @@ async fn linked_people_are_read_page_by_page(test: &TestStore) {
     assert_eq!(first.len(), 3);
     let rest = test.store.linked_people(&firm(), Some(&first[2].0), 3).await.unwrap();
     assert_eq!(rest, [(contact("c3"), lead("l3")), (contact("c4"), lead("l4"))]);
+}
+
+/// A pair as two lists showed it.
+fn listed(test: &TestStore, number: u32) -> ListedPair {
+    let (here, there) = (contact(&format!("c{number}")), lead(&format!("l{number}")));
+    let fields = Fields::default().with(Field::Email, &format!("p{number}@example.com"));
+    let link = Link::new(here.clone(), there.clone(), System::CasePeer, Base::of_fields(fields));
+    let command = PlannedRecord { command: "link".into(), effect_key: None, reason: "same e-mail".into() };
+    let plan = PlanRecord { commands: vec![command], remarks: Vec::new() };
+    let arrival = Arrival {
+        records: vec![here.clone(), there],
+        proof: BY_BACKFILL,
+        delivery_key: DeliveryKey::Sender(format!("seen:{here}@1")),
+        ..test.arrival("")
+    };
+    ListedPair { arrival, plan, link }
+}
+
+async fn pairs_of_lists_are_linked_unless_something_else_is_known(test: &TestStore) {
+    // Known, but settled before the lists were read.
+    let claim = test.update("c1").await;
+    let held = test.claim_one().await;
+    assert_eq!(held.lease.event, claim);
+    test.settle(&held, Outcome::NothingToDo { why: "no rule".into() }).await;
+    test.pass(SignedDuration::from_secs(5));
+    let since = test.now();
+    // Told of since, and settled.
+    test.update("c2").await;
+    let held = test.claim_one().await;
+    test.settle(&held, Outcome::NothingToDo { why: "no rule".into() }).await;
+    // Told of, and not settled.
+    let records = vec![lead("l3")];
+    test.record(Arrival { records, source: System::CasePeer, ..test.arrival("") }).await;
+    let mut pairs: Vec<ListedPair> = (0..5).map(|number| listed(test, number)).collect();
+    let first = pairs[0].arrival.id;
+    // A second matter of the first contact.
+    pairs[4].link.highlevel = contact("c0");
+    let linked = test.store.link_listed(pairs, since).await.unwrap();
+    assert_eq!(linked, [true, true, false, false, false]);
+    for (number, is_linked) in linked.iter().enumerate() {
+        let links = test.store.links_of(&firm(), &[lead(&format!("l{number}"))]).await.unwrap();
+        assert_eq!(links.len(), usize::from(*is_linked), "{number}");
+    }
+    let links = test.store.links_of(&firm(), &[contact("c0")]).await.unwrap();
+    assert_eq!(links[0].base.fields.get(Field::Email), Some("p0@example.com"));
+    // What explains it is settled, and nobody is kept waiting by it.
+    let story = test.store.event(first).await.unwrap().unwrap();
+    assert_eq!(story.row.state, EventState::Done);
+    assert_eq!(story.plan.unwrap().commands[0].reason, "same e-mail");
+    test.update("c0").await;
+    assert_eq!(test.claim().await.len(), 2, "the lead's and the contact's new one");
+    // The same again changes nothing.
+    let again = (0..2).map(|number| listed(test, number)).collect();
+    assert_eq!(test.store.link_listed(again, since).await.unwrap(), [false, false]);
+}
+
+async fn two_known_people_whom_lists_show_to_be_one_share_a_lane(test: &TestStore) {
+    test.update("c1").await;
+    let held = test.claim_one().await;
+    test.settle(&held, Outcome::NothingToDo { why: "no rule".into() }).await;
+    let of_lead =
+        |id: &str| Arrival { records: vec![lead("l1")], source: System::CasePeer, ..test.arrival(id) };
+    test.record(of_lead("")).await;
+    let held = test.claim_one().await;
+    test.settle(&held, Outcome::NothingToDo { why: "no rule".into() }).await;
+    test.pass(SignedDuration::from_secs(5));
+    assert_eq!(test.store.link_listed(vec![listed(test, 1)], test.now()).await.unwrap(), [true]);
+    test.update("c1").await;
+    test.record(of_lead("")).await;
+    assert_eq!(test.claim().await.len(), 1, "one after the other");
 }

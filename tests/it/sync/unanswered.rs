@@ -1,6 +1,7 @@
 //! A write that arrived although its answer did not is our own: it must not stand against what was said since.
 
 use casebridge::twin::Fault;
+use casebridge::twin::casepeer::NewCase;
 use serde_json::{Value, json};
 
 use crate::crash::run_dry;
@@ -94,4 +95,26 @@ async fn a_lead_made_unheard_does_not_win_over_what_its_contact_says_since() {
     bridge.highlevel.update_contact(&contact, json!({ "city": "Houston" }));
     run_dry(&bridge).await;
     assert_eq!(cities(&bridge), ["Houston", "Houston"]);
+}
+
+#[tokio::test]
+async fn what_arrived_unheard_for_one_matter_is_no_news_to_another_of_the_same_client() {
+    let (bridge, _) = with_owner("highlevel").await;
+    let client = bridge.casepeer.leads()[0]["client"]["id"].as_str().unwrap().to_owned();
+    let second = NewCase { client_id: client.clone(), status: "Treating".into(), ..NewCase::default() };
+    let case = bridge.casepeer.create_case(second);
+    bridge.settle().await;
+    assert_eq!(bridge.highlevel.contacts().len(), 1, "{}", bridge.installation.tell().await);
+    bridge.highlevel.fault(Fault::timeout_after().on("PUT", "/contacts/"));
+    city_there(&bridge, "Dallas");
+    bridge.settle().await;
+    assert_eq!(bridge.highlevel.contacts()[0]["city"], "Dallas", "it arrived");
+    // The client moves on, and only the other matter tells of it.
+    bridge.casepeer.drop_next_webhooks(10);
+    bridge.casepeer.update_contact(&client, json!({ "address": { "city": "Houston" } }));
+    bridge.deliver().await;
+    bridge.casepeer.clear_faults();
+    bridge.casepeer.set_status(&case, "Demand");
+    run_dry(&bridge).await;
+    assert_eq!(cities(&bridge), ["Houston", "Houston"], "{}", bridge.installation.tell().await);
 }

@@ -12,11 +12,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::Timestamp;
 use sqlx::postgres::PgConnection;
 
+use super::listing;
 use super::rows::{Fault, text};
 use super::writer::{Guard, Job};
 use crate::crypto::{Keyring, Place};
 use crate::domain::{EventId, EventState};
-use crate::store::{Arrival, DeliveryKey, Recorded};
+use crate::store::{Arrival, DeliveryKey, PlanRecord, Recorded};
 
 /// Where an event's payload lives.
 pub(in crate::store::postgres) fn place(row: &str) -> Place<'_> {
@@ -24,11 +25,14 @@ pub(in crate::store::postgres) fn place(row: &str) -> Place<'_> {
 }
 
 /// An arrival on its way to the database.
+#[derive(Clone)]
 pub(in crate::store::postgres) struct Sealed {
     arrival: Arrival,
     body: Vec<u8>,
     key: Key,
     records: Vec<String>,
+    /// What was decided, if it is settled as it arrives.
+    plan: Option<Vec<u8>>,
 }
 
 impl Sealed {
@@ -40,7 +44,17 @@ impl Sealed {
             DeliveryKey::Body(hash) => Key::Body(format!("body:{}", hex::encode(hash))),
         };
         let records = arrival.records.iter().map(|record| text(&record.to_string())).collect();
-        Self { arrival, body, key, records }
+        Self { arrival, body, key, records, plan: None }
+    }
+
+    /// An event that is settled as it arrives: what it tells of was done, and this was decided.
+    pub(in crate::store::postgres) fn settled(
+        keyring: &Keyring,
+        arrival: Arrival,
+        plan: &PlanRecord,
+    ) -> Self {
+        let plan = listing::seal_plan(keyring, arrival.id, plan);
+        Self { plan: Some(plan), ..Self::new(keyring, arrival) }
     }
 
     /// The records that decide its lane: none if it is set aside.
@@ -49,6 +63,7 @@ impl Sealed {
     }
 }
 
+#[derive(Clone)]
 enum Key {
     Sender(String),
     Body(String),
@@ -173,12 +188,15 @@ fn decide(known: &mut Known, rows: &mut Rows, place: usize, sealed: &Sealed) -> 
     let has_head = person.is_some_and(|person| known.lanes_with_head.contains(&person));
     let state = match (&arrival.undeliverable, has_head) {
         (Some(_), _) => EventState::Undelivered,
+        _ if sealed.plan.is_some() => EventState::Done,
         (None, true) => EventState::Waiting,
         (None, false) if known.parked.contains(sealed.firm()) => EventState::Parked,
         (None, false) => EventState::Ready,
     };
     if let Some(person) = person {
-        known.lanes_with_head.insert(person);
+        if !state.is_settled() {
+            known.lanes_with_head.insert(person);
+        }
         known.last.insert(person, place);
     }
     if let Key::Body(_) = sealed.key {

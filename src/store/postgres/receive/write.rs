@@ -23,7 +23,8 @@ pub(super) fn messages<'a>(
     for (end, event) in events.iter().enumerate() {
         let sealed = &batch[event.place];
         let records = 2 * sealed.records.iter().map(|record| record.len() + 8).sum::<usize>();
-        let size = EVENT + sealed.body.len() + event.key.len() + records;
+        let plan = sealed.plan.as_ref().map_or(0, Vec::len);
+        let size = EVENT + sealed.body.len() + plan + event.key.len() + records;
         if bytes + size > most && end > start {
             messages.push(&events[start..end]);
             (start, bytes) = (end, 0);
@@ -49,10 +50,11 @@ pub(super) async fn message(
         new_record AS (INSERT INTO person_record (firm, record, person)
             SELECT * FROM unnest($3::text[], $4::text[], $5::bigint[])),
         new_event AS (INSERT INTO event (seq, id, firm, source, type, subject, is_update, delivery_key, person, state,
-                due_at, reason, cause, records, verified_by, sent_at, received_at, settled_at, trace)
+                due_at, reason, cause, records, verified_by, sent_at, received_at, settled_at, trace, sealed_plan)
             SELECT * FROM unnest($6::bigint[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[],
                 $12::boolean[], $13::text[], $14::bigint[], $15::text[], $16::bigint[], $17::text[], $18::text[],
-                $19::text[], $20::text[], $21::bigint[], $22::bigint[], $23::bigint[], $26::bytea[])),
+                $19::text[], $20::text[], $21::bigint[], $22::bigint[], $23::bigint[], $26::bytea[],
+                $27::bytea[])),
         new_payload AS (INSERT INTO payload (event, sealed_body) SELECT * FROM unnest($6::bigint[], $24::bytea[]))
         SELECT pg_notify($25, '') WHERE 'ready' = ANY($15)";
     let (new_people, firms): (Vec<i64>, Vec<&String>) =
@@ -66,7 +68,8 @@ pub(super) async fn message(
     let undeliverable = |event: &EventToStore| sealed(event).arrival.undeliverable.as_ref();
     let list = |event: &EventToStore| serde_json::to_string(&sealed(event).records).expect("text is JSON");
     let sent = |event: &EventToStore| sealed(event).arrival.sent_at.map(|at| at.as_millisecond());
-    let settled = |event: &EventToStore| undeliverable(event).map(|_| received(event));
+    let settled = |event: &EventToStore| event.state.is_settled().then(|| received(event));
+    let plan = |event: &EventToStore| sealed(event).plan.clone();
     let cause = |event: &EventToStore| undeliverable(event).map(|(cause, _)| cause.as_str());
     let reason = |event: &EventToStore| undeliverable(event).map(|(_, why)| text(why));
     let trace = |event: &EventToStore| sealed(event).arrival.trace.map(|trace| trace.0.to_vec());
@@ -98,6 +101,7 @@ pub(super) async fn message(
         .bind(events.iter().map(|event| sealed(event).body.as_slice()).collect::<Vec<_>>())
         .bind(CHANNEL)
         .bind(events.iter().map(trace).collect::<Vec<_>>())
+        .bind(events.iter().map(plan).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

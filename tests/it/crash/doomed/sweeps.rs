@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use casebridge::domain::{FirmId, RecordRef};
-use casebridge::store::{LossFilter, LossRow, StoreError, SweepRecord, Sweeps};
+use casebridge::store::{ListedPair, LossFilter, LossRow, StoreError, SweepRecord, Sweeps};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Doomed;
@@ -52,6 +52,10 @@ impl Sweeps for Doomed {
 
     async fn count_linked_people(&self, firm: &FirmId) -> Result<u64, StoreError> {
         self.inner.count_linked_people(firm).await
+    }
+
+    async fn link_listed(&self, pairs: Vec<ListedPair>, since: Timestamp) -> Result<Vec<bool>, StoreError> {
+        self.inner.link_listed(pairs, since).await
     }
 
     async fn save_sweep(&self, firm: &FirmId, found: SweepRecord) -> Result<(), StoreError> {
