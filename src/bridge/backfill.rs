@@ -216,6 +216,9 @@ impl Bridge {
 impl Backfill<'_> {
     async fn run(&mut self, watch: &mut dyn Watch) -> Result<(), Stop> {
         let mut mark = self.begin().await?;
+        if !self.options.is_dry_run {
+            self.bridge.sweep_from(&self.firm.id, self.began).await?;
+        }
         self.hold_contacts(watch).await?;
         while let Some(part) = PARTS.get(mark.part) {
             mark.after = match part {

@@ -39,7 +39,7 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 pub use sandbox::Sandbox;
-pub use session::{is_cross_origin, session_cookie};
+pub use session::{COOKIE_NAME, is_cross_origin, session_cookie};
 
 use crate::bridge::{Bridge, Firm};
 use crate::domain::EventId;

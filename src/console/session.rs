@@ -13,7 +13,7 @@ use crate::bridge::NotDone;
 use crate::domain::{Actor, Role};
 
 /// What the cookie is called where it may be sent over anything but this machine's own wire.
-const COOKIE_NAME: &str = "__Host-casebridge";
+pub const COOKIE_NAME: &str = "__Host-casebridge";
 /// What it is called on this machine itself, where there is no certificate.
 const LOCAL_COOKIE_NAME: &str = "casebridge-local";
 

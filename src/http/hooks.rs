@@ -58,10 +58,10 @@ pub struct Subscription {
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
     /// When it was made, RFC 3339.
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     made_at: Option<jiff::Timestamp>,
     /// Since when no delivery has succeeded.
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     failing_since: Option<jiff::Timestamp>,
     /// Why it has ended by itself.
     ended: Option<String>,

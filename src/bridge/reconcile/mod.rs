@@ -119,10 +119,7 @@ impl Bridge {
         if !options.is_dry_run && !self.store.hold_sweep(&firm.id, RIGHT, &owner, RIGHT_HOLDS).await? {
             return Err(NoSweep::UnderWay);
         }
-        let first = match self.store.first_received(&firm.id).await? {
-            Some(first) => first.max(before(now, FIRST_AT_MOST)),
-            None => before(now, FIRST_AT_LEAST),
-        };
+        let first = self.first_of(&firm.id, now).await?;
         let mut marks = HashMap::new();
         for stream in streams.iter().copied() {
             marks.insert(stream, Mark::load(self, &firm.id, stream).await?);
@@ -144,6 +141,31 @@ impl Bridge {
             self.store.hold_sweep(&firm.id, RIGHT, &sweep.owner, SignedDuration::ZERO).await?;
         }
         Ok(sweep.report)
+    }
+
+    /// From when on a stream without a watermark is read.
+    async fn first_of(&self, firm: &FirmId, now: Timestamp) -> Result<Timestamp, StoreError> {
+        Ok(match self.store.first_received(firm).await? {
+            Some(first) => first.max(before(now, FIRST_AT_MOST)),
+            None => before(now, FIRST_AT_LEAST),
+        })
+    }
+
+    /// Sees to it that a firm's first sweep begins before its backfill does: what changes after a list was read, and is
+    /// told of by nobody, is found by none but a sweep.
+    pub(super) async fn sweep_from(&self, firm: &FirmId, moment: Timestamp) -> Result<(), StoreError> {
+        let from = self.first_of(firm, moment).await?.min(moment);
+        let mut marks = Vec::new();
+        for stream in [Stream::Contacts, Stream::Leads, Stream::Cases, Stream::CasePeerTasks] {
+            let mark = Mark::load(self, firm, stream).await?;
+            if mark.read_from.is_none() {
+                marks.push(Mark { read_from: Some(from), ..mark }.named(stream));
+            }
+        }
+        if marks.is_empty() {
+            return Ok(());
+        }
+        self.store.save_sweep(firm, SweepRecord { marks, ..SweepRecord::default() }).await
     }
 
     /// Sweeps over every firm whose turn it is, whichever instance did the last; a failure of one does not keep the

@@ -65,6 +65,7 @@ pub struct LinkBody {
 #[serde(deny_unknown_fields)]
 pub struct MergeBody {
     /// Their numbers.
+    #[schema(min_items = 2, max_items = 2)]
     people: [i64; 2],
 }
 
