@@ -60,8 +60,8 @@ fn has_news(
         UNION ALL SELECT 1 FROM link WHERE firm = ?1 AND casepeer = ?2 LIMIT 1";
     let is_linked =
         connection.prepare_cached(linked)?.query_row(params![firm, name], |_| Ok(())).optional()?.is_some();
-    // `coalesce` is spelt as in the index `event_followed`.
-    let heard = "SELECT 1 FROM person_record AS known JOIN event ON coalesce(event.person, 0) = known.person
+    // Spelt as in the index `event_followed`, which serves no comparison with a column: hence the `+`.
+    let heard = "SELECT 1 FROM person_record AS known JOIN event ON coalesce(event.person, 0) = +known.person
         WHERE known.firm = ? AND known.record = ?
             AND (settled_at IS NULL OR received_at >= ? AND verified_by <> ?) LIMIT 1";
     let values = params![firm, name, Millis(since), BY_BACKFILL];
