@@ -150,7 +150,7 @@ fn with_firms(config: &Config) -> Config {
             let mut next = one.clone();
             next.id = firm(number).to_string();
             next.highlevel.location_id = format!("location{number:012}");
-            next.casepeer.inbound_token = Secret::new(format!("inbound-{number:012}"));
+            next.casepeer.inbound_token = Secret::new(format!("inbound-{number:012}")).into();
             next
         })
         .collect();

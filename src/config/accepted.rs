@@ -29,6 +29,12 @@ impl Accepted {
     }
 }
 
+impl From<Secret> for Accepted {
+    fn from(only: Secret) -> Self {
+        Self(vec![only])
+    }
+}
+
 struct OneOrSeveral;
 
 impl<'de> Visitor<'de> for OneOrSeveral {
